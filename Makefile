@@ -1,0 +1,50 @@
+# Every task of a newcomer or a developer. Each sets up what it needs in .venv, from the lock file.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-fast lint types imports check lock benchmark clean help
+
+help: ## list the tasks
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
+	$(BIN)/phiforge demo
+
+test: $(READY) ## the whole suite, against a real Redis and a real S3 server
+	$(BIN)/pytest
+
+test-fast: $(READY) ## the tests that need no server
+	$(BIN)/pytest tests/unit
+
+lint: $(READY) ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## strict type checking
+	$(BIN)/mypy
+
+imports: $(READY) ## which package may import which
+	$(BIN)/lint-imports
+
+check: lint types imports ## everything but the tests
+
+benchmark: $(READY) ## the figures that the documents quote
+	$(BIN)/python benchmarks/pipeline.py
+
+lock: $(READY) ## pin every dependency again
+	for extras in "requirements.lock --extra embedded" "requirements-dev.lock --extra embedded --extra dev"; do \
+	  $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
+	    pyproject.toml --output-file $$extras || exit 1; done
+	sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' requirements.lock requirements-dev.lock
+
+clean: ## forget the environment and all local state
+	rm -rf $(VENV) .phiforge build dist *.egg-info

@@ -1,0 +1,189 @@
+"""The ``phiforge`` command. Commands import what they need when they run, so that ``--help`` answers at once."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from phiforge.errors import PhiforgeError
+from phiforge.settings import Settings
+
+if TYPE_CHECKING:
+    from phiforge.platform import Platform
+
+app = typer.Typer(
+    name="phiforge",
+    help="Meta-learning as a pipeline of services. Try `phiforge demo` first; settings are PHIFORGE_* variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, as `phiforge runs` lists it.")]
+Trainers = Annotated[int | None, typer.Option(min=1, help="Trainer processes; default: one per core.")]
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML or JSON file; ready-made ones are in specs/.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field: --set outer.lr=3e-4.")
+]
+
+
+@app.command(rich_help_panel="Start here")
+def demo(trainers: Trainers = None) -> None:
+    """Meta-train MAML and ProtoNet on this machine in minutes, against two baselines: the whole pipeline, no set-up."""
+    from client.demo import run_demo
+
+    run_demo(Settings(), console, trainers)
+
+
+@app.command(rich_help_panel="Start here")
+def up(trainers: Trainers = None) -> None:
+    """Start the embedded stack (Redis, sampler, trainers, evaluator) on this machine, until Ctrl-C."""
+    from client.embedded import run_stack
+
+    run_stack(Settings(), console, trainers)
+
+
+@app.command(rich_help_panel="Runs")
+def submit(
+    spec: SpecFile,
+    set_: Overrides = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the run until it is over.")] = False,
+) -> None:
+    """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its faults."""
+    from client.submission import submit as submit_run
+    from phiforge.spec.read import read_spec
+
+    raw = read_spec(spec, set_ or [])
+    platform = _open()
+    with _progress() as report:
+        run = submit_run(platform, raw, report)
+    console.print(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`", highlight=False)
+    if watch:
+        _watch(platform, [run])
+
+
+@app.command(rich_help_panel="Runs")
+def runs() -> None:
+    """List every run: where it is and how well it does."""
+    from client.view import look, table
+
+    platform = _open()
+    console.print(table([look(platform, run) for run in platform.record.runs()]))
+
+
+@app.command(rich_help_panel="Runs")
+def watch(run: RunId) -> None:
+    """Watch RUN until it is over; Ctrl-C stops watching, not the run."""
+    _watch(_open(), [run])
+
+
+@app.command(rich_help_panel="Runs")
+def show(run: RunId) -> None:
+    """Print RUN's spec, and its report (or why it ended) as JSON."""
+    platform = _open()
+    record = platform.record.run(run)
+    status = platform.record.status(run)
+    shown = {"run": run, "status": status, "dataset": record.dataset, "spec": record.spec.model_dump(mode="json")}
+    if status == "complete":
+        shown["report"] = platform.record.report(run)
+    elif status != "running":
+        shown["reason"] = platform.record.end_reason(run, status)
+    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@app.command(rich_help_panel="Runs")
+def cancel(run: RunId) -> None:
+    """Stop RUN; `phiforge resume` lets it go on."""
+    from client.submission import cancel as cancel_run
+
+    cancel_run(_open(), run)
+    console.print(f"cancelled {run}; `phiforge resume {run}` lets it go on", highlight=False)
+
+
+@app.command(rich_help_panel="Runs")
+def resume(run: RunId) -> None:
+    """Let a cancelled or failed RUN go on from its newest checkpoint, to the same φ as if it had never stopped."""
+    from client.submission import resume as resume_run
+
+    resume_run(_open(), run)
+    console.print(f"resumed {run}", highlight=False)
+
+
+@app.command(rich_help_panel="Services")
+def sampler() -> None:
+    """Serve the sampling queue: datasets -> episodes -> object storage."""
+    from sampler.service import run
+
+    run(_open())
+
+
+@app.command(rich_help_panel="Services")
+def trainer() -> None:
+    """Serve the training queue: meta-batch jobs -> contributions -> the next φ. Start one per core or GPU."""
+    from trainer.service import run
+
+    run(_open())
+
+
+@app.command(rich_help_panel="Services")
+def evaluator() -> None:
+    """Serve the evaluation queue: query scores -> metrics, reports, the best φ."""
+    from evaluator.service import run
+
+    run(_open())
+
+
+def main() -> None:
+    """Run the command; errors meant for the user are printed without a traceback."""
+    try:
+        app()
+    except PhiforgeError as error:
+        Console(stderr=True).print(f"[bold red]error:[/bold red] {error}", highlight=False, markup=True)
+        raise SystemExit(1) from None
+
+
+def _open() -> "Platform":
+    from phiforge.platform import Platform
+
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return Platform.open(settings)
+
+
+def _watch(platform: "Platform", runs: list[str]) -> None:
+    from client.view import watch as watch_runs
+
+    try:
+        views = watch_runs(platform, runs, console, check=lambda: None)
+    except KeyboardInterrupt:
+        console.print("stopped watching; the run goes on")
+        raise SystemExit(130) from None
+    if any(view.status == "failed" for view in views):
+        raise SystemExit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar for each thing that is downloaded, drawn or published."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""``phiforge demo``: two learners and two baselines through the whole pipeline, on this machine, in minutes."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from client.embedded import cores
+from client.plot import plot_accuracy
+from client.stack import Stack
+from client.submission import submit
+from client.view import percent, watch
+from phiforge.errors import ServiceError
+from phiforge.platform import Platform
+from phiforge.settings import Settings
+from phiforge.spec.read import read_spec
+
+SPECS = Path(__file__).resolve().parents[1] / "specs"
+METHODS = {
+    "pixel nearest neighbour": "demo-pixel-nearest-neighbour",
+    "from scratch": "demo-from-scratch",
+    "ProtoNet": "demo-prototypical",
+    "MAML": "demo-maml",
+}
+
+
+def run_demo(settings: Settings, console: Console, trainers: int | None) -> None:
+    """Meta-train, judge and compare; raises ServiceError if a service dies. Ctrl-C leaves no process behind."""
+    started = time.monotonic()
+    home = settings.home / "demo" / time.strftime("%Y%m%d-%H%M%S")
+    settings = settings.model_copy(update={"home": home, "redis_url": "", "store_url": ""})
+    console.print(f"Phiforge demo: 5-way 1-shot on glyphs, with {trainers or cores()} trainers; state in {home}")
+    try:
+        with Stack(settings, trainers or cores()) as stack:
+            reports = _train(settings, console, stack)
+            _save_metrics(stack, home)
+    except KeyboardInterrupt:
+        console.print("interrupted: every process is stopped")
+        raise SystemExit(130) from None
+    console.print(_comparison(reports))
+    plot_accuracy(reports, home / "accuracy.png")
+    _say_where(console, settings, reports, home, time.monotonic() - started)
+
+
+def _train(settings: Settings, console: Console, stack: Stack) -> dict[str, dict[str, Any]]:
+    """Queue every method's run, watch them all, and return their reports by method."""
+    platform = Platform.open(settings)
+    runs = {method: submit(platform, read_spec(SPECS / f"{spec}.yaml")) for method, spec in METHODS.items()}
+    for view in watch(platform, list(runs.values()), console, stack.check):
+        if view.status != "complete":
+            raise ServiceError(f"run {view.run} is {view.status}: {platform.record.end_reason(view.run, view.status)}")
+    return {method: platform.record.report(run) for method, run in runs.items()}
+
+
+def _save_metrics(stack: Stack, home: Path) -> None:
+    folder = home / "metrics"
+    folder.mkdir(parents=True, exist_ok=True)
+    for service, page in stack.metrics().items():
+        (folder / f"{service}.prom").write_text(page)
+
+
+def _comparison(reports: dict[str, dict[str, Any]]) -> Table:
+    """Return the final table: every method on the same test tasks."""
+    tasks = next(iter(reports.values()))["test"]["tasks"]
+    shown = Table(title=f"5-way 1-shot accuracy on {tasks} test tasks of letters never seen, 95 % confidence")
+    shown.add_column("method")
+    for name in ("accuracy", "tasks seen", "parameters", "transductive"):
+        shown.add_column(name, justify="right")
+    for method, report in reports.items():
+        test = report["test"]
+        shown.add_row(
+            method,
+            percent(test["accuracy"], test["accuracy_ci95"]),
+            f"{report['tasks_seen']:,}",
+            f"{report['parameters']:,}",
+            "yes" if report["transductive"] else "no",
+        )
+    return shown
+
+
+def _say_where(
+    console: Console, settings: Settings, reports: dict[str, dict[str, Any]], home: Path, seconds: float
+) -> None:
+    run = reports["MAML"]["run"]
+    console.print(
+        f"done in {seconds:.0f} s\n"
+        f"runs     {settings.object_store_url}\n"
+        f"plot     {home / 'accuracy.png'}\n"
+        f"metrics  {home / 'metrics'}\n"
+        f"next     PHIFORGE_HOME={home} phiforge show {run}\n"
+        f"         phiforge up, and in another terminal: phiforge submit specs/omniglot-maml-5w1s.yaml --watch",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,121 @@
+"""What a person watches: each run's version, speed, L(φ), validation accuracy and time left."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from phiforge.platform import Platform
+
+REFRESH_SECONDS = 0.5
+LINE_SECONDS = 5.0
+"""Pause between two lines where the output is no terminal."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run at one moment."""
+
+    run: str
+    status: str
+    version: int
+    versions: int
+    tasks_per_second: float
+    loss: float | None
+    accuracy: float | None
+    accuracy_ci95: float
+    seconds_left: float | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the run needs nothing more."""
+        return self.status in ("complete", "failed", "cancelled")
+
+
+def look(platform: Platform, run: str) -> RunView:
+    """Return where ``run`` is; raises RunError if there is no such run."""
+    spec = platform.run(run).spec
+    status, state = platform.record.status(run), platform.exchange.state(run)
+    version = state.head if state else platform.record.checkpoints(run)[-1]
+    step_seconds = state.step_seconds if state else 0.0
+    judged = platform.exchange.summaries(run).get("validation", {})
+    left = (spec.outer.versions - version) * step_seconds if step_seconds else None
+    if status == "running" and version == spec.outer.versions:
+        status = "evaluating"
+    return RunView(
+        run=run,
+        status=status,
+        version=version,
+        versions=spec.outer.versions,
+        tasks_per_second=spec.outer.meta_batch / step_seconds if step_seconds else 0.0,
+        loss=state.loss if state else None,
+        accuracy=judged.get("accuracy"),
+        accuracy_ci95=judged.get("accuracy_ci95", 0.0),
+        seconds_left=left,
+    )
+
+
+def watch(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+    """Show ``runs`` until all are over and return their last views; ``check`` is called at every look."""
+    if console.is_terminal:
+        return _watch_live(platform, runs, console, check)
+    return _watch_lines(platform, runs, console, check)
+
+
+def table(views: Sequence[RunView]) -> Table:
+    """Return one row a run."""
+    shown = Table()
+    for name in ("run", "status"):
+        shown.add_column(name)
+    for name in ("version", "tasks/s", "L(φ)", "validation accuracy", "time left"):
+        shown.add_column(name, justify="right")
+    for view in views:
+        shown.add_row(*_cells(view))
+    return shown
+
+
+def percent(accuracy: float, ci95: float) -> str:
+    """Spell an accuracy and the half width of its 95 % interval."""
+    return f"{100 * accuracy:.1f} ± {100 * ci95:.1f} %"
+
+
+def _watch_live(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            views = [look(platform, run) for run in runs]
+            live.update(table(views), refresh=True)
+            if all(view.over for view in views):
+                return views
+            check()
+            time.sleep(REFRESH_SECONDS)
+
+
+def _watch_lines(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+    next_line = 0.0
+    while True:
+        views = [look(platform, run) for run in runs]
+        over = all(view.over for view in views)
+        if over or time.monotonic() >= next_line:
+            next_line = time.monotonic() + LINE_SECONDS
+            for view in views:
+                console.print("  ".join(_cells(view)), highlight=False)
+        if over:
+            return views
+        check()
+        time.sleep(REFRESH_SECONDS)
+
+
+def _cells(view: RunView) -> tuple[str, ...]:
+    accuracy = "–" if view.accuracy is None else percent(view.accuracy, view.accuracy_ci95)
+    loss = "–" if view.loss is None else f"{view.loss:.3f}"
+    left = "–" if view.over or view.seconds_left is None else _clock(view.seconds_left)
+    rate = f"{view.tasks_per_second:.1f}"
+    return view.run, view.status, f"{view.version}/{view.versions}", rate, loss, accuracy, left
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"

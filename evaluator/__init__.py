@@ -1,0 +1,1 @@
+"""The evaluator service: query scores -> metrics, reports, the best φ."""

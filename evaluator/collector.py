@@ -1,0 +1,72 @@
+"""Run-level metrics, read from the exchange at each scrape: every evaluator exports the same values."""
+
+import logging
+from collections.abc import Iterable
+
+import redis
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from phiforge.platform import Platform
+from phiforge.queue import QUEUES
+
+log = logging.getLogger(__name__)
+
+
+class RunCollector(Collector):
+    """Exports queue depths, and the state of each run that is active or ended within the last hour."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+
+    def describe(self) -> Iterable[Metric]:
+        """Name no metric in advance: registering must not need Redis."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of this moment; none while Redis cannot be reached."""
+        try:
+            return [self._queues(), *self._runs(), *self._judged()]
+        except redis.RedisError as error:
+            log.warning("no run-level metrics at this scrape: %s", error)
+            return []
+
+    def _queues(self) -> Metric:
+        depth = GaugeMetricFamily("phiforge_queue_messages", "Messages waiting in a queue.", labels=["queue"])
+        for queue in QUEUES:
+            depth.add_metric([queue], self.platform.exchange.waiting(self.platform.queue.name(queue)))
+        return depth
+
+    def _runs(self) -> list[Metric]:
+        version = GaugeMetricFamily("phiforge_run_version", "Newest committed version of φ.", labels=["run"])
+        tasks = CounterMetricFamily("phiforge_run_tasks", "Episodes that φ was learned from.", labels=["run"])
+        step = GaugeMetricFamily("phiforge_run_step_seconds", "Typical time between two commits.", labels=["run"])
+        loss = GaugeMetricFamily("phiforge_run_loss", "L(φ) per task: mean query loss.", labels=["run", "split"])
+        accuracy = GaugeMetricFamily("phiforge_run_step_accuracy_ratio", "Query accuracy of a step.", labels=["run"])
+        for run in self.platform.exchange.runs():
+            state = self.platform.exchange.state(run)
+            if state is None:
+                continue
+            version.add_metric([run], state.head)
+            tasks.add_metric([run], state.tasks)
+            step.add_metric([run], state.step_seconds)
+            if state.loss is not None and state.accuracy is not None:
+                loss.add_metric([run, "train"], state.loss)
+                accuracy.add_metric([run], state.accuracy)
+            for split, judged in self.platform.exchange.summaries(run).items():
+                loss.add_metric([run, split], judged["loss"])
+        return [version, tasks, step, loss, accuracy]
+
+    def _judged(self) -> list[Metric]:
+        labels = ["run", "split"]
+        accuracy = GaugeMetricFamily("phiforge_run_accuracy_ratio", "Mean query accuracy per task.", labels=labels)
+        interval = GaugeMetricFamily(
+            "phiforge_run_accuracy_ci95_ratio",
+            "Half width of the 95 % confidence interval of the accuracy.",
+            labels=labels,
+        )
+        for run in self.platform.exchange.runs():
+            for split, judged in self.platform.exchange.summaries(run).items():
+                accuracy.add_metric([run, split], judged["accuracy"])
+                interval.add_metric([run, split], judged["accuracy_ci95"])
+        return [accuracy, interval]

@@ -1,0 +1,41 @@
+"""The report that completes a run: what was learned, how good it is on tasks never seen, and how it was judged."""
+
+import time
+from typing import Any
+
+from phiforge.platform import Platform, learner_of
+from phiforge.record import RunRecord
+
+_CURVE_FIELDS = ("version", "loss", "loss_ci95", "accuracy", "accuracy_ci95")
+
+
+def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, Any]:
+    """Return the report of a run whose test episodes have been scored at version ``best``."""
+    spec = record.spec
+    test = platform.record.scores(record.run, "test", best)
+    checkpoint = platform.record.checkpoint(record.run, best)
+    return {
+        "run": record.run,
+        "spec_hash": spec.hash,
+        "dataset": record.dataset,
+        "learner": spec.learner.name,
+        "estimator": spec.estimator.name,
+        "transductive": learner_of(record, spec.evaluation_task).transductive,
+        "parameters": sum(value.numel() for value in checkpoint.phi.values()),
+        "best_version": best,
+        "phi_hash": checkpoint.phi_hash,
+        "final_phi_hash": platform.record.checkpoint(record.run, spec.outer.versions).phi_hash,
+        "tasks_seen": spec.outer.versions * spec.outer.meta_batch,
+        "seconds": time.time() - record.created_at,
+        "test": {name: value for name, value in test.items() if name != "per_task"},
+        "validation": [
+            _point(platform, record, version) for version in platform.record.scored(record.run, "validation")
+        ],
+    }
+
+
+def _point(platform: Platform, record: RunRecord, version: int) -> dict[str, float]:
+    """Return one point of the curve of validation accuracy against tasks seen."""
+    scores = platform.record.scores(record.run, "validation", version)
+    tasks = version * record.spec.outer.meta_batch
+    return {"tasks_seen": tasks} | {name: scores[name] for name in _CURVE_FIELDS}

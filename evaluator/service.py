@@ -1,0 +1,16 @@
+"""The evaluator service: scores query sets and exports the metrics of runs."""
+
+from prometheus_client import REGISTRY
+
+from evaluator.chunk import Evaluator
+from evaluator.collector import RunCollector
+from phiforge.platform import Platform
+from phiforge.queue import EVALUATE
+from phiforge.service import serve
+
+
+def run(platform: Platform) -> None:
+    """Serve the evaluation queue until told to stop."""
+    REGISTRY.register(RunCollector(platform))
+    platform.queue.handle(EVALUATE, Evaluator(platform).handle)
+    serve(platform, "evaluation")

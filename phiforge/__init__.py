@@ -1,0 +1,1 @@
+"""What the three services share, and what a notebook imports."""

@@ -1,0 +1,84 @@
+"""Episodes: the tasks that φ is learned from and judged by, in memory and as bytes."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+import zstandard
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+from torch import Tensor
+
+from phiforge.errors import FormatError
+
+MAGIC = b"PHIFORGE-EPISODES-1\n"
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task as tensors on a device.
+
+    ``support_x`` [n_way * k_shot, channels, height, width] and ``query_x`` [n_way * n_query, ...] are float in [0, 1];
+    ``support_y`` and ``query_y`` [n] hold labels in [0, n_way).
+    """
+
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    query_y: Tensor
+
+
+@dataclass(frozen=True)
+class EpisodeBatch:
+    """Episodes as they are stored: the slice of a meta-batch that one job takes.
+
+    ``support_x``: uint8 [episodes, n_way * k_shot, channels, height, width], ``query_x`` likewise;
+    ``support_y``, ``query_y``: int64 [episodes, examples];
+    ``origin``: int32 [episodes, support + query examples, 2], the dataset image and its quarter turns: the lineage.
+    """
+
+    support_x: NDArray[np.uint8]
+    support_y: NDArray[np.int64]
+    query_x: NDArray[np.uint8]
+    query_y: NDArray[np.int64]
+    origin: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.support_x)
+
+    def episodes(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Iterator[Episode]:
+        """Yield each episode as tensors, images scaled from [0, 255] to [0, 1]."""
+        for index in range(len(self)):
+            yield Episode(
+                support_x=_images(self.support_x[index], device, dtype),
+                support_y=torch.from_numpy(self.support_y[index]).to(device),
+                query_x=_images(self.query_x[index], device, dtype),
+                query_y=torch.from_numpy(self.query_y[index]).to(device),
+            )
+
+    def to_bytes(self) -> bytes:
+        """Return magic, SHA-256 and compressed arrays; equal batches give equal bytes."""
+        arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
+        payload = zstandard.ZstdCompressor(level=3).compress(save(arrays))
+        return MAGIC + hashlib.sha256(payload).digest() + payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "EpisodeBatch":
+        """Read what ``to_bytes`` wrote; raises FormatError if a single bit differs."""
+        if not data.startswith(MAGIC):
+            raise FormatError(f"not an episode file: starts with {data[:20]!r}, expected {MAGIC!r}")
+        digest, payload = data[len(MAGIC) :][:_DIGEST_BYTES], data[len(MAGIC) + _DIGEST_BYTES :]
+        if hashlib.sha256(payload).digest() != digest:
+            raise FormatError(f"damaged episode file: the SHA-256 of its {len(payload)} bytes differs from its header")
+        try:
+            return cls(**load(zstandard.ZstdDecompressor().decompress(payload)))
+        except (zstandard.ZstdError, SafetensorError, TypeError) as error:
+            raise FormatError(f"unreadable episode file: {error}") from error
+
+
+def _images(images: NDArray[np.uint8], device: str, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(images).to(device).to(dtype).div_(255)

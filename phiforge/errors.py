@@ -1,0 +1,38 @@
+"""Every error that Phiforge raises on purpose, in one small tree."""
+
+
+class PhiforgeError(Exception):
+    """Base of all errors raised on purpose: its message is meant for the user."""
+
+
+class SpecError(PhiforgeError):
+    """Raised when a run cannot be submitted; lists every fault at once."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(f"the spec has {count}:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class DataError(PhiforgeError):
+    """Raised when a dataset cannot be read, downloaded or split as asked."""
+
+
+class FormatError(PhiforgeError):
+    """Raised when bytes are not what they claim to be: damaged, cut short or of another format."""
+
+
+class StoreError(PhiforgeError):
+    """Raised when object storage cannot be reached or does not keep its promises."""
+
+
+class MissingObjectError(StoreError):
+    """Raised when an object that should be in storage is not there."""
+
+
+class RunError(PhiforgeError):
+    """Raised when a run does not exist or is not in a state that allows what was asked."""
+
+
+class ServiceError(PhiforgeError):
+    """Raised when a process that Phiforge needs cannot be started or reached."""

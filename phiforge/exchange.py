@@ -1,0 +1,235 @@
+"""The hot path through Redis: φ of recent versions, the open step's contributions, commits.
+
+Everything here can be lost: ``restore`` brings a run back from its newest checkpoint. Each transition is one atomic
+script under ``lua/``, so that two workers, a zombie or a doubled message cannot do half of one.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any, Literal, NamedTuple
+
+import redis
+from redis.commands.core import Script
+
+from phiforge.canonical import canonical_json
+from phiforge.record import Checkpoint
+from phiforge.tensors import encode
+
+Pulse = Literal["state", "evaluation"]
+"""What a run may be waiting for: the open step, or scores."""
+
+EXPIRY_SECONDS = 3600
+"""How long an ended run's keys stay for whoever is watching."""
+
+
+class State(NamedTuple):
+    """Where a run is: ``head`` is the newest committed version, ``loss`` and ``accuracy`` those of its last step."""
+
+    head: int
+    status: str
+    phi_hash: str
+    tasks: int
+    loss: float | None
+    accuracy: float | None
+    step_seconds: float
+
+
+class Published(NamedTuple):
+    """What became of a contribution: ``published``, ``duplicate``, ``stale`` or ``stopped``, and how many are there."""
+
+    outcome: str
+    contributions: int
+
+
+class Commit(NamedTuple):
+    """The next version, ready to be made the head."""
+
+    phi: bytes
+    optimizer: bytes
+    phi_hash: str
+    log_entry: bytes
+    loss: float
+    accuracy: float
+    tasks: int
+
+
+class Exchange:
+    """One fleet's hot state; safe to share between threads."""
+
+    def __init__(self, client: redis.Redis, namespace: str) -> None:
+        """Use ``client`` (returning bytes) with keys that start with ``namespace``."""
+        self.redis: Any = client  # its types allow str everywhere, which a client that returns bytes never gives
+        self.namespace = namespace
+        self._publish = self._script("publish")
+        self._commit = self._script("commit")
+        self._restore = self._script("restore")
+        self._stalled = self._script("stalled")
+        self._score = self._script("score")
+
+    def state(self, run: str) -> State | None:
+        """Return where ``run`` is, or None if Redis does not know it."""
+        fields = self.redis.hgetall(self._key(run, "state"))
+        if b"head" not in fields:
+            return None
+        text = {name.decode(): value.decode() for name, value in fields.items()}
+        return State(
+            head=int(text["head"]),
+            status=text["status"],
+            phi_hash=text["phi_hash"],
+            tasks=int(text["tasks"]),
+            loss=_optional_float(text, "loss"),
+            accuracy=_optional_float(text, "accuracy"),
+            step_seconds=float(text.get("step_ms", 0)) / 1000,
+        )
+
+    def phi(self, run: str, version: int) -> bytes | None:
+        """Return φ of a recent version as safetensors bytes."""
+        return self._bytes(self._key(run, f"phi:{version}"))
+
+    def optimizer(self, run: str, version: int) -> bytes | None:
+        """Return the outer optimiser's state of a recent version as safetensors bytes."""
+        return self._bytes(self._key(run, f"optimizer:{version}"))
+
+    def begin(self, run: str, version: int, job: int) -> tuple[bool, int]:
+        """Say whether job's contribution is there already, and count this attempt at it."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hexists(self._key(run, f"contributions:{version}"), str(job))
+            pipe.hincrby(self._key(run, f"attempts:{version}"), str(job), 1)
+            pipe.expire(self._key(run, f"attempts:{version}"), EXPIRY_SECONDS)
+            there, attempts, _ = pipe.execute()
+        return bool(there), int(attempts)
+
+    def publish(self, run: str, version: int, job: int, payload: bytes) -> Published:
+        """Add a job's contribution to the open step, unless it is there or the step is over."""
+        keys = [self._key(run, "state"), self._key(run, f"contributions:{version}")]
+        outcome, count = self._publish(keys=keys, args=[version, job, payload])
+        return Published(outcome.decode(), int(count))
+
+    def contributed(self, run: str, version: int) -> set[int]:
+        """Return the jobs whose contributions to the open step are there."""
+        return {int(job) for job in self.redis.hkeys(self._key(run, f"contributions:{version}"))}
+
+    def contributions(self, run: str, version: int) -> list[bytes]:
+        """Return the open step's contributions in order of job."""
+        by_job = self.redis.hgetall(self._key(run, f"contributions:{version}"))
+        return [by_job[job] for job in sorted(by_job, key=int)]
+
+    def commit(self, run: str, version: int, jobs: int, commit: Commit) -> bool:
+        """Make ``commit`` version + 1; False if another worker was first or the step is over."""
+        kept_from = version - 1
+        keys = [
+            self._key(run, "state"),
+            self._key(run, f"contributions:{version}"),
+            self._key(run, f"phi:{version + 1}"),
+            self._key(run, f"optimizer:{version + 1}"),
+            self._key(run, f"phi:{kept_from}"),
+            self._key(run, f"optimizer:{kept_from}"),
+            self._key(run, "log"),
+            self._key(run, f"attempts:{version}"),
+        ]
+        args: list[bytes | str | int | float] = [
+            *(version, version + 1, jobs, commit.phi, commit.optimizer, commit.phi_hash, commit.log_entry),
+            *(commit.loss, commit.accuracy, commit.tasks),
+        ]
+        return bool(self._commit(keys=keys, args=args))
+
+    def restore(self, run: str, checkpoint: Checkpoint) -> bool:
+        """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do."""
+        version = checkpoint.version
+        names = ("state", f"phi:{version}", f"optimizer:{version}", "log", f"contributions:{version}")
+        args: list[bytes | str | int | float] = [
+            *(version, encode(checkpoint.phi), encode(checkpoint.optimizer)),
+            *(checkpoint.phi_hash, checkpoint.tasks),
+        ]
+        return bool(self._restore(keys=[self._key(run, name) for name in names], args=args))
+
+    def log(self, run: str) -> list[bytes]:
+        """Return the commit log's entries that are not yet in object storage (and perhaps some that are)."""
+        return list(self.redis.lrange(self._key(run, "log"), 0, -1))
+
+    def trim_log(self, run: str, entries: int) -> None:
+        """Drop the oldest ``entries`` entries of the commit log."""
+        self.redis.ltrim(self._key(run, "log"), entries, -1)
+
+    def stalled(self, run: str, pulse: Pulse, shortest_seconds: float) -> bool:
+        """Say whether ``run`` has been silent for three typical steps; True notes a resend and doubles the patience."""
+        return bool(self._stalled(keys=[self._key(run, pulse)], args=[int(1000 * shortest_seconds)]))
+
+    def stop(self, run: str, status: str) -> None:
+        """Close the open step for good: nothing is published or committed from here on."""
+        keys = [self._key(run, "state"), *self.redis.scan_iter(self._key(run, "*"), count=1000)]
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(self._key(run, "state"), "status", status)
+            for key in keys:
+                pipe.expire(key, EXPIRY_SECONDS)
+            pipe.execute()
+
+    def forget(self, run: str) -> None:
+        """Drop all that Redis holds of ``run``; the next reconcile restores it."""
+        if keys := list(self.redis.scan_iter(self._key(run, "*"), count=1000)):
+            self.redis.delete(*keys)
+
+    def publish_scores(self, run: str, split: str, version: int, chunk: int, payload: bytes) -> int:
+        """Add one chunk's scores, once; returns how many chunks are there."""
+        keys = [self._key(run, f"scores:{split}:{version}"), self._key(run, "evaluation")]
+        return int(self._score(keys=keys, args=[chunk, payload, EXPIRY_SECONDS]))
+
+    def scores(self, run: str, split: str, version: int) -> dict[int, bytes]:
+        """Return the scores that are there, by chunk."""
+        by_chunk = self.redis.hgetall(self._key(run, f"scores:{split}:{version}"))
+        return {int(chunk): payload for chunk, payload in sorted(by_chunk.items(), key=lambda item: int(item[0]))}
+
+    def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
+        """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
+        watched = {name: summary[name] for name in ("version", "tasks", "loss", "accuracy", "accuracy_ci95")}
+        self.redis.hset(self._key(run, "judged"), split, canonical_json(watched))
+
+    def summaries(self, run: str) -> dict[str, dict[str, float]]:
+        """Return the latest summary of each split that has one."""
+        return {
+            split.decode(): json.loads(text) for split, text in self.redis.hgetall(self._key(run, "judged")).items()
+        }
+
+    def runs(self) -> list[str]:
+        """Return the ids of the runs Redis knows: the active ones and those that ended within the last hour."""
+        keys = self.redis.scan_iter(self._key("*", "state"), count=1000)
+        return sorted(key.decode().split("{")[1].split("}")[0] for key in keys)
+
+    def waiting(self, queue: str) -> int:
+        """Return how many messages wait in the broker's list ``queue``."""
+        return int(self.redis.llen(queue))
+
+    def touch(self, run: str, pulse: Pulse) -> None:
+        """Note that ``run`` was just given what it may be waiting for."""
+        seconds, microseconds = self.redis.time()
+        moved_at = 1000 * seconds + microseconds // 1000
+        self.redis.hset(self._key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
+
+    def lock(self, name: str, seconds: float) -> bool:
+        """Take the short lock ``name`` that frees itself; False if somebody holds it."""
+        return bool(self.redis.set(f"{self.namespace}:lock:{name}", b"", nx=True, px=int(1000 * seconds)))
+
+    def unlock(self, name: str) -> None:
+        """Free the lock ``name``."""
+        self.redis.delete(f"{self.namespace}:lock:{name}")
+
+    def _script(self, name: str) -> Script:
+        source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()
+        return Script(self.redis, source)
+
+    def _bytes(self, key: str) -> bytes | None:
+        value: bytes | None = self.redis.get(key)
+        return value
+
+    def _key(self, run: str, name: str) -> str:
+        return f"{self.namespace}:{{{run}}}:{name}"
+
+
+def connect(url: str) -> redis.Redis:
+    """Return a client of the Redis at ``url``, which returns bytes."""
+    return redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+
+
+def _optional_float(fields: Mapping[str, str], name: str) -> float | None:
+    return float(fields[name]) if name in fields else None

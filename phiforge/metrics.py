@@ -1,0 +1,33 @@
+"""Every Prometheus metric, defined once. Labels are bounded: never an episode, a job or a version."""
+
+from prometheus_client import Counter, Histogram
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+
+JOB_SECONDS = Histogram(
+    "phiforge_job_seconds",
+    "Where a trainer's time goes, per job: queue_wait, read, compute, publish, commit.",
+    ["phase"],
+    buckets=_SECONDS,
+)
+JOBS = Counter(
+    "phiforge_jobs_total",
+    "Jobs by outcome: published, duplicate, stale, stopped, waiting (episodes not there yet), damaged, failed.",
+    ["outcome"],
+)
+COMMITS = Counter("phiforge_commits_total", "Versions this trainer committed.")
+COMMITS_LOST = Counter("phiforge_commits_lost_total", "Reductions another trainer committed first.")
+TRAINED_TASKS = Counter("phiforge_trained_tasks_total", "Episodes this trainer computed a contribution from.")
+
+SAMPLED_EPISODES = Counter("phiforge_sampled_episodes_total", "Episodes written to object storage.", ["split"])
+SAMPLE_SECONDS = Histogram(
+    "phiforge_sample_seconds", "Time to draw and write one job's or chunk's episodes.", buckets=_SECONDS
+)
+
+EVALUATED_TASKS = Counter("phiforge_evaluated_tasks_total", "Episodes scored.", ["split"])
+EVALUATE_SECONDS = Histogram("phiforge_evaluate_seconds", "Time to score one chunk of episodes.", buckets=_SECONDS)
+
+RESENT = Counter("phiforge_resent_total", "Messages that reconcile sent again: job, sampling, evaluation.", ["kind"])
+RESTORED = Counter("phiforge_restored_total", "Runs brought back from a checkpoint.")
+DAMAGED = Counter("phiforge_damaged_objects_total", "Objects dropped because their hash was wrong.")
+FAILED_RUNS = Counter("phiforge_failed_runs_total", "Runs this process marked failed.")

@@ -1,0 +1,144 @@
+"""How runs move: ``advance`` after each commit, ``reconcile`` whenever something may have been lost.
+
+Progress is level-triggered: both compare what is with what should be, and do what is missing. All of it is idempotent.
+"""
+
+import json
+import logging
+
+from phiforge import judging
+from phiforge.errors import FormatError, PhiforgeError, RunError
+from phiforge.metrics import FAILED_RUNS, RESENT, RESTORED
+from phiforge.platform import Platform
+from phiforge.record import Checkpoint, RunRecord, training_episodes_key
+from phiforge.tensors import decode
+
+log = logging.getLogger(__name__)
+
+LOCK_SECONDS = 10.0
+
+
+def advance(platform: Platform, record: RunRecord, version: int) -> None:
+    """Do what follows from ``version`` being the head, after its commit.
+
+    The checkpoint comes first: as no job of ``version`` is sent before it is written, the head cannot leave it behind.
+    """
+    if record.spec.records_at(version):
+        ensure_checkpoint(platform, record, version)
+    if record.spec.validates_at(version):
+        platform.exchange.touch(record.run, "evaluation")
+        judging.send(platform, record, "validation", version)
+    ahead = version + record.spec.sampling.window
+    if ahead < record.spec.outer.versions:
+        platform.queue.sample_training(record.run, ahead)
+    if version < record.spec.outer.versions:
+        for job in range(record.spec.outer.jobs):
+            platform.queue.train(record.run, version, job)
+
+
+def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> None:
+    """Write the checkpoint and the log segment of ``version``, which must be the head, unless they are there."""
+    if platform.record.has_checkpoint(record.run, version):
+        return
+    phi, optimizer = platform.exchange.phi(record.run, version), platform.exchange.optimizer(record.run, version)
+    state = platform.exchange.state(record.run)
+    if phi is None or optimizer is None or state is None or state.head != version:
+        return
+    _write_log(platform, record, version)
+    checkpoint = Checkpoint(version, decode(phi), decode(optimizer), state.phi_hash, state.tasks)
+    platform.record.save_checkpoint(record.run, checkpoint)
+
+
+def _write_log(platform: Platform, record: RunRecord, version: int) -> None:
+    """Move the log's entries since the checkpoint before ``version`` to object storage."""
+    before = max(earlier for earlier in range(version) if record.spec.records_at(earlier))
+    entries = platform.exchange.log(record.run)
+    segment = [entry for entry in entries if before < json.loads(entry)["version"] <= version]
+    platform.record.append_log(record.run, version, segment)
+    platform.exchange.trim_log(record.run, len(entries))
+
+
+def reconcile_all(platform: Platform) -> None:
+    """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others."""
+    for run in platform.record.active():
+        lock = f"reconcile:{run}"
+        if not platform.exchange.lock(lock, LOCK_SECONDS):
+            continue
+        try:
+            reconcile(platform, run)
+        except PhiforgeError:
+            log.exception("cannot reconcile run %s", run)
+        finally:
+            platform.exchange.unlock(lock)
+
+
+def reconcile(platform: Platform, run: str) -> None:
+    """Compare what is with what should be, and do what is missing."""
+    record = platform.run(run)
+    status = platform.record.status(run)
+    if status != "running":
+        platform.exchange.stop(run, status)
+        platform.record.retire(run)
+        return
+    state = platform.exchange.state(run)
+    if state and state.status != "running":
+        platform.exchange.forget(run)
+        state = None
+    if state is None or state.head < platform.record.checkpoints(run)[-1]:
+        _restore(platform, record)
+        return
+    patience = platform.settings.stall_seconds
+    if state.head < record.spec.outer.versions and platform.exchange.stalled(run, "state", patience):
+        _resend(platform, record, state.head)
+    if platform.exchange.stalled(run, "evaluation", patience):
+        for split, version in judging.due(platform, record):
+            RESENT.labels(kind="evaluation").inc()
+            judging.send(platform, record, split, version)
+
+
+def _restore(platform: Platform, record: RunRecord) -> None:
+    """Bring a run back from its newest readable checkpoint, and send what it needs to go on."""
+    checkpoint = _newest_checkpoint(platform, record)
+    if not platform.exchange.restore(record.run, checkpoint):
+        return
+    log.info("run %s goes on from version %d", record.run, checkpoint.version)
+    RESTORED.inc()
+    judging.sample(platform, record)
+    last = min(checkpoint.version + record.spec.sampling.window, record.spec.outer.versions)
+    for version in range(checkpoint.version, last):
+        platform.queue.sample_training(record.run, version)
+    advance(platform, record, checkpoint.version)
+
+
+def _newest_checkpoint(platform: Platform, record: RunRecord) -> Checkpoint:
+    """Read the newest checkpoint; a damaged one is deleted (it will be written again) and the one before it read."""
+    for version in reversed(platform.record.checkpoints(record.run)):
+        try:
+            return platform.record.checkpoint(record.run, version)
+        except FormatError:
+            log.exception("dropping checkpoint %d of run %s", version, record.run)
+            platform.record.delete_checkpoint(record.run, version)
+    raise RunError(f"run {record.run!r} has no readable checkpoint left in {platform.store.url}")
+
+
+def _resend(platform: Platform, record: RunRecord, head: int) -> None:
+    """Send again what the open step lacks: record, episodes, jobs; or any job, if only the commit is missing."""
+    if record.spec.records_at(head):
+        ensure_checkpoint(platform, record, head)
+    jobs = range(record.spec.outer.jobs)
+    for version in range(head, min(head + record.spec.sampling.window + 1, record.spec.outer.versions)):
+        if not all(platform.store.exists(training_episodes_key(record.run, version, job)) for job in jobs):
+            RESENT.labels(kind="sampling").inc()
+            platform.queue.sample_training(record.run, version)
+    missing = set(jobs) - platform.exchange.contributed(record.run, head) or {0}
+    for job in sorted(missing):
+        RESENT.labels(kind="job").inc()
+        platform.queue.train(record.run, head, job)
+
+
+def fail(platform: Platform, run: str, reason: str) -> None:
+    """Mark ``run`` failed, for a fault that trying again cannot mend."""
+    log.error("run %s failed: %s", run, reason)
+    FAILED_RUNS.inc()
+    platform.record.end(run, "failed", reason)
+    platform.exchange.stop(run, "failed")

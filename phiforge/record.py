@@ -1,0 +1,195 @@
+"""The record of every run in object storage: which key holds what, and how it is written."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from phiforge.canonical import canonical_json, sha256_hex
+from phiforge.errors import FormatError, MissingObjectError, RunError
+from phiforge.spec.run import RunSpec
+from phiforge.store import Store
+from phiforge.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
+
+
+class RunRecord(NamedTuple):
+    """What was submitted: the spec and the published dataset it is about."""
+
+    run: str
+    spec: RunSpec
+    dataset: str
+    image_shape: tuple[int, int, int]
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """φ and the outer optimiser's state at a version, with the tasks seen so far."""
+
+    version: int
+    phi: Tensors
+    optimizer: Tensors
+    phi_hash: str
+    tasks: int
+
+
+class Record:
+    """Reads and writes what must survive: everything here outlives Redis and every process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def create(self, record: RunRecord) -> None:
+        """Write a new run down; raises RunError if its id is taken."""
+        fields = record._asdict() | {
+            "spec": record.spec.model_dump(mode="json"),
+            "spec_hash": record.spec.hash,
+            "image_shape": list(record.image_shape),
+        }
+        if not self.store.put_if_absent(_submitted(record.run), canonical_json(fields)):
+            raise RunError(f"run {record.run!r} exists already")
+
+    def run(self, run: str) -> RunRecord:
+        """Read what was submitted as ``run``; raises RunError if there is no such run."""
+        try:
+            fields = json.loads(self.store.get(_submitted(run)))
+        except MissingObjectError as error:
+            raise RunError(f"there is no run {run!r} in {self.store.url}") from error
+        spec = RunSpec.model_validate(fields["spec"])
+        return RunRecord(run, spec, fields["dataset"], tuple(fields["image_shape"]), fields["created_at"])
+
+    def runs(self) -> list[str]:
+        """Return the ids of all runs ever submitted, in order of id."""
+        keys = self.store.list("submitted/")
+        return [key.removeprefix("submitted/").removesuffix(".json") for key in keys]
+
+    def activate(self, run: str) -> None:
+        """Mark ``run`` as one that services should move."""
+        self.store.put(f"active/{run}", b"")
+
+    def retire(self, run: str) -> None:
+        """Mark ``run`` as one that needs nothing more."""
+        self.store.delete(f"active/{run}")
+
+    def active(self) -> list[str]:
+        """Return the ids of the runs that services should move."""
+        return [key.removeprefix("active/") for key in self.store.list("active/")]
+
+    def status(self, run: str) -> str:
+        """Return ``complete``, ``failed``, ``cancelled`` or ``running``."""
+        for status, name in (("complete", "report.json"), ("failed", "failed.json"), ("cancelled", "cancelled.json")):
+            if self.store.exists(_key(run, name)):
+                return status
+        return "running"
+
+    def end(self, run: str, status: str, reason: str) -> None:
+        """Write down that ``run`` was ``cancelled`` or ``failed``, and why; then retire it."""
+        self.store.put(_key(run, f"{status}.json"), canonical_json({"reason": reason}))
+        self.retire(run)
+
+    def reopen(self, run: str) -> None:
+        """Undo ``end``: the run goes on from its newest checkpoint."""
+        self.activate(run)
+        for status in ("cancelled", "failed"):
+            self.store.delete(_key(run, f"{status}.json"))
+
+    def end_reason(self, run: str, status: str) -> str:
+        """Return why ``run`` was cancelled or failed."""
+        return str(json.loads(self.store.get(_key(run, f"{status}.json")))["reason"])
+
+    def save_checkpoint(self, run: str, checkpoint: Checkpoint) -> None:
+        """Write φ and the optimiser's state, then the sidecar that makes them count."""
+        tensors = encode(with_prefix("phi", checkpoint.phi) | with_prefix("optimizer", checkpoint.optimizer))
+        sidecar = {
+            "version": checkpoint.version,
+            "phi_hash": checkpoint.phi_hash,
+            "tasks": checkpoint.tasks,
+            "sha256": sha256_hex(tensors),
+        }
+        self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.safetensors"), tensors)
+        self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.json"), canonical_json(sidecar))
+
+    def has_checkpoint(self, run: str, version: int) -> bool:
+        """Say whether ``version`` was written whole."""
+        return self.store.exists(_key(run, "checkpoints", f"{version:08d}.json"))
+
+    def checkpoint(self, run: str, version: int) -> Checkpoint:
+        """Read a checkpoint back; raises FormatError if a bit of it changed."""
+        sidecar = json.loads(self.store.get(_key(run, "checkpoints", f"{version:08d}.json")))
+        data = self.store.get(_key(run, "checkpoints", f"{version:08d}.safetensors"))
+        if sha256_hex(data) != sidecar["sha256"]:
+            raise FormatError(f"checkpoint {version} of run {run!r} is damaged: its SHA-256 is not {sidecar['sha256']}")
+        tensors = decode(data)
+        phi = without_prefix("phi", tensors)
+        if fingerprint(phi) != sidecar["phi_hash"]:
+            raise FormatError(f"checkpoint {version} of run {run!r}: φ is not the one its sidecar names")
+        optimizer = without_prefix("optimizer", tensors)
+        return Checkpoint(version, phi, optimizer, sidecar["phi_hash"], sidecar["tasks"])
+
+    def delete_checkpoint(self, run: str, version: int) -> None:
+        """Drop a checkpoint, sidecar first."""
+        self.store.delete(_key(run, "checkpoints", f"{version:08d}.json"))
+        self.store.delete(_key(run, "checkpoints", f"{version:08d}.safetensors"))
+
+    def checkpoints(self, run: str) -> list[int]:
+        """Return the versions that have a whole checkpoint, in order."""
+        keys = self.store.list(_key(run, "checkpoints/"))
+        return [int(key.split("/")[-1].removesuffix(".json")) for key in keys if key.endswith(".json")]
+
+    def append_log(self, run: str, version: int, entries: Sequence[bytes]) -> None:
+        """Write the commit log's segment that ends at ``version``, one JSON line a version."""
+        self.store.put(_key(run, "log", f"{version:08d}.jsonl"), b"".join(entry + b"\n" for entry in entries))
+
+    def log(self, run: str) -> Iterator[dict[str, Any]]:
+        """Yield the commit log's entries in order of version."""
+        for key in self.store.list(_key(run, "log/")):
+            yield from (json.loads(line) for line in self.store.get(key).splitlines())
+
+    def save_scores(self, run: str, split: str, version: int, scores: Mapping[str, Any]) -> None:
+        """Write the scores of one version on one split."""
+        self.store.put(_key(run, "scores", split, f"{version:08d}.json"), canonical_json(dict(scores)))
+
+    def scored(self, run: str, split: str) -> list[int]:
+        """Return the versions that have scores on ``split``, in order."""
+        return [
+            int(key.split("/")[-1].removesuffix(".json")) for key in self.store.list(_key(run, "scores", f"{split}/"))
+        ]
+
+    def scores(self, run: str, split: str, version: int) -> dict[str, Any]:
+        """Read the scores of one version on one split."""
+        return dict(json.loads(self.store.get(_key(run, "scores", split, f"{version:08d}.json"))))
+
+    def save_report(self, run: str, report: Mapping[str, Any]) -> None:
+        """Write the final report, which completes the run."""
+        self.store.put(_key(run, "report.json"), canonical_json(dict(report)))
+        self.retire(run)
+
+    def report(self, run: str) -> dict[str, Any]:
+        """Read the final report."""
+        return dict(json.loads(self.store.get(_key(run, "report.json"))))
+
+
+def training_episodes_key(run: str, version: int, job: int) -> str:
+    """Return where the episodes of one job are."""
+    return _key(run, "episodes", f"{version:08d}", f"{job:04d}")
+
+
+def evaluation_episodes_key(record: RunRecord, split: str, chunk: int) -> str:
+    """Return where a chunk of the fixed episodes of ``split`` is: shared by all runs that are judged alike."""
+    evaluation = record.spec.evaluation
+    judged_by = {
+        "dataset": record.dataset,
+        "task": record.spec.evaluation_task.model_dump(mode="json"),
+        "seed": evaluation.seed,
+        "chunk_size": evaluation.chunk_size,
+    }
+    return f"evaluation/{sha256_hex(canonical_json(judged_by))[:32]}/{split}/{chunk:04d}"
+
+
+def _submitted(run: str) -> str:
+    """Beside the runs, not inside them, so that listing all runs does not list all their episodes."""
+    return f"submitted/{run}.json"
+
+
+def _key(run: str, *parts: str) -> str:
+    return "/".join(("runs", run, *parts))

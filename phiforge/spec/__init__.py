@@ -1,0 +1,1 @@
+"""RunSpec and its parts: validated, immutable, content-hashed."""

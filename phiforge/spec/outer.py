@@ -1,0 +1,46 @@
+"""The outer loop: how contributions become the next φ, and how much work a version is."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from phiforge.spec.part import Part
+
+
+class AdamConfig(Part):
+    """Adam (Kingma and Ba 2015, algorithm 1)."""
+
+    name: Literal["adam"] = "adam"
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+
+
+class SgdConfig(Part):
+    """Gradient descent with heavy-ball momentum; momentum 0 is plain descent."""
+
+    name: Literal["sgd"] = "sgd"
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+
+
+OptimizerConfig = Annotated[AdamConfig | SgdConfig, Field(discriminator="name")]
+
+
+class Outer(Part):
+    """One outer update a version: a meta-batch of episodes, cut into jobs of a fixed size."""
+
+    versions: int = Field(default=1000, ge=0, description="Outer updates of the whole run; 0 for baselines.")
+    meta_batch: int = Field(default=16, ge=1, description="Episodes per outer update.")
+    job_size: int = Field(default=4, ge=1, description="Episodes a worker takes at a time; divides meta_batch.")
+    optimizer: OptimizerConfig = AdamConfig()
+    lr: float = Field(default=1e-3, gt=0, description="Outer learning rate at its highest.")
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: int = Field(default=0, ge=0, description="Versions over which the rate rises linearly from zero.")
+    clip_norm: float | None = Field(
+        default=10.0, gt=0, description="Largest Euclidean norm of the gradient; null: any."
+    )
+
+    @property
+    def jobs(self) -> int:
+        """Jobs of one version."""
+        return self.meta_batch // self.job_size

@@ -1,0 +1,51 @@
+"""What a task looks like, how φ is judged, and the numerics it is computed with."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from phiforge.spec.part import Part
+
+
+class Task(Part):
+    """N-way K-shot: the shape of one episode."""
+
+    n_way: int = Field(default=5, ge=2, description="Classes of one episode.")
+    k_shot: int = Field(default=1, ge=1, description="Support examples per class.")
+    n_query: int = Field(default=5, ge=1, description="Query examples per class.")
+
+    @property
+    def drawings(self) -> int:
+        """Examples one episode takes of one class."""
+        return self.k_shot + self.n_query
+
+
+class Evaluation(Part):
+    """Fixed episodes that judge φ: the same for every learner, whatever the run's seed."""
+
+    every: int = Field(default=100, ge=1, description="Versions between two validations (and checkpoints).")
+    validation_tasks: int = Field(default=200, ge=2)
+    test_tasks: int = Field(default=600, ge=2)
+    chunk_size: int = Field(default=25, ge=1, description="Episodes that an evaluator scores per message.")
+    task: Task | None = Field(default=None, description="Shape of the judged episodes; null: that of training.")
+    seed: int = Field(default=0, ge=0, description="Names the fixed episodes.")
+
+
+class Checkpoint(Part):
+    """When φ and the optimiser's state go to object storage."""
+
+    every: int = Field(default=100, ge=1, description="Versions between two checkpoints: the most that can be lost.")
+
+
+class Numerics(Part):
+    """What may change φ in its last bits."""
+
+    threads: int = Field(default=1, ge=1, le=256, description="Torch threads of one trainer.")
+    chunk: int = Field(default=1, ge=1, description="Episodes that share one backward pass: memory against speed.")
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+class Sampling(Part):
+    """How far the sampler runs ahead of the trainers."""
+
+    window: int = Field(default=4, ge=1, le=1000, description="Versions sampled ahead of the newest φ.")

@@ -1,0 +1,47 @@
+"""Named tensors: φ, optimiser state and contributions, their bytes and their fingerprint."""
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from phiforge.errors import FormatError
+
+Tensors = dict[str, Tensor]
+
+
+def encode(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return safetensors bytes; equal tensors give equal bytes, whatever the order of the mapping."""
+    return bytes(save({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}))
+
+
+def decode(data: bytes, device: str = "cpu") -> Tensors:
+    """Return the tensors of safetensors bytes; raises FormatError for anything else."""
+    try:
+        return {name: tensor.to(device) for name, tensor in load(data).items()}
+    except SafetensorError as error:
+        raise FormatError(f"not a whole safetensors file ({len(data)} bytes): {error}") from error
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over names, types, shapes and bytes in order of name: the hash of φ."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """Return ``tensors`` with ``prefix/`` before each name."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """Return those of ``tensors`` whose name starts with ``prefix/``, named without it."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

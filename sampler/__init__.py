@@ -1,0 +1,1 @@
+"""The sampler service: datasets -> episodes -> object storage."""

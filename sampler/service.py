@@ -1,0 +1,69 @@
+"""The sampler service: writes the episodes that are asked for to object storage."""
+
+import logging
+from functools import lru_cache
+
+from phiforge.episodes import EpisodeBatch
+from phiforge.errors import DataError, FormatError, MissingObjectError
+from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
+from phiforge.platform import Platform
+from phiforge.progress import fail
+from phiforge.queue import SAMPLE_EVALUATION, SAMPLE_TRAINING
+from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.service import serve
+from sampler.datasets import Dataset, load
+from sampler.sampling import sample_batch
+
+log = logging.getLogger(__name__)
+
+
+class Sampler:
+    """Draws episodes; the same message always gives the same bytes, so doubled messages do no harm."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.dataset = lru_cache(maxsize=4)(self._load)
+
+    def sample_training(self, run: str, version: int, sent_at: float) -> None:
+        """Write the episodes of every job of ``version`` that are not there yet."""
+        record = self.platform.run(run)
+        spec = record.spec
+        for job in range(spec.outer.jobs):
+            key = training_episodes_key(run, version, job)
+            seed = (spec.seed, "train", version, job)
+            self._write(key, record, "train", seed)
+
+    def sample_evaluation(self, run: str, split: str, chunk: int, sent_at: float) -> None:
+        """Write one chunk of the fixed episodes of ``split``, unless it is there."""
+        record = self.platform.run(run)
+        seed = (record.spec.evaluation.seed, "evaluation", split, chunk)
+        self._write(evaluation_episodes_key(record, split, chunk), record, split, seed)
+
+    def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
+        if self.platform.store.exists(key):
+            return
+        with SAMPLE_SECONDS.time():
+            try:
+                batch = self._sample(record, split, seed)
+            except (DataError, FormatError, MissingObjectError) as error:
+                fail(self.platform, record.run, f"its dataset cannot be sampled: {error}")
+                return
+            self.platform.store.put(key, batch.to_bytes())
+        SAMPLED_EPISODES.labels(split=split).inc(len(batch))
+
+    def _sample(self, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> EpisodeBatch:
+        dataset = self.dataset(record.dataset)
+        if split == "train":
+            return sample_batch(dataset, split, record.spec.task, record.spec.outer.job_size, *seed)
+        return sample_batch(dataset, split, record.spec.evaluation_task, record.spec.evaluation.chunk_size, *seed)
+
+    def _load(self, digest: str) -> Dataset:
+        return load(digest, self.platform.store)
+
+
+def run(platform: Platform) -> None:
+    """Serve the sampling queue until told to stop."""
+    sampler = Sampler(platform)
+    platform.queue.handle(SAMPLE_TRAINING, sampler.sample_training)
+    platform.queue.handle(SAMPLE_EVALUATION, sampler.sample_evaluation)
+    serve(platform, "sampling")

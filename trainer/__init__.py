@@ -1,0 +1,1 @@
+"""The trainer service: meta-batch jobs -> contributions -> the next φ."""

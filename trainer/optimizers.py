@@ -1,0 +1,90 @@
+"""The outer optimiser: pure functions from (φ, state, gradient) to (φ, state), computed in float64."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from phiforge.spec.outer import AdamConfig, Outer, SgdConfig
+from phiforge.tensors import Tensors, with_prefix, without_prefix
+
+
+class Updated(NamedTuple):
+    """φ and the optimiser's state after one outer update, in the types they came in."""
+
+    phi: Tensors
+    state: Tensors
+
+
+def init_state(outer: Outer, phi: Mapping[str, Tensor]) -> Tensors:
+    """Return the state before the first update: zeros of φ's shapes under ``mean/``, ``square/`` or ``momentum/``."""
+    slots = ("mean", "square") if isinstance(outer.optimizer, AdamConfig) else ("momentum",)
+    return {f"{slot}/{name}": torch.zeros_like(value) for slot in slots for name, value in phi.items()}
+
+
+def update(
+    outer: Outer, version: int, phi: Mapping[str, Tensor], state: Mapping[str, Tensor], gradient: Mapping[str, Tensor]
+) -> Updated:
+    """Return φ of ``version + 1``; entries of φ without a gradient stay as they are."""
+    gradient = clipped(gradient, outer.clip_norm)
+    lr = learning_rate(outer, version)
+    if isinstance(outer.optimizer, AdamConfig):
+        return _adam(outer.optimizer, lr, version, phi, state, gradient)
+    return _sgd(outer.optimizer, lr, phi, state, gradient)
+
+
+def learning_rate(outer: Outer, version: int) -> float:
+    """Return the rate of the update from ``version``: linear warm-up, then constant or a half cosine down to zero."""
+    if version < outer.warmup:
+        return outer.lr * (version + 1) / outer.warmup
+    if outer.schedule == "constant":
+        return outer.lr
+    done = (version - outer.warmup) / max(1, outer.versions - outer.warmup)
+    return outer.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def clipped(gradient: Mapping[str, Tensor], clip_norm: float | None) -> Tensors:
+    """Return ``gradient`` in float64, scaled down to Euclidean norm ``clip_norm`` if it is longer."""
+    exact = {name: value.double() for name, value in gradient.items()}
+    if clip_norm is None or not exact:
+        return exact
+    norm = math.sqrt(sum(float(value.square().sum()) for value in exact.values()))
+    return exact if norm <= clip_norm else {name: value * (clip_norm / norm) for name, value in exact.items()}
+
+
+def _adam(
+    config: AdamConfig,
+    lr: float,
+    version: int,
+    phi: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    gradient: Mapping[str, Tensor],
+) -> Updated:
+    means, squares = without_prefix("mean", state), without_prefix("square", state)
+    new_phi = dict(phi)
+    mean_scale, square_scale = 1 - config.beta1 ** (version + 1), 1 - config.beta2 ** (version + 1)
+    for name, slope in gradient.items():
+        mean = config.beta1 * means[name].double() + (1 - config.beta1) * slope
+        square = config.beta2 * squares[name].double() + (1 - config.beta2) * slope.square()
+        step = (mean / mean_scale) / ((square / square_scale).sqrt() + config.epsilon)
+        new_phi[name] = (phi[name].double() - lr * step).to(phi[name].dtype)
+        means[name], squares[name] = mean.to(phi[name].dtype), square.to(phi[name].dtype)
+    return Updated(new_phi, with_prefix("mean", means) | with_prefix("square", squares))
+
+
+def _sgd(
+    config: SgdConfig,
+    lr: float,
+    phi: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    gradient: Mapping[str, Tensor],
+) -> Updated:
+    momenta = without_prefix("momentum", state)
+    new_phi = dict(phi)
+    for name, slope in gradient.items():
+        momentum = config.momentum * momenta[name].double() + slope
+        new_phi[name] = (phi[name].double() - lr * momentum).to(phi[name].dtype)
+        momenta[name] = momentum.to(phi[name].dtype)
+    return Updated(new_phi, with_prefix("momentum", momenta))

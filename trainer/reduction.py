@@ -1,0 +1,47 @@
+"""From a full set of contributions to the next version of φ."""
+
+import math
+from collections.abc import Sequence
+
+from phiforge.canonical import canonical_json, sha256_hex
+from phiforge.errors import RunError
+from phiforge.exchange import Commit
+from phiforge.tensors import decode, encode, fingerprint
+from trainer import optimizers
+from trainer.estimators import Contribution, Estimator, Step
+
+
+def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, payloads: Sequence[bytes]) -> Commit:
+    """Return version + 1 from φ, the optimiser's state and every job's contribution, in order of job.
+
+    Raises RunError if the loss or φ stops being finite: such a run cannot get better.
+    """
+    contributions = [Contribution.from_bytes(payload) for payload in payloads]
+    tasks = sum(contribution.tasks for contribution in contributions)
+    loss = sum(contribution.loss for contribution in contributions) / tasks
+    parameters = decode(phi)
+    direction = estimator.combine(parameters, contributions, step)
+    updated = optimizers.update(step.spec.outer, step.version, parameters, decode(optimizer), direction)
+    if not math.isfinite(loss) or not all(value.isfinite().all() for value in updated.phi.values()):
+        raise RunError(
+            f"the step from version {step.version} is not finite (query loss {loss}): lower outer.lr, "
+            f"now {step.spec.outer.lr}, or the inner learning rate, or set outer.clip_norm"
+        )
+    accuracy = sum(contribution.accuracy for contribution in contributions) / tasks
+    phi_hash = fingerprint(updated.phi)
+    entry = {
+        "version": step.version + 1,
+        "phi_hash": phi_hash,
+        "contributions": [sha256_hex(payload) for payload in payloads],
+        "loss": loss,
+        "accuracy": accuracy,
+    }
+    return Commit(
+        phi=encode(updated.phi),
+        optimizer=encode(updated.state),
+        phi_hash=phi_hash,
+        log_entry=canonical_json(entry),
+        loss=loss,
+        accuracy=accuracy,
+        tasks=(step.version + 1) * step.spec.outer.meta_batch,
+    )

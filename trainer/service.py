@@ -1,0 +1,15 @@
+"""The trainer service: takes meta-batch jobs from the training queue."""
+
+import torch
+
+from phiforge.platform import Platform
+from phiforge.queue import TRAIN
+from phiforge.service import serve
+from trainer.job import Trainer
+
+
+def run(platform: Platform) -> None:
+    """Serve the training queue until told to stop: one process a device."""
+    torch.use_deterministic_algorithms(True)
+    platform.queue.handle(TRAIN, Trainer(platform).handle)
+    serve(platform, "training")
