@@ -6,8 +6,9 @@ from phiforge.errors import StoreError
 from phiforge.settings import Settings
 from phiforge.store.base import Store
 from phiforge.store.local import LocalStore
+from phiforge.store.s3 import S3Store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["LocalStore", "S3Store", "Store", "open_store"]
 
 
 def open_store(settings: Settings) -> Store:
@@ -16,4 +17,8 @@ def open_store(settings: Settings) -> Store:
     scheme, _, place = url.partition("://")
     if scheme == "file" and place.startswith("/"):
         return LocalStore(Path(place))
-    raise StoreError(f"PHIFORGE_STORE_URL is {url!r}; allowed are file:///folder and s3://bucket")
+    bucket = place.removesuffix("/")
+    if scheme == "s3" and bucket and "/" not in bucket:
+        secret_key = settings.s3_secret_key.get_secret_value()
+        return S3Store(settings.s3_endpoint, bucket, settings.s3_access_key, secret_key)
+    raise StoreError(f"PHIFORGE_STORE_URL is {url!r}; allowed are file:///folder (from the root) and s3://bucket")
