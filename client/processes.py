@@ -19,6 +19,7 @@ _TETHER = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, which the program would inherit
 if os.getppid() == int(sys.argv[1]):
     os.execvp(sys.argv[2], sys.argv[2:])
 """
@@ -39,6 +40,7 @@ class ChildProcess:
     def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
         self.log = log
         self.name = Path(argv[0]).name
+        self._asked_to_stop = False
         log.parent.mkdir(parents=True, exist_ok=True)
         tether = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid())]
         with log.open("ab") as output:
@@ -66,10 +68,15 @@ class ChildProcess:
         """None while it runs; the negated signal's number if one ended it."""
         return self._process.poll()
 
+    def interrupt(self) -> None:
+        """Ask the program to stop, once: to many, a second SIGTERM means at once. Does not wait."""
+        if not self._asked_to_stop:
+            self._process.terminate()
+        self._asked_to_stop = True
+
     def terminate(self, grace_seconds: float = 5.0) -> None:
         """Ask the program to stop; kill it and what it started if it still runs ``grace_seconds`` later."""
-        if self.alive:
-            self._process.terminate()
+        self.interrupt()
         try:
             self._process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
@@ -81,8 +88,18 @@ class ChildProcess:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Return when ``ready`` says so; raises ServiceError with the log's end if the program ends or dawdles."""
+    def wait_until_ready(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Return when ``ready`` says so.
+
+        Raises ServiceError with the log's end if the program ends before or takes longer; it is killed then.
+        """
+        try:
+            self._wait_until_ready(ready, seconds)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _wait_until_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from celery import Celery
-from kombu.entity import Exchange as BrokerExchange
 from kombu.entity import Queue as BrokerQueue
 
 from phiforge.settings import Settings
@@ -77,15 +76,15 @@ class Queue:
 
     def _send(self, message: str, **fields: Any) -> None:  # noqa: ANN401 - JSON values
         queue = self.name(_QUEUE_OF[message])
-        self.app.send_task(message, kwargs=fields | {"sent_at": time.time()}, exchange="", routing_key=queue)
+        self.app.send_task(message, kwargs=fields | {"sent_at": time.time()}, queue=queue)
 
 
 def _app(settings: Settings) -> Celery:
-    """Build the app; the default exchange needs no bindings in Redis, so that none can be lost."""
+    """Build the app; a message names its queue alone, so that no exchange's bindings in Redis can be lost."""
     app = Celery("phiforge", broker=settings.broker_url.replace("unix://", "redis+socket://"), set_as_current=False)
     names = [f"{settings.namespace}.{queue}" for queue in QUEUES]
     app.conf.update(
-        task_queues=[BrokerQueue(name, BrokerExchange(""), routing_key=name) for name in names],
+        task_queues=[BrokerQueue(name) for name in names],
         task_default_queue=names[0],
         task_serializer="json",
         accept_content=["json"],

@@ -19,9 +19,9 @@ from phiforge.store.keys import check_key, check_prefix
 _TIMEOUT = Timeout(connect=2.0, read=30.0)
 """Seconds; with the retries below an endpoint that swallows packets is given up within ten."""
 
-_RETRY = Retry(total=4, connect=3, read=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504))
+_RETRY = Retry(total=4, connect=2, read=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504))
 
-_RETRY_UNTOUCHED = Retry(total=4, connect=3, read=0, backoff_factor=0.2, status_forcelist=(409, 503))
+_RETRY_UNTOUCHED = Retry(total=4, connect=2, read=0, backoff_factor=0.2, status_forcelist=(409, 503))
 """For a conditional write: only while it is certain that nothing was written, or the answer would be about itself."""
 
 _READS = 3
@@ -165,5 +165,7 @@ def _checked(endpoint: str) -> str:
     if parts.scheme not in ("http", "https") or endpoint.removesuffix("/") != f"{parts.scheme}://{parts.netloc}":
         raise StoreError(f"the S3 endpoint is {endpoint!r}; allowed are http://host:port and https://host:port")
     if not parts.hostname or parts.username is not None:
-        raise StoreError("the S3 endpoint must name a host and no user; keys go to PHIFORGE_S3_ACCESS_KEY and _SECRET_KEY")
+        raise StoreError(
+            "the S3 endpoint must name a host and no user; keys go to PHIFORGE_S3_ACCESS_KEY and _SECRET_KEY"
+        )
     return endpoint

