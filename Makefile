@@ -38,7 +38,7 @@ imports: $(READY) ## which package may import which
 check: lint types imports ## everything but the tests
 
 benchmark: $(READY) ## the figures that the documents quote
-	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python -m benchmarks.pipeline
 
 lock: $(READY) ## pin every dependency again
 	for extras in "requirements.lock --extra embedded" "requirements-dev.lock --extra embedded --extra dev"; do \

@@ -1,9 +1,9 @@
 """What the pipeline costs: its tasks/s with two trainers against two bare processes that only compute.
 
-Both compute the same gradients of the same episodes with one thread each, in turn, several times in one run; the
-ratio is the median of the ratios of neighbours. Also prints where a job's time goes, from the trainers' /metrics.
+Both compute the same gradients of the same episodes with one thread each, in turn, several times in one run; each
+ratio is between neighbours. Also prints where a job's time goes, from the trainers' /metrics.
 
-    python -m benchmarks.pipeline [--spec specs/omniglot-maml-5w1s.yaml] [--versions 60] [--rounds 3]
+    python -m benchmarks.pipeline [--spec specs/omniglot-maml-5w1s.yaml] [--versions 40] [--rounds 3]
 """
 
 import argparse
@@ -11,7 +11,8 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from multiprocessing.queues import Queue as ProcessQueue
+from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from client.processes import free_port
 from client.servers import S3Server
 from client.stack import Stack
-from client.submission import submit
+from client.submission import cancel, submit
 from phiforge.episodes import EpisodeBatch
+from phiforge.memory import keep_freed_memory
 from phiforge.platform import Platform, learner_of
 from phiforge.record import training_episodes_key
 from phiforge.settings import Settings
@@ -36,18 +37,128 @@ WARM_VERSIONS = 5
 PHASES = ("queue_wait", "read", "compute", "publish", "commit")
 
 
+@dataclass(frozen=True)
+class Round:
+    """Tasks per second of the pipeline and of bare processes, measured one after the other."""
+
+    pipeline: float
+    bare: float
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spec", type=Path, default=Path("specs/omniglot-maml-5w1s.yaml"))
-    parser.add_argument("--versions", type=int, default=60)
+    parser.add_argument("--versions", type=int, default=40, help="measured versions a round")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    console = Console()
+    raw = read_spec(options.spec)
+    total = WARM_VERSIONS + options.versions
+    raw["outer"] |= {"versions": total + 1}
+    raw["evaluation"] = raw.get("evaluation", {}) | {"every": 10 * total, "validation_tasks": 2, "test_tasks": 2}
     with tempfile.TemporaryDirectory() as folder, S3Server(Path(folder) / "s3", Path(folder) / "s3.log") as s3:
-        settings = Settings(home=Path(folder) / "home", **s3_settings(s3))
+        settings = Settings(
+            home=Path(folder) / "home",
+            store_url="s3://phiforge",
+            s3_endpoint=s3.endpoint,
+            s3_access_key=s3.access_key,
+            s3_secret_key=s3.secret_key,
+        )
         with Stack(settings, trainers=TRAINERS) as stack:
             platform = Platform.open(settings)
-            pairs = [measure(platform, options.spec, options.versions) for _ in range(options.rounds)]
+            rounds = [measure(platform, raw, options.versions) for _ in range(options.rounds)]
             phases = job_phases(stack)
-    report(console, options.spec, pairs, phases)
+    report(Console(), options.spec, rounds, phases)
+
+
+def measure(platform: Platform, raw: dict[str, Any], versions: int) -> Round:
+    """Run ``versions`` versions through the pipeline, then compute the same jobs in bare processes."""
+    run = submit(platform, raw)
+    wait_for(platform, run, WARM_VERSIONS)
+    start = time.perf_counter()
+    wait_for(platform, run, WARM_VERSIONS + versions)
+    seconds = time.perf_counter() - start
+    cancel(platform, run)
+    tasks = versions * platform.run(run).spec.outer.meta_batch
+    return Round(tasks / seconds, tasks / bare_seconds(platform, run, versions))
+
+
+def wait_for(platform: Platform, run: str, version: int) -> None:
+    """Wait until ``version`` is committed, looking seldom enough not to be in the way."""
+    while (state := platform.exchange.state(run)) is None or state.head < version:
+        time.sleep(0.05)
+
+
+def bare_seconds(platform: Platform, run: str, versions: int) -> float:
+    """Return the time two processes need for the same jobs, episodes in memory, nothing written."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(TRAINERS + 1)
+    arguments = [(platform.settings, run, versions, index, barrier) for index in range(TRAINERS)]
+    processes = [context.Process(target=compute_only, args=each) for each in arguments]
+    for process in processes:
+        process.start()
+    barrier.wait()
+    start = time.perf_counter()
+    for process in processes:
+        process.join()
+    return time.perf_counter() - start
+
+
+def compute_only(settings: Settings, run: str, versions: int, index: int, barrier: Barrier) -> None:
+    """Compute every second job of the measured versions from φ₀: the arithmetic of a trainer and nothing else."""
+    keep_freed_memory()
+    platform = Platform.open(settings)
+    record = platform.run(run)
+    spec = record.spec
+    torch.set_num_threads(spec.numerics.threads)
+    learner, estimator = learner_of(record, spec.task), build_estimator(spec.estimator)
+    phi = platform.record.checkpoint(run, 0).phi
+    jobs = [
+        (version, job) for version in range(WARM_VERSIONS, WARM_VERSIONS + versions) for job in range(spec.outer.jobs)
+    ]
+    batches = {
+        (version, job): EpisodeBatch.from_bytes(platform.store.get(training_episodes_key(run, version, job)))
+        for version, job in jobs[index::TRAINERS]
+    }
+    warm_version, warm_job = jobs[index]
+    estimator.contribute(
+        learner, phi, list(batches[warm_version, warm_job].episodes()), Step(spec, warm_version), warm_job
+    )
+    barrier.wait()
+    for (version, job), batch in batches.items():
+        estimator.contribute(learner, phi, list(batch.episodes()), Step(spec, version), job)
+
+
+def job_phases(stack: Stack) -> dict[str, float]:
+    """Return the mean milliseconds of each phase of a job, over all trainers."""
+    sums, counts = dict.fromkeys(PHASES, 0.0), dict.fromkeys(PHASES, 0.0)
+    pages = [page for name, page in stack.metrics().items() if name.startswith("trainer")]
+    for page in pages:
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                if sample.name == "phiforge_job_seconds_sum":
+                    sums[sample.labels["phase"]] += sample.value
+                if sample.name == "phiforge_job_seconds_count":
+                    counts[sample.labels["phase"]] += sample.value
+    return {phase: 1000 * sums[phase] / counts[phase] for phase in PHASES if counts[phase]}
+
+
+def report(console: Console, spec: Path, rounds: list[Round], phases: dict[str, float]) -> None:
+    """Print medians, the ratio and the phases."""
+    table = Table(title=f"{spec.stem}: {TRAINERS} trainers of one thread, {len(rounds)} rounds")
+    for column in ("", "median", "lowest", "highest"):
+        table.add_column(column, justify="right" if column else "left")
+    rows = {
+        "pipeline, tasks/s": [each.pipeline for each in rounds],
+        "bare processes, tasks/s": [each.bare for each in rounds],
+        "ratio": [each.pipeline / each.bare for each in rounds],
+    }
+    for name, values in rows.items():
+        table.add_row(name, *(f"{value:.3g}" for value in (statistics.median(values), min(values), max(values))))
+    console.print(table)
+    for phase, milliseconds in phases.items():
+        console.print(f"{phase:>12} {milliseconds:8.1f} ms", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -90,8 +90,8 @@ class S3Server:
         self.secret_key = secret_key
         self._folder = folder
         self._log = log
-        self._ports = free_ports(len(_PORTS))
-        self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
+        self.ports = free_ports(len(_PORTS))
+        self.endpoint = f"http://127.0.0.1:{self.ports[0]}"
 
     @property
     def pid(self) -> int:
@@ -111,12 +111,12 @@ class S3Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._process.terminate()
-        for port in self._ports:  # it leaves some of its sockets behind
+        for port in self.ports:  # it leaves some of its sockets behind
             for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 socket.unlink(missing_ok=True)
 
     def _options(self) -> list[str]:
-        options = dict(zip(_PORTS, map(str, self._ports), strict=True))
+        options = dict(zip(_PORTS, map(str, self.ports), strict=True))
         options |= {"dir": str(self._folder), "ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
         options |= {f"{part}.localSocket": str(self._folder / f"{part}.sock") for part in ("s3", "filer")}
         return [*(f"-{name}={value}" for name, value in options.items()), *_S3_OPTIONS]

@@ -4,6 +4,7 @@ from prometheus_client import REGISTRY
 
 from evaluator.chunk import Evaluator
 from evaluator.collector import RunCollector
+from phiforge.memory import keep_freed_memory
 from phiforge.platform import Platform
 from phiforge.queue import EVALUATE
 from phiforge.service import serve
@@ -11,6 +12,7 @@ from phiforge.service import serve
 
 def run(platform: Platform) -> None:
     """Serve the evaluation queue until told to stop."""
+    keep_freed_memory()
     REGISTRY.register(RunCollector(platform))
     platform.queue.handle(EVALUATE, Evaluator(platform).handle)
     serve(platform, "evaluation")

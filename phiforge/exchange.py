@@ -5,7 +5,7 @@ script under ``lua/``, so that two workers, a zombie or a doubled message cannot
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
@@ -144,13 +144,15 @@ class Exchange:
         ]
         return bool(self._restore(keys=[self._key(run, name) for name in names], args=args))
 
-    def log(self, run: str) -> list[bytes]:
-        """Return the commit log's entries that are not yet in object storage (and perhaps some that are)."""
-        return list(self.redis.lrange(self._key(run, "log"), 0, -1))
+    def log(self, run: str) -> dict[int, bytes]:
+        """Return the commit log's entries that may not be in object storage yet, by version."""
+        entries = self.redis.hgetall(self._key(run, "log"))
+        return {int(version): entry for version, entry in sorted(entries.items(), key=lambda item: int(item[0]))}
 
-    def trim_log(self, run: str, entries: int) -> None:
-        """Drop the oldest ``entries`` entries of the commit log."""
-        self.redis.ltrim(self._key(run, "log"), entries, -1)
+    def drop_log(self, run: str, versions: Collection[int]) -> None:
+        """Drop the entries of ``versions``, which are in object storage now."""
+        if versions:
+            self.redis.hdel(self._key(run, "log"), *map(str, versions))
 
     def stalled(self, run: str, pulse: Pulse, shortest_seconds: float) -> bool:
         """Say whether ``run`` has been silent for three typical steps; True notes a resend and doubles the patience."""

@@ -30,6 +30,11 @@ class Platform:
         exchange = Exchange(connect(settings.broker_url), settings.namespace)
         return cls(settings, open_store(settings), exchange, Queue(settings))
 
+    def close(self) -> None:
+        """Give every connection back."""
+        self.queue.close()
+        self.exchange.redis.close()
+
 
 def learner_of(record: RunRecord, task: Task) -> Learner:
     """Return the learner of a run, for tasks of the shape of ``task``."""

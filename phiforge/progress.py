@@ -3,7 +3,6 @@
 Progress is level-triggered: both compare what is with what should be, and do what is missing. All of it is idempotent.
 """
 
-import json
 import logging
 
 from phiforge import judging
@@ -25,15 +24,15 @@ def advance(platform: Platform, record: RunRecord, version: int) -> None:
     """
     if record.spec.records_at(version):
         ensure_checkpoint(platform, record, version)
-    if record.spec.validates_at(version):
-        platform.exchange.touch(record.run, "evaluation")
-        judging.send(platform, record, "validation", version)
-    ahead = version + record.spec.sampling.window
-    if ahead < record.spec.outer.versions:
-        platform.queue.sample_training(record.run, ahead)
     if version < record.spec.outer.versions:
         for job in range(record.spec.outer.jobs):
             platform.queue.train(record.run, version, job)
+    ahead = version + record.spec.sampling.window
+    if ahead < record.spec.outer.versions:
+        platform.queue.sample_training(record.run, ahead)
+    if record.spec.validates_at(version):
+        platform.exchange.touch(record.run, "evaluation")
+        judging.send(platform, record, "validation", version)
 
 
 def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> None:
@@ -44,18 +43,18 @@ def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> No
     state = platform.exchange.state(record.run)
     if phi is None or optimizer is None or state is None or state.head != version:
         return
-    _write_log(platform, record, version)
+    segment = _log_segment(platform, record, version)
+    platform.record.append_log(record.run, version, list(segment.values()))
     checkpoint = Checkpoint(version, decode(phi), decode(optimizer), state.phi_hash, state.tasks)
     platform.record.save_checkpoint(record.run, checkpoint)
+    platform.exchange.drop_log(record.run, segment.keys())
 
 
-def _write_log(platform: Platform, record: RunRecord, version: int) -> None:
-    """Move the log's entries since the checkpoint before ``version`` to object storage."""
+def _log_segment(platform: Platform, record: RunRecord, version: int) -> dict[int, bytes]:
+    """Return the log's entries since the checkpoint before ``version``; they stay in Redis until that is written."""
     before = max(earlier for earlier in range(version) if record.spec.records_at(earlier))
     entries = platform.exchange.log(record.run)
-    segment = [entry for entry in entries if before < json.loads(entry)["version"] <= version]
-    platform.record.append_log(record.run, version, segment)
-    platform.exchange.trim_log(record.run, len(entries))
+    return {number: entry for number, entry in entries.items() if before < number <= version}
 
 
 def reconcile_all(platform: Platform) -> None:

@@ -74,6 +74,10 @@ class Queue:
         if worker.exitcode:
             raise SystemExit(worker.exitcode)
 
+    def close(self) -> None:
+        """Give the broker connections back."""
+        self.app.close()
+
     def _send(self, message: str, **fields: Any) -> None:  # noqa: ANN401 - JSON values
         queue = self.name(_QUEUE_OF[message])
         self.app.send_task(message, kwargs=fields | {"sent_at": time.time()}, queue=queue)

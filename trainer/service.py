@@ -2,6 +2,7 @@
 
 import torch
 
+from phiforge.memory import keep_freed_memory
 from phiforge.platform import Platform
 from phiforge.queue import TRAIN
 from phiforge.service import serve
@@ -10,6 +11,7 @@ from trainer.job import Trainer
 
 def run(platform: Platform) -> None:
     """Serve the training queue until told to stop: one process a device."""
+    keep_freed_memory()
     torch.use_deterministic_algorithms(True)
     platform.queue.handle(TRAIN, Trainer(platform).handle)
     serve(platform, "training")

@@ -15,7 +15,7 @@ end
 redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8])
-redis.call('RPUSH', KEYS[7], ARGV[7])
+redis.call('HSET', KEYS[7], ARGV[2], ARGV[7])
 redis.call('HSET', KEYS[1], 'head', ARGV[2], 'phi_hash', ARGV[6], 'loss', ARGV[8], 'accuracy', ARGV[9],
   'tasks', ARGV[10], 'committed_at', now, 'moved_at', now, 'resends', 0, 'step_ms', tostring(step_ms))
 return 1

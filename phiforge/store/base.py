@@ -7,7 +7,9 @@ from typing import Protocol
 class Store(Protocol):
     """Keys are relative paths of ``[a-zA-Z0-9._=-]`` parts joined by ``/``; values are bytes.
 
-    Every ``put`` is atomic: a reader sees the whole old value, the whole new one, or nothing.
+    No part is empty or starts with a dot, and no key is also a folder of another. Every ``put`` is atomic: a reader
+    sees the whole old value, the whole new one, or nothing. Every method raises StoreError for a key that is none and
+    for a store that cannot be reached or written. Threads may share a store.
     """
 
     @property

@@ -1,0 +1,236 @@
+"""Single transitions of the protocol, driven by hand on a real Redis: no worker, no timing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.submission import submit
+from phiforge.errors import StoreError
+from phiforge.platform import Platform
+from phiforge.progress import advance, ensure_checkpoint, reconcile
+from phiforge.record import Checkpoint, training_episodes_key
+from phiforge.settings import Settings
+from phiforge.store import LocalStore
+from phiforge.tensors import decode
+from sampler.service import Sampler
+from tests.fleet import small_spec
+from trainer.job import Trainer
+
+pytestmark = pytest.mark.services
+
+JOBS = 4
+
+
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
+    """A store that keeps the dataset between the tests of this file."""
+    return LocalStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]:
+    """A fleet's connections, with no service anywhere."""
+    platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def run(platform: Platform) -> str:
+    """A run whose first two versions have their episodes."""
+    run = submit(platform, small_spec())
+    for version in range(2):
+        Sampler(platform).sample_training(run, version, sent_at=0)
+    return run
+
+
+def head(platform: Platform, run: str) -> int:
+    state = platform.exchange.state(run)
+    assert state
+    return state.head
+
+
+def test_the_last_job_in_commits(platform: Platform, run: str) -> None:
+    # Given a trainer
+    trainer = Trainer(platform)
+    # If it takes every job but one, in any order
+    for job in (2, 0, 3):
+        trainer.handle(run, 0, job, sent_at=0)
+    # I expect no commit;
+    assert head(platform, run) == 0
+    # and one with the last.
+    trainer.handle(run, 0, 1, sent_at=0)
+    assert head(platform, run) == 1
+
+
+def test_order_of_arrival_does_not_matter(platform: Platform) -> None:
+    # Given the same spec twice
+    committed = []
+    for order in ((0, 1, 2, 3), (3, 1, 0, 2)):
+        run = submit(platform, small_spec())
+        Sampler(platform).sample_training(run, 0, sent_at=0)
+        # If the jobs come in another order, from two trainers
+        trainers = (Trainer(platform), Trainer(platform))
+        for job in order:
+            trainers[job % 2].handle(run, 0, job, sent_at=0)
+        committed.append(platform.exchange.phi(run, 1))
+    # I expect the same bytes.
+    assert committed[0] is not None
+    assert committed[0] == committed[1]
+
+
+def test_a_zombie_leaves_nothing_behind(platform: Platform, run: str) -> None:
+    # Given a version that was committed
+    for job in range(JOBS):
+        Trainer(platform).handle(run, 0, job, sent_at=0)
+    phi = platform.exchange.phi(run, 1)
+    # If a worker wakes up with an old job's contribution, or an old commit
+    late = platform.exchange.publish(run, 0, 0, b"late")
+    # I expect it to be turned away,
+    assert late.outcome == "stale"
+    assert platform.exchange.contributed(run, 0) == set()
+    # and the same for an old message.
+    Trainer(platform).handle(run, 0, 0, sent_at=0)
+    assert head(platform, run) == 1
+    assert platform.exchange.phi(run, 1) == phi
+
+
+def test_a_contribution_counts_once(platform: Platform, run: str) -> None:
+    # Given a published contribution
+    assert platform.exchange.publish(run, 0, 0, b"first").outcome == "published"
+    # If it comes again with other bytes, I expect the first to stay.
+    again = platform.exchange.publish(run, 0, 0, b"second")
+    assert (again.outcome, again.contributions) == ("duplicate", 1)
+    assert platform.exchange.contributions(run, 0) == [b"first"]
+
+
+def test_killed_between_the_last_contribution_and_the_commit(platform: Platform, run: str) -> None:
+    # Given all contributions but no commit: the worker died there
+    trainer = Trainer(platform)
+    for job in range(JOBS - 1):
+        trainer.handle(run, 0, job, sent_at=0)
+    record, state = platform.run(run), platform.exchange.state(run)
+    assert state
+    trainer._contribute(record, state, JOBS - 1)
+    assert head(platform, run) == 0
+    # If reconcile's resend of any one job arrives
+    Trainer(platform).handle(run, 0, 0, sent_at=0)
+    # I expect the commit.
+    assert head(platform, run) == 1
+
+
+def test_killed_between_log_and_checkpoint(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a run at version 5, whose checkpoint is due, and a store that fails just when it is written
+    def fail(run: str, checkpoint: Checkpoint) -> None:
+        raise StoreError("the store went away")
+
+    for version in range(5):
+        Sampler(platform).sample_training(run, version, sent_at=0)
+        with monkeypatch.context() as broken:
+            if version == 4:
+                broken.setattr(platform.record, "save_checkpoint", fail)
+            for job in range(JOBS - (version == 4)):
+                Trainer(platform).handle(run, version, job, sent_at=0)
+            if version == 4:
+                with pytest.raises(StoreError):
+                    Trainer(platform).handle(run, version, JOBS - 1, sent_at=0)
+    assert head(platform, run) == 5
+    # If another worker makes up for it, twice
+    for _ in range(2):
+        ensure_checkpoint(platform, platform.run(run), 5)
+    # I expect the checkpoint, and a log without a hole.
+    assert platform.record.checkpoints(run) == [0, 5]
+    assert [entry["version"] for entry in platform.record.log(run)] == [1, 2, 3, 4, 5]
+
+
+def test_restored_from_the_newest_readable_checkpoint(platform: Platform, run: str) -> None:
+    # Given checkpoints of versions 0 and 1, of which the newer is damaged, and a Redis that lost everything
+    for job in range(JOBS):
+        Trainer(platform).handle(run, 0, job, sent_at=0)
+    state, phi, optimizer = (
+        platform.exchange.state(run),
+        platform.exchange.phi(run, 1),
+        platform.exchange.optimizer(run, 1),
+    )
+    assert state
+    assert phi
+    assert optimizer
+    platform.record.save_checkpoint(run, Checkpoint(1, decode(phi), decode(optimizer), state.phi_hash, 8))
+    key = f"runs/{run}/checkpoints/00000001.safetensors"
+    data = platform.store.get(key)
+    platform.store.put(key, data[:-1] + bytes([data[-1] ^ 1]))
+    platform.exchange.redis.flushall()
+    # If the run is reconciled
+    reconcile(platform, run)
+    # I expect it to go on from the older one, and the damaged one to be gone.
+    assert head(platform, run) == 0
+    assert platform.record.checkpoints(run) == [0]
+
+
+def test_reconcile_is_quiet_while_a_run_moves(platform: Platform, run: str) -> None:
+    # Given a run that just moved
+    waiting = platform.exchange.waiting(platform.queue.name("training"))
+    # If it is reconciled again and again
+    for _ in range(3):
+        reconcile(platform, run)
+    # I expect no message more.
+    assert platform.exchange.waiting(platform.queue.name("training")) == waiting
+
+
+def test_a_damaged_phi_is_restored(platform: Platform, run: str) -> None:
+    # Given a φ in Redis that lost a bit
+    key = f"{platform.settings.namespace}:{{{run}}}:phi:0"
+    data = platform.exchange.redis.get(key)
+    platform.exchange.redis.set(key, data[:-1] + bytes([data[-1] ^ 1]))
+    # If a trainer meets it
+    Trainer(platform).handle(run, 0, 0, sent_at=0)
+    reconcile(platform, run)
+    # I expect it to be replaced from the record.
+    assert platform.exchange.redis.get(key) == data
+
+
+def test_a_job_that_kills_its_workers_fails_the_run(platform: Platform, run: str) -> None:
+    # Given a job that was begun twenty times and never finished
+    for _ in range(20):
+        platform.exchange.begin(run, 0, 0)
+    # If it is begun once more
+    Trainer(platform).handle(run, 0, 0, sent_at=0)
+    # I expect the run to fail, with the reason, and to be left alone.
+    assert platform.record.status(run) == "failed"
+    assert "begun 20 times" in platform.record.end_reason(run, "failed")
+    assert run not in platform.record.active()
+
+
+def test_a_step_that_is_not_finite_fails_the_run(platform: Platform) -> None:
+    # Given an outer learning rate that no φ survives
+    run = submit(platform, small_spec(outer={"lr": 1e38, "optimizer": {"name": "sgd"}, "clip_norm": None}))
+    # If it is trained
+    for version in range(3):
+        Sampler(platform).sample_training(run, version, sent_at=0)
+        for job in range(JOBS):
+            Trainer(platform).handle(run, version, job, sent_at=0)
+    # I expect the run to fail, saying what to lower.
+    assert platform.record.status(run) == "failed"
+    assert "outer.lr" in platform.record.end_reason(run, "failed")
+
+
+def test_the_sampler_stays_within_its_window(platform: Platform, run: str) -> None:
+    # Given a window of four versions, I expect the submission to ask for versions 0 to 4 and no more.
+    asked = platform.exchange.waiting(platform.queue.name("sampling"))
+    chunks = 2 + 4
+    assert asked == chunks + 5
+    # If version 1 is due next, I expect it to ask for version 5.
+    advance(platform, platform.run(run), 1)
+    assert platform.exchange.waiting(platform.queue.name("sampling")) == asked + 1
+
+
+def test_equal_messages_give_equal_episodes(platform: Platform, run: str, tmp_path: Path) -> None:
+    # Given the episodes of a job
+    key = training_episodes_key(run, 0, 0)
+    before = platform.store.get(key)
+    # If they are lost and asked for again, from another sampler
+    platform.store.delete(key)
+    Sampler(platform).sample_training(run, 0, sent_at=0)
+    # I expect the same bytes.
+    assert platform.store.get(key) == before
