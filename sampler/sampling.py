@@ -45,7 +45,7 @@ def _draw(dataset: Dataset, split: str, task: Task, generator: Generator) -> _Dr
     images, origin = [], []
     for task_class in chosen:
         source = dataset.classes[task_class.source]
-        drawings = source.first + generator.choice(source.count, size=task.drawings, replace=False)
+        drawings = source.first + generator.choice(source.drawings, size=task.drawings, replace=False)
         images.append(np.rot90(dataset.images[drawings], task_class.quarter_turns, axes=(2, 3)))
         origin.append(np.stack([drawings, np.full_like(drawings, task_class.quarter_turns)], axis=1))
     return _Drawn(np.stack(images), np.stack(origin).astype(np.int32))

@@ -27,7 +27,7 @@ def test_readers_see_whole_values_of_a_killed_writer(tmp_path: Path) -> None:
     # If another process keeps writing it until it is killed by -9
     writer = multiprocessing.get_context("spawn").Process(target=_write_for_ever, args=(tmp_path,))
     writer.start()
-    seen = set()
+    seen: set[bytes] = set()
     deadline = time.monotonic() + 30
     while len(seen) < len(VALUES) and time.monotonic() < deadline:
         seen.add(store.get("contested"))

@@ -1,0 +1,103 @@
+"""A dataset in object storage: image shards named by their hash, and an index whose hash is the dataset's digest."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from phiforge.canonical import canonical_json, sha256_hex
+from phiforge.errors import FormatError
+from phiforge.store import Store
+from sampler.datasets.dataset import Dataset, SourceClass, TaskClass
+
+SHARD_BYTES = 8 * 2**20
+"""Images per shard, before compression."""
+
+
+class Facts(NamedTuple):
+    """What can be known of a published dataset without its images."""
+
+    digest: str
+    image_shape: tuple[int, int, int]
+    classes: Mapping[str, int]
+    drawings: Mapping[str, int]
+
+
+def publish(dataset: Dataset, store: Store) -> str:
+    """Write ``dataset`` unless it is there, index last, and return its digest; shards are shared between datasets."""
+    index = canonical_json(
+        {
+            "name": dataset.name,
+            "image_shape": list(dataset.image_shape),
+            "classes": [list(source_class) for source_class in dataset.classes],
+            "splits": {split: [list(each) for each in classes] for split, classes in dataset.splits.items()},
+            "source": dict(dataset.source),
+            "shards": _publish_shards(dataset.images, store),
+        }
+    )
+    digest = sha256_hex(index)
+    store.put_if_absent(_index_key(digest), index)
+    return digest
+
+
+def load(digest: str, store: Store) -> Dataset:
+    """Read a published dataset; raises FormatError if a bit of it changed, MissingObjectError if it is not there."""
+    index = _read_index(digest, store)
+    images = [_read_shard(shard, index["image_shape"], store) for shard in index["shards"]]
+    return Dataset(
+        name=index["name"],
+        images=np.concatenate(images),
+        classes=tuple(SourceClass(*each) for each in index["classes"]),
+        splits={split: tuple(TaskClass(*each) for each in classes) for split, classes in index["splits"].items()},
+        source=index["source"],
+    )
+
+
+def load_facts(digest: str, store: Store) -> Facts:
+    """Read the index of a published dataset alone; raises as ``load`` does."""
+    index = _read_index(digest, store)
+    channels, height, width = index["image_shape"]
+    count = [each[2] for each in index["classes"]]
+    return Facts(
+        digest=digest,
+        image_shape=(channels, height, width),
+        classes={split: len(classes) for split, classes in index["splits"].items()},
+        drawings={split: min(count[source] for source, _ in classes) for split, classes in index["splits"].items()},
+    )
+
+
+def _publish_shards(images: NDArray[np.uint8], store: Store) -> list[dict[str, Any]]:
+    per_shard = max(1, SHARD_BYTES // images[0].nbytes)
+    shards = []
+    for first in range(0, len(images), per_shard):
+        part = np.ascontiguousarray(images[first : first + per_shard])
+        data = zstandard.ZstdCompressor(level=3).compress(part.tobytes())
+        shards.append({"sha256": sha256_hex(data), "images": len(part), "bytes": len(data)})
+        store.put_if_absent(_shard_key(sha256_hex(data)), data)
+    return shards
+
+
+def _read_index(digest: str, store: Store) -> dict[str, Any]:
+    data = store.get(_index_key(digest))
+    if sha256_hex(data) != digest:
+        raise FormatError(f"the index of dataset {digest} is damaged: its SHA-256 is {sha256_hex(data)}")
+    return dict(json.loads(data))
+
+
+def _read_shard(shard: Mapping[str, Any], image_shape: list[int], store: Store) -> NDArray[np.uint8]:
+    data = store.get(_shard_key(shard["sha256"]))
+    if sha256_hex(data) != shard["sha256"]:
+        raise FormatError(f"image shard {shard['sha256']} is damaged: its SHA-256 is {sha256_hex(data)}")
+    pixels = zstandard.ZstdDecompressor().decompress(data)
+    return np.frombuffer(pixels, np.uint8).reshape(shard["images"], *image_shape)
+
+
+def _index_key(digest: str) -> str:
+    return f"datasets/{digest}/index.json"
+
+
+def _shard_key(sha256: str) -> str:
+    return f"datasets/shards/{sha256}"

@@ -1,0 +1,78 @@
+"""Which characters are for training, which for choosing φ and which for judging it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from phiforge.errors import DataError
+from phiforge.randomness import numpy_generator
+from sampler.datasets.dataset import SPLITS, TaskClass
+
+Characters = dict[str, list[int]]
+"""Source classes by split."""
+
+RANDOM1200 = 1200
+VINYALS_CHARACTERS = {"train": 1028, "validation": 172, "test": 423}
+
+
+def half(characters: int, validation: int, seed: int) -> Characters:
+    """Shuffle, split in half into training and testing, and take ``validation`` characters out of the training half."""
+    return _cut(_shuffled(range(characters), "half", seed), characters // 2, validation)
+
+
+def random1200(characters: int, validation: int, seed: int) -> Characters:
+    """Shuffle, and train on 1200 characters (Santoro et al. 2016), ``validation`` of them held out."""
+    return _cut(_shuffled(range(characters), "random1200", seed), RANDOM1200, validation)
+
+
+def lake(background: int, characters: int, validation: int, seed: int) -> Characters:
+    """Train on the background set, test on the evaluation set (Lake et al. 2015); ``background`` come first."""
+    split = _cut(_shuffled(range(background), "lake", seed), background, validation)
+    return split | {"test": list(range(background, characters))}
+
+
+def with_rotations(split: Characters, *, rotations: bool) -> dict[str, tuple[TaskClass, ...]]:
+    """Return the task classes of a split: each character as it is, or in its four orientations, all on its side."""
+    turns = range(4) if rotations else range(1)
+    return {name: tuple(TaskClass(each, turn) for each in sorted(split[name]) for turn in turns) for name in SPLITS}
+
+
+def vinyals(
+    lists: Mapping[str, str], number_of: Mapping[str, int], *, rotations: bool
+) -> dict[str, tuple[TaskClass, ...]]:
+    """Return the task classes that the published lists name (Vinyals et al. 2016): lines ``Alphabet/character/rotDDD``.
+
+    ``lists`` holds each split's text, ``number_of`` a character's number by name; raises DataError for any other line.
+    """
+    return {split: _listed(split, lists[split], number_of, rotations=rotations) for split in SPLITS}
+
+
+def _listed(split: str, text: str, number_of: Mapping[str, int], *, rotations: bool) -> tuple[TaskClass, ...]:
+    classes = []
+    for line in text.split():
+        character, _, rotation = line.rpartition("/")
+        if character not in number_of or rotation not in ("rot000", "rot090", "rot180", "rot270"):
+            raise DataError(f"the {split} list of the split 'vinyals' names {line!r}, which is no Omniglot character")
+        turns = int(rotation.removeprefix("rot")) // 90
+        if rotations or turns == 0:
+            classes.append(TaskClass(number_of[character], turns))
+    found = len({each.source for each in classes})
+    if found != VINYALS_CHARACTERS[split]:
+        raise DataError(
+            f"the {split} list of the split 'vinyals' names {found} characters, expected {VINYALS_CHARACTERS[split]}"
+        )
+    return tuple(classes)
+
+
+def _shuffled(characters: Sequence[int], name: str, seed: int) -> list[int]:
+    return [int(each) for each in numpy_generator("split", name, seed).permutation(np.asarray(characters))]
+
+
+def _cut(characters: list[int], training: int, validation: int) -> Characters:
+    if validation >= training:
+        raise DataError(f"data.validation_characters: {validation}, but only {training} are on the training side")
+    return {
+        "train": characters[validation:training],
+        "validation": characters[:validation],
+        "test": characters[training:],
+    }
