@@ -3,7 +3,6 @@
 import hashlib
 import os
 import tempfile
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -43,18 +42,18 @@ class Settings(BaseSettings):
     )
     log_level: str = "INFO"
 
-    @cached_property
+    @property
     def broker_url(self) -> str:
         """The Redis address, with the embedded stack's socket as the default."""
         return self.redis_url or f"unix://{self.redis_socket}"
 
-    @cached_property
+    @property
     def redis_socket(self) -> Path:
         """Unix socket of the embedded Redis, short enough for the kernel's 107 characters whatever the home."""
         home = hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"phiforge-{os.getuid()}-{home}.sock"
 
-    @cached_property
+    @property
     def object_store_url(self) -> str:
         """The object storage's address, with a folder of the home as the default."""
         return self.store_url or f"file://{(self.home / 'store').resolve()}"
