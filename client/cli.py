@@ -63,6 +63,7 @@ def submit(
 
     raw = read_spec(spec, set_ or [])
     platform = _open()
+    platform.exchange.check()
     with _progress() as report:
         run = submit_run(platform, raw, report)
     console.print(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`", highlight=False)
@@ -82,7 +83,10 @@ def runs() -> None:
 @app.command(rich_help_panel="Runs")
 def watch(run: RunId) -> None:
     """Watch RUN until it is over; Ctrl-C stops watching, not the run."""
-    _watch(_open(), [run])
+    platform = _open()
+    if platform.record.status(run) == "running":
+        platform.exchange.check()
+    _watch(platform, [run])
 
 
 @app.command(rich_help_panel="Runs")
@@ -104,7 +108,9 @@ def cancel(run: RunId) -> None:
     """Stop RUN; `phiforge resume` lets it go on."""
     from client.submission import cancel as cancel_run
 
-    cancel_run(_open(), run)
+    platform = _open()
+    platform.exchange.check()
+    cancel_run(platform, run)
     console.print(f"cancelled {run}; `phiforge resume {run}` lets it go on", highlight=False)
 
 
@@ -113,7 +119,9 @@ def resume(run: RunId) -> None:
     """Let a cancelled or failed RUN go on from its newest checkpoint, to the same φ as if it had never stopped."""
     from client.submission import resume as resume_run
 
-    resume_run(_open(), run)
+    platform = _open()
+    platform.exchange.check()
+    resume_run(platform, run)
     console.print(f"resumed {run}", highlight=False)
 
 

@@ -1,16 +1,18 @@
 """What a person watches: each run's version, speed, L(φ), validation accuracy and time left."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import redis
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from phiforge.exchange import State
 from phiforge.platform import Platform
 
-REFRESH_SECONDS = 0.5
+REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 """Pause between two lines where the output is no terminal."""
 
@@ -36,12 +38,12 @@ class RunView:
 
 
 def look(platform: Platform, run: str) -> RunView:
-    """Return where ``run`` is; raises RunError if there is no such run."""
+    """Return where ``run`` is, from the record alone if Redis cannot be reached; raises RunError if it is unknown."""
     spec = platform.run(run).spec
-    status, state = platform.record.status(run), platform.exchange.state(run)
+    status, state = platform.record.status(run), _state(platform, run)
     version = state.head if state else platform.record.checkpoints(run)[-1]
     step_seconds = state.step_seconds if state else 0.0
-    judged = platform.exchange.summaries(run).get("validation", {})
+    judged = _judged(platform, run)
     left = (spec.outer.versions - version) * step_seconds if step_seconds else None
     if status == "running" and version == spec.outer.versions:
         status = "evaluating"
@@ -52,10 +54,28 @@ def look(platform: Platform, run: str) -> RunView:
         versions=spec.outer.versions,
         tasks_per_second=spec.outer.meta_batch / step_seconds if step_seconds else 0.0,
         loss=state.loss if state else None,
-        accuracy=judged.get("accuracy"),
-        accuracy_ci95=judged.get("accuracy_ci95", 0.0),
+        accuracy=judged["accuracy"] if judged else None,
+        accuracy_ci95=judged["accuracy_ci95"] if judged else 0.0,
         seconds_left=left,
     )
+
+
+def _state(platform: Platform, run: str) -> State | None:
+    try:
+        return platform.exchange.state(run)
+    except redis.ConnectionError:
+        return None
+
+
+def _judged(platform: Platform, run: str) -> Mapping[str, float] | None:
+    """Return the latest validation scores."""
+    try:
+        if judged := platform.exchange.summaries(run).get("validation"):
+            return judged
+    except redis.ConnectionError:
+        pass
+    scored = platform.record.scored(run, "validation")
+    return platform.record.scores(run, "validation", scored[-1]) if scored else None
 
 
 def watch(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
@@ -68,9 +88,9 @@ def watch(platform: Platform, runs: Sequence[str], console: Console, check: Call
 def table(views: Sequence[RunView]) -> Table:
     """Return one row a run."""
     shown = Table()
-    for name in ("run", "status"):
-        shown.add_column(name)
-    for name in ("version", "tasks/s", "L(φ)", "validation accuracy", "time left"):
+    shown.add_column("run", no_wrap=True, overflow="fold")
+    shown.add_column("status")
+    for name in ("version", "tasks/s", "L(φ)", "validation", "left"):
         shown.add_column(name, justify="right")
     for view in views:
         shown.add_row(*_cells(view))
@@ -101,7 +121,7 @@ def _watch_lines(platform: Platform, runs: Sequence[str], console: Console, chec
         if over or time.monotonic() >= next_line:
             next_line = time.monotonic() + LINE_SECONDS
             for view in views:
-                console.print("  ".join(_cells(view)), highlight=False)
+                console.print("  ".join(_cells(view)), highlight=False, soft_wrap=True)
         if over:
             return views
         check()
@@ -111,8 +131,8 @@ def _watch_lines(platform: Platform, runs: Sequence[str], console: Console, chec
 def _cells(view: RunView) -> tuple[str, ...]:
     accuracy = "–" if view.accuracy is None else percent(view.accuracy, view.accuracy_ci95)
     loss = "–" if view.loss is None else f"{view.loss:.3f}"
-    left = "–" if view.over or view.seconds_left is None else _clock(view.seconds_left)
-    rate = f"{view.tasks_per_second:.1f}"
+    left = "–" if view.status != "running" or view.seconds_left is None else _clock(view.seconds_left)
+    rate = "–" if view.status != "running" else f"{view.tasks_per_second:.1f}"
     return view.run, view.status, f"{view.version}/{view.versions}", rate, loss, accuracy, left
 
 

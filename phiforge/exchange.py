@@ -13,6 +13,7 @@ import redis
 from redis.commands.core import Script
 
 from phiforge.canonical import canonical_json
+from phiforge.errors import ServiceError
 from phiforge.record import Checkpoint
 from phiforge.tensors import encode
 
@@ -66,6 +67,16 @@ class Exchange:
         self._restore = self._script("restore")
         self._stalled = self._script("stalled")
         self._score = self._script("score")
+
+    def check(self) -> None:
+        """Raise ServiceError, saying what to start, if Redis cannot be reached."""
+        try:
+            self.redis.ping()
+        except redis.RedisError as error:
+            raise ServiceError(
+                f"cannot reach Redis ({error}): start the embedded stack with `phiforge up`, "
+                "or set PHIFORGE_REDIS_URL to a running one"
+            ) from error
 
     def state(self, run: str) -> State | None:
         """Return where ``run`` is, or None if Redis does not know it."""

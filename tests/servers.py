@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,11 +24,21 @@ def running(server: Server, find_binary: Callable[[], Path]) -> Iterator[Server]
     try:
         find_binary()
     except ServiceError as error:
-        if os.environ.get("CI", "").lower() in ("", "0", "false"):
-            pytest.skip(str(error))
-        pytest.fail(f"CI must have every server: {error}")
+        missing(str(error))
     with server:
         yield server
+
+
+def require(program: str | None, otherwise: str) -> str:
+    """Return ``program`` if it is there; else skip, or fail in CI, with what to do about it."""
+    return program or missing(otherwise)
+
+
+def missing(what: str) -> NoReturn:
+    """Skip a test that lacks something; fail it where CI says that everything must be there."""
+    if os.environ.get("CI", "").lower() in ("", "0", "false"):
+        pytest.skip(what)
+    pytest.fail(f"CI must have everything: {what}")
 
 
 class CuttingProxy:

@@ -1,0 +1,191 @@
+"""The command line as a person uses it: real processes, the embedded stack, a folder as object storage."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from client.processes import ChildProcess
+from client.servers import redis_binary
+from phiforge.errors import ServiceError
+from tests.fleet import small_spec, wait_until
+from tests.servers import missing
+
+pytestmark = pytest.mark.services
+
+RUN_ID = re.compile(r"small-\d{8}-\d{6}-[0-9a-f]{4}")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The local state of one person."""
+    try:
+        redis_binary()
+    except ServiceError as error:
+        missing(str(error))
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def up(home: Path) -> Iterator[ChildProcess]:
+    """``phiforge up`` in another terminal."""
+    command = [sys.executable, "-m", "client.cli", "up", "--trainers", "1"]
+    process = ChildProcess(command, home / "up.log", environment(home))
+    process.wait_until_ready(lambda: "ready:" in process.log.read_text(), 60)
+    yield process
+    process.terminate(15)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    """A spec file."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(small_spec()))
+    return path
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PHIFORGE_")}
+    return kept | {"PHIFORGE_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def phiforge(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "client.cli", *arguments],
+        env=environment(home) | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def submitted(output: str) -> str:
+    found = RUN_ID.search(output)
+    assert found, output
+    return found.group()
+
+
+def test_help_is_enough_to_work_from(home: Path) -> None:
+    # Given nothing but the command, if help is asked for
+    shown = phiforge(home, "--help").stdout
+    # I expect every command with what it does.
+    for command in (
+        *("demo", "up", "submit", "runs", "watch", "show", "cancel", "resume"),
+        *("sampler", "trainer", "evaluator"),
+    ):
+        assert re.search(rf"{command}\s+\S+", shown), command
+    assert "--set" in phiforge(home, "submit", "--help").stdout
+
+
+def test_submit_watch_show(home: Path, up: ChildProcess, spec: Path) -> None:
+    # Given a running stack, if a spec is submitted with a change and watched
+    answer = phiforge(home, "submit", str(spec), "--set", "outer.versions=4", "--set", "outer.lr=3e-4", "--watch")
+    assert answer.returncode == 0, answer.stderr
+    run = submitted(answer.stdout)
+    # I expect to see it complete, to find it among the runs, and its report.
+    assert "complete" in answer.stdout
+    assert run in phiforge(home, "runs").stdout
+    shown = json.loads(phiforge(home, "show", run).stdout)
+    assert shown["spec"]["outer"]["versions"] == 4
+    assert shown["spec"]["outer"]["lr"] == 3e-4
+    assert shown["report"]["test"]["tasks"] == 20
+
+
+def test_cancel_and_resume(home: Path, up: ChildProcess, spec: Path) -> None:
+    # Given a long run
+    run = submitted(phiforge(home, "submit", str(spec), "--set", "outer.versions=100000").stdout)
+    # If it is cancelled, I expect it to be so, and no second time;
+    assert phiforge(home, "cancel", run).returncode == 0
+    assert json.loads(phiforge(home, "show", run).stdout)["status"] == "cancelled"
+    again = phiforge(home, "cancel", run)
+    assert again.returncode == 1
+    assert "it is cancelled" in again.stderr
+    # and to go on when resumed.
+    assert phiforge(home, "resume", run).returncode == 0
+    assert json.loads(phiforge(home, "show", run).stdout)["status"] == "running"
+    assert phiforge(home, "cancel", run).returncode == 0
+
+
+def test_a_bad_spec_is_refused_with_every_fault(home: Path, up: ChildProcess, tmp_path: Path) -> None:
+    # Given a spec with faults in several sections, some of which only the dataset shows
+    faults = small_spec(
+        task={"n_way": 5000, "n_query": 50},
+        outer={"meta_batch": 10, "job_size": 4},
+        learner={"name": "prototypical"},
+        estimator={"name": "first_order"},
+    )
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(faults))
+    runs = phiforge(home, "runs").stdout
+    # If it is submitted
+    answer = phiforge(home, "submit", str(path))
+    # I expect one answer that names them all, no traceback, and nothing queued.
+    assert answer.returncode == 1
+    for fault in ("5000 ways", "k_shot + n_query", "does not divide", "takes no inner gradient"):
+        assert fault in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert phiforge(home, "runs").stdout == runs
+
+
+def test_an_unknown_run(home: Path, up: ChildProcess) -> None:
+    # Given no such run, if it is asked for, I expect a sentence and no traceback.
+    for command in ("show", "watch", "cancel", "resume"):
+        answer = phiforge(home, command, "nobody")
+        assert answer.returncode == 1
+        assert "there is no run 'nobody'" in answer.stderr
+        assert "Traceback" not in answer.stderr
+
+
+def test_without_a_stack(tmp_path: Path, spec: Path) -> None:
+    # Given no Redis, if a run is submitted
+    answer = phiforge(tmp_path, "submit", str(spec))
+    # I expect to be told what to start, with nothing queued.
+    assert answer.returncode == 1
+    assert "phiforge up" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "store" / "submitted").exists()
+
+
+def test_finished_runs_can_be_seen_without_a_stack(home: Path, up: ChildProcess, spec: Path) -> None:
+    # Given a finished run, and no Redis any more
+    run = submitted(phiforge(home, "submit", str(spec), "--set", "outer.versions=2", "--watch").stdout)
+    elsewhere = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
+    # If it is asked for, I expect its end and its accuracy all the same.
+    for command in (["runs"], ["watch", run], ["show", run]):
+        answer = phiforge(home, *command, **elsewhere)
+        assert answer.returncode == 0, answer.stderr
+        assert "complete" in answer.stdout
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
+    # Given a demo that is under way
+    demo = ChildProcess([sys.executable, "-m", "client.cli", "demo"], tmp_path / "demo.log", environment(tmp_path))
+    wait_until(lambda: "demo-maml" in demo.log.read_text(), "the demo's first line")
+    children = processes_of(tmp_path)
+    assert len(children) >= 4
+    # If its user presses Ctrl-C
+    os.kill(demo.pid, signal.SIGINT)
+    wait_until(lambda: not demo.alive, "its end")
+    # I expect it to say so, and every process it started to be gone.
+    assert "interrupted" in demo.log.read_text()
+    assert processes_of(tmp_path) == []
+
+
+def processes_of(home: Path) -> list[str]:
+    """Return the ids of the processes whose environment names ``home``."""
+    needle = f"PHIFORGE_HOME={home}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if needle in (process / "environ").read_bytes() and (process / "cmdline").read_bytes():
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
