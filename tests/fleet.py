@@ -11,7 +11,10 @@ DEADLINE_SECONDS = 120.0
 
 
 def small_spec(**changes: Any) -> dict[str, Any]:
-    """Return a raw spec of 20 versions that takes a few seconds; ``changes`` replace or extend whole sections."""
+    """Return a raw spec of 20 versions that takes a few seconds.
+
+    ``changes`` extend sections, or replace them where they name another variant.
+    """
     spec: dict[str, Any] = {
         "name": "small",
         "data": {"name": "glyphs", "drawings": 8, "image_size": 16},
@@ -22,7 +25,8 @@ def small_spec(**changes: Any) -> dict[str, Any]:
         "evaluation": {"every": 10, "validation_tasks": 10, "test_tasks": 20, "chunk_size": 5},
     }
     for section, values in changes.items():
-        spec[section] = spec.get(section, {}) | values if isinstance(values, dict) else values
+        extends = isinstance(values, dict) and "name" not in values
+        spec[section] = spec.get(section, {}) | values if extends else values
     return spec
 
 

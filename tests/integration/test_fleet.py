@@ -101,8 +101,7 @@ def test_all_learners_are_judged_on_the_same_episodes(platform: Platform, stack:
         platform,
         small_spec(
             seed=7, learner={"name": "pixel_nearest_neighbour"}, estimator={"name": "none"}, outer={"versions": 0}
-        )
-        | {"learner": {"name": "pixel_nearest_neighbour"}},
+        ),
     )
     # If it is judged
     assert wait_for_end(platform, other) == "complete"
@@ -116,7 +115,7 @@ def test_several_runs_at_once(platform: Platform, stack: Stack, finished: str) -
         small_spec(),
         small_spec(seed=1),
         small_spec(task={"n_way": 5}, estimator={"name": "first_order"}),
-        small_spec() | {"learner": {"name": "prototypical", "network": {"channels": 16}}},
+        small_spec(learner={"name": "prototypical", "network": {"channels": 16}}),
     )
     runs = [submit(platform, spec) for spec in specs]
     # If all are trained by the same fleet
