@@ -59,11 +59,11 @@ def _fetch_rest(url: str, part: Path, progress: Progress | None) -> None:
     with answer:
         resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
         done = done if resumed else 0
-        total = done + int(answer.headers["Content-Length"])
+        total = done + int(answer.headers["Content-Length"] or 0)  # not every server says how much it sends
         with part.open("ab" if resumed else "wb") as file:
             while chunk := answer.read(_CHUNK_BYTES):
                 done += file.write(chunk)
                 if progress:
-                    progress(f"downloading {part.stem}", done, total)
-    if done != total:
+                    progress(f"downloading {part.stem}", done, max(done, total))
+    if done < total:
         raise http.client.IncompleteRead(b"", total - done)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ DRAWINGS = 20
 IMAGES_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 LISTS_URL = "https://raw.githubusercontent.com/jakesnell/prototypical-networks/master/data/omniglot/splits/vinyals"
 SHA256 = {
-    "images_background": "ab41ad679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640",
+    "images_background": "ad41ab679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640",
     "images_evaluation": "1f61a8f3366785b057fc117d9228e78a16e3d976c8953b2a10fcc74cf0609cee",
 }
 
@@ -109,8 +110,7 @@ class Omniglot:
         read = _read_zip if path.suffix == ".zip" else _read_tree
         by_name: dict[str, list[bytes]] = {}
         for member, data in read(path):
-            alphabet, character = member.split("/")[-3:-1]
-            by_name.setdefault(f"{alphabet}/{character}", []).append(data)
+            by_name.setdefault("/".join(member.split("/")[-3:-1]), []).append(data)
         wrong = [name for name, drawings in by_name.items() if len(drawings) != DRAWINGS]
         if len(by_name) != CHARACTERS[archive] or wrong:
             raise DataError(
@@ -126,7 +126,7 @@ def _read_zip(path: Path) -> Iterator[tuple[str, bytes]]:
         with zipfile.ZipFile(path) as archive:
             for member in sorted(name for name in archive.namelist() if name.endswith(".png")):
                 yield member, archive.read(member)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}): delete it and try again") from error
 
 
@@ -151,6 +151,6 @@ def _decode(character: Character, drawing: bytes, size: int) -> NDArray[np.uint8
     try:
         with Image.open(io.BytesIO(drawing)) as image:
             grey = image.convert("L").resize((size, size), Image.Resampling.LANCZOS)
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"a drawing of {character.name} in {character.archive} is unreadable: {error}") from error
     return 255 - np.asarray(grey)

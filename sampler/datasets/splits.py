@@ -56,10 +56,12 @@ def _listed(split: str, text: str, number_of: Mapping[str, int], *, rotations: b
         turns = int(rotation.removeprefix("rot")) // 90
         if rotations or turns == 0:
             classes.append(TaskClass(number_of[character], turns))
-    found = len({each.source for each in classes})
-    if found != VINYALS_CHARACTERS[split]:
+    found, expected = len({each.source for each in classes}), VINYALS_CHARACTERS[split]
+    turns = 4 if rotations else 1
+    if found != expected or not len(set(classes)) == len(classes) == turns * expected:
         raise DataError(
-            f"the {split} list of the split 'vinyals' names {found} characters, expected {VINYALS_CHARACTERS[split]}"
+            f"the {split} list of the split 'vinyals' names {found} characters, expected {expected}, "
+            f"on {len(classes)} lines, {len(set(classes))} of them different, expected {turns} for each character"
         )
     return tuple(classes)
 

@@ -1,0 +1,143 @@
+"""Episodes come back from their bytes bit by bit; a file of which one bit differs is refused."""
+
+import hashlib
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from phiforge.episodes import MAGIC, EpisodeBatch
+from phiforge.errors import FormatError
+
+
+def batch_of(episodes=2, support=2, query=3, shape=(1, 4, 3), seed=0):
+    generator = np.random.default_rng(seed)
+    return EpisodeBatch(
+        support_x=generator.integers(0, 256, (episodes, support, *shape), np.uint8),
+        support_y=generator.integers(0, 5, (episodes, support), np.int64),
+        query_x=generator.integers(0, 256, (episodes, query, *shape), np.uint8),
+        query_y=generator.integers(0, 5, (episodes, query), np.int64),
+        origin=generator.integers(-(2**31), 2**31, (episodes, support + query, 2), np.int32),
+    )
+
+
+batches = st.builds(
+    batch_of,
+    episodes=st.integers(0, 3),
+    support=st.integers(0, 4),
+    query=st.integers(0, 4),
+    shape=st.tuples(st.integers(1, 3), st.integers(0, 5), st.integers(0, 5)),
+    seed=st.integers(0, 2**32),
+)
+
+
+@given(batches)
+def test_round_trip(batch):
+    # Given any batch, if it is written and read, I expect every array back, of the same type and shape,
+    found = EpisodeBatch.from_bytes(batch.to_bytes())
+    for field in fields(batch):
+        array, expected = getattr(found, field.name), getattr(batch, field.name)
+        assert array.dtype == expected.dtype
+        assert array.shape == expected.shape
+        assert np.array_equal(array, expected)
+    # and the same bytes when it is written again.
+    assert found.to_bytes() == batch.to_bytes()
+    assert len(found) == len(batch)
+
+
+def test_memory_order_does_not_matter():
+    # Given the same arrays in Fortran order, I expect the same bytes.
+    batch = batch_of()
+    turned = EpisodeBatch(**{field.name: np.asfortranarray(getattr(batch, field.name)) for field in fields(batch)})
+    assert turned.to_bytes() == batch.to_bytes()
+
+
+def test_every_flipped_bit_is_refused():
+    # Given a file of which any one bit is flipped, I expect an error.
+    whole = batch_of().to_bytes()
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(FormatError, match="episode file"):
+            EpisodeBatch.from_bytes(bytes(damaged))
+
+
+def test_every_truncation_is_refused():
+    # Given a file without its end, or with one byte more, I expect an error.
+    whole = batch_of().to_bytes()
+    for length in range(len(whole)):
+        with pytest.raises(FormatError, match="episode file"):
+            EpisodeBatch.from_bytes(whole[:length])
+    with pytest.raises(FormatError, match="damaged episode file"):
+        EpisodeBatch.from_bytes(whole + b"\0")
+
+
+@given(st.binary(max_size=100))
+def test_other_bytes(data):
+    # Given anything else, with the magic before it or not, I expect an error.
+    for claimed in (data, MAGIC + data):
+        with pytest.raises(FormatError, match="episode file"):
+            EpisodeBatch.from_bytes(claimed)
+
+
+def test_the_error_says_what_was_expected():
+    # Given a file of the format's next edition, I expect an error that names both.
+    later = batch_of().to_bytes().replace(b"EPISODES-1", b"EPISODES-2", 1)
+    with pytest.raises(FormatError, match=r"starts with b'PHIFORGE-EPISODES-2.*expected b'PHIFORGE-EPISODES-1"):
+        EpisodeBatch.from_bytes(later)
+
+
+ARRAYS = {field.name: getattr(batch_of(), field.name) for field in fields(EpisodeBatch)}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"not compressed",
+        zstandard.compress(b"not arrays"),
+        zstandard.compress(save({})),
+        zstandard.compress(save({name: array for name, array in ARRAYS.items() if name != "origin"})),
+        zstandard.compress(save(ARRAYS | {"more": np.zeros(1)})),
+        zstandard.compress(save(ARRAYS))[:-1],
+    ],
+    ids=["empty", "not compressed", "not arrays", "no arrays", "one missing", "one too many", "cut short"],
+)
+def test_a_whole_file_that_holds_no_episodes(payload):
+    # Given bytes with a right digest that are not five arrays, I expect an error all the same.
+    with pytest.raises(FormatError, match="unreadable episode file"):
+        EpisodeBatch.from_bytes(MAGIC + hashlib.sha256(payload).digest() + payload)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_episodes_as_tensors(dtype):
+    # Given a batch that was read back, with the darkest and the brightest pixel in it
+    batch = batch_of(episodes=3)
+    batch.support_x[0, 0, 0, 0, :2] = 0, 255
+    episodes = list(EpisodeBatch.from_bytes(batch.to_bytes()).episodes(dtype=dtype))
+    # I expect each episode in order, images scaled from [0, 255] to [0, 1], labels as they are.
+    assert len(episodes) == 3
+    for index, episode in enumerate(episodes):
+        for side in ("support", "query"):
+            images, labels = getattr(episode, f"{side}_x"), getattr(episode, f"{side}_y")
+            assert images.dtype == dtype
+            expected = torch.tensor(getattr(batch, f"{side}_x")[index].tolist(), dtype=dtype) / 255
+            assert torch.equal(images, expected)
+            assert labels.dtype == torch.int64
+            assert labels.tolist() == getattr(batch, f"{side}_y")[index].tolist()
+    assert episodes[0].support_x[0, 0, 0, :2].tolist() == [0.0, 1.0]
+
+
+def test_tensors_do_not_share_memory_with_the_batch():
+    # Given an episode's images, if they are changed, I expect the batch to stay as it is.
+    batch = batch_of()
+    before = batch.to_bytes()
+    for episode in batch.episodes():
+        episode.support_x.zero_()
+        episode.query_x.zero_()
+    assert batch.to_bytes() == before

@@ -1,0 +1,198 @@
+"""Contributions become the next φ in order of job, in float64, whatever the order they came in."""
+
+import json
+
+import numpy as np
+import pytest
+import redis
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phiforge.canonical import sha256_hex
+from phiforge.errors import FormatError, RunError
+from phiforge.exchange import Exchange
+from phiforge.spec.run import RunSpec
+from phiforge.tensors import decode, encode, fingerprint
+from trainer.estimators import ESTIMATORS, Contribution, Step
+from trainer.estimators.base import mean_values
+from trainer.optimizers import init_state
+from trainer.reduction import reduce
+
+JOBS, TASKS = 12, 2
+
+
+def spec_of(**outer):
+    plain = {"optimizer": {"name": "sgd"}, "lr": 0.5, "clip_norm": None, "meta_batch": JOBS * TASKS, "job_size": TASKS}
+    return RunSpec.model_validate({"outer": plain | outer})
+
+
+def phi_of(dtype=torch.float32):
+    return {"w": torch.tensor([[1.0, -2.0, 0.5]], dtype=dtype), "b": torch.tensor(0.25, dtype=dtype)}
+
+
+def payload_of(seed, tasks=TASKS, dtype=torch.float32):
+    """A contribution whose entries are of very different sizes, so that the order of a sum can be seen in it."""
+    generator = np.random.default_rng(seed)
+    sizes = 10.0 ** generator.integers(-8, 9, 4)
+    w, b = np.split(generator.standard_normal(4) * sizes, [3])
+    values = {"w": torch.tensor(w[None], dtype=dtype), "b": torch.tensor(b[0], dtype=dtype)}
+    return Contribution(
+        float(generator.random() * tasks), float(generator.integers(0, tasks + 1)), tasks, values
+    ).to_bytes()
+
+
+def reduced(payloads, phi=None, estimator="backpropagation", version=3, **outer):
+    phi = phi_of() if phi is None else phi
+    spec = spec_of(**outer)
+    state = init_state(spec.outer, phi)
+    return reduce(ESTIMATORS[estimator](), Step(spec, version), encode(phi), encode(state), payloads)
+
+
+class Arrived:
+    """What the exchange asks of Redis to return contributions: a hash in order of arrival."""
+
+    def __init__(self, fields):
+        self.fields = fields
+
+    def hgetall(self, key):
+        return self.fields
+
+
+@given(st.permutations(range(JOBS)), st.integers(0, 2**32), st.sampled_from(["backpropagation", "first_order"]))
+def test_the_order_of_arrival_does_not_matter(arrival, seed, estimator):
+    # Given the contributions of twelve jobs, if they come in any order
+    payloads = [payload_of((seed, job)) for job in range(JOBS)]
+    exchange = Exchange(redis.Redis(), "test")
+    exchange.redis = Arrived({str(job).encode(): payloads[job] for job in arrival})
+    # I expect them back in order of job, and so the same commit to the bit.
+    found = exchange.contributions("run", 3)
+    assert found == payloads
+    assert reduced(found, estimator=estimator) == reduced(payloads, estimator=estimator)
+
+
+def test_the_order_of_jobs_is_what_is_summed():
+    # Given numbers in φ's float64 whose sum depends on its order
+    phi = {"w": torch.zeros((), dtype=torch.float64)}
+
+    def sum_of(*values):
+        payloads = [Contribution(0.0, 0.0, 1, {"w": torch.tensor(value, dtype=torch.float64)}) for value in values]
+        return -decode(reduced([each.to_bytes() for each in payloads], phi, lr=float(len(values))).phi)["w"].item()
+
+    # I expect them summed from the first job to the last.
+    assert sum_of(1e16, 1.0, -1e16) == 0.0
+    assert sum_of(1e16, -1e16, 1.0) == 1.0
+
+
+def test_sums_are_in_float64():
+    # Given float32 contributions whose sum float32 would lose, I expect the sum.
+    payloads = [Contribution(0.0, 0.0, 1, {"w": torch.tensor(value)}).to_bytes() for value in (1e8, 1.0, -1e8, 2.0)]
+    phi = {"w": torch.tensor(0.0)}
+    assert decode(reduced(payloads, phi, lr=4.0).phi)["w"].item() == -3.0
+    mean = mean_values([Contribution.from_bytes(payload) for payload in payloads])
+    assert mean["w"].dtype == torch.float64
+    assert mean["w"].item() == 0.75
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("seed", range(5))
+def test_against_numpy(seed, dtype):
+    # Given contributions of jobs that had 1, 2, 3, ... tasks
+    phi = phi_of(dtype)
+    payloads = [payload_of((seed, job), tasks=job + 1, dtype=dtype) for job in range(JOBS)]
+    found = reduced(payloads, phi)
+    contributions = [Contribution.from_bytes(payload) for payload in payloads]
+    tasks = JOBS * (JOBS + 1) / 2
+    # I expect φ less the rate times their mean over tasks, summed in order of job, rounded once at the end,
+    expected = {}
+    for name, value in phi.items():
+        total = np.zeros(value.shape)
+        for contribution in contributions:
+            total = total + contribution.values[name].numpy().astype(np.float64)
+        moved = value.numpy().astype(np.float64) - 0.5 * (total / tasks)
+        expected[name] = torch.tensor(moved, dtype=dtype)
+    assert fingerprint(decode(found.phi)) == fingerprint(expected) == found.phi_hash
+    # and the mean loss and accuracy of a task.
+    assert found.loss == pytest.approx(sum(each.loss for each in contributions) / tasks, rel=1e-12)
+    assert found.accuracy == pytest.approx(sum(each.accuracy for each in contributions) / tasks, rel=1e-12)
+
+
+def test_what_is_written_down_of_a_commit():
+    # Given a reduction of version 3
+    payloads = [payload_of(job) for job in range(JOBS)]
+    found = reduced(payloads)
+    # I expect a log entry of version 4 that names what went in and what came out.
+    assert json.loads(found.log_entry) == {
+        "version": 4,
+        "phi_hash": found.phi_hash,
+        "contributions": [sha256_hex(payload) for payload in payloads],
+        "loss": found.loss,
+        "accuracy": found.accuracy,
+    }
+    assert found.tasks == 4 * JOBS * TASKS
+    assert fingerprint(decode(found.phi)) == found.phi_hash
+
+
+def test_the_state_goes_with_phi():
+    # Given Adam, I expect its moments after the first update to be of the mean gradient.
+    payloads = [payload_of(job) for job in range(JOBS)]
+    found = reduced(payloads, optimizer={"name": "adam"}, version=0)
+    mean = mean_values([Contribution.from_bytes(payload) for payload in payloads])
+    state = decode(found.optimizer)
+    assert state.keys() == {"mean/w", "mean/b", "square/w", "square/b"}
+    for name, value in mean.items():
+        assert torch.allclose(state[f"mean/{name}"].double(), 0.1 * value, rtol=1e-6)
+        assert torch.allclose(state[f"square/{name}"].double(), 0.001 * value**2, rtol=1e-6)
+
+
+def test_the_whole_gradient_is_clipped_not_each_jobs():
+    # Given two jobs of one task that pull apart, and norms far above what is allowed
+    payloads = [Contribution(0.0, 0.0, 1, {"w": torch.tensor(value)}).to_bytes() for value in ([9.0, 8.0], [-9.0, 0.0])]
+    found = reduced(payloads, {"w": torch.zeros(2)}, lr=1.0, clip_norm=2.0)
+    # I expect their mean (0, 4), cut to length 2.
+    assert decode(found.phi)["w"].tolist() == [0.0, -2.0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient", "outer"),
+    [
+        (float("nan"), 1.0, {}),
+        (float("inf"), 1.0, {}),
+        (1.0, float("nan"), {}),
+        (1.0, float("inf"), {}),
+        (1.0, float("nan"), {"clip_norm": 1.0}),
+        (1.0, float("inf"), {"clip_norm": 1.0}),
+        (1.0, float("-inf"), {"optimizer": {"name": "adam"}}),
+        (1.0, 1e38, {"lr": 1e3}),
+    ],
+    ids=str,
+)
+def test_steps_that_are_not_finite(loss, gradient, outer):
+    # Given one job of three whose loss or gradient is not finite, or a step that float32 cannot hold
+    good = Contribution(1.0, 0.5, 1, {"w": torch.tensor([1.0, 1.0])}).to_bytes()
+    bad = Contribution(loss, 0.5, 1, {"w": torch.tensor([1.0, gradient])}).to_bytes()
+    # I expect an error that says what to change, and no commit.
+    with pytest.raises(RunError, match=r"the step from version 3 is not finite .*lower outer\.lr"):
+        reduced([good, bad, good], {"w": torch.zeros(2)}, **outer)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: encode({"w": torch.ones(2)})]
+)
+def test_payloads_that_are_no_contributions(damage):
+    # Given a contribution that was cut short, or that is something else, I expect it to be refused.
+    payloads = [payload_of(job) for job in range(3)]
+    payloads[1] = damage(payloads[1])
+    with pytest.raises(FormatError, match=r"not a (whole safetensors file|contribution: its tensors are \['w'\])"):
+        reduced(payloads)
+
+
+@given(st.floats(allow_nan=False), st.floats(0, 1e6), st.integers(0, 2**53), st.integers(0, 2**32))
+def test_contributions_round_trip(loss, accuracy, tasks, seed):
+    # Given any contribution, if it is written and read, I expect it back to the bit.
+    values = Contribution.from_bytes(payload_of(seed)).values
+    contribution = Contribution(loss, accuracy, tasks, values)
+    found = Contribution.from_bytes(contribution.to_bytes())
+    assert (found.loss, found.accuracy, found.tasks) == (loss, accuracy, tasks)
+    assert fingerprint(found.values) == fingerprint(values)
+    assert found.to_bytes() == contribution.to_bytes()

@@ -1,0 +1,632 @@
+"""A spec is checked whole: every fault at once, each with what was allowed; valid ones have one hash."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from phiforge.canonical import canonical_json, sha256_hex
+from phiforge.errors import SpecError
+from phiforge.learners import LEARNERS
+from phiforge.spec.checks import DatasetFacts
+from phiforge.spec.read import parse_spec, read_spec
+from phiforge.spec.run import RunSpec
+
+SPECS = Path(__file__).parents[2] / "specs"
+SPLITS = ("train", "validation", "test")
+FACTS = {
+    "omniglot": DatasetFacts(dict(zip(SPLITS, (2844, 400, 3248), strict=True)), dict.fromkeys(SPLITS, 20)),
+    "glyphs": DatasetFacts(dict(zip(SPLITS, (300, 75, 94), strict=True)), dict.fromkeys(SPLITS, 20)),
+}
+
+
+def facts_of(data):
+    return FACTS[data.name]
+
+
+def faults_of(raw):
+    with pytest.raises(SpecError) as caught:
+        parse_spec(raw, facts_of)
+    return caught.value.faults
+
+
+def read(tmp_path, text, *overrides):
+    path = tmp_path / "spec.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_spec(path, overrides)
+
+
+# Defaults, and what is frozen
+
+
+def test_defaults_are_valid():
+    # Given nothing, I expect a run that fits its dataset, the same as RunSpec's own defaults.
+    spec = parse_spec({}, facts_of)
+    assert spec == RunSpec()
+    assert (spec.learner.name, spec.estimator.name, spec.data.name) == ("maml", "backpropagation", "glyphs")
+    assert spec.evaluation_task is spec.task
+    assert spec.outer.jobs * spec.outer.job_size == spec.outer.meta_batch
+
+
+@pytest.mark.parametrize("path", ["seed", "task.n_way", "learner.network.channels", "outer.optimizer.beta1"])
+def test_specs_are_frozen(path):
+    # Given a spec, if one of its fields is set, at any depth, I expect an error.
+    *parents, leaf = path.split(".")
+    part = RunSpec()
+    for parent in parents:
+        part = getattr(part, parent)
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(part, leaf, 3)
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_every_learner_has_an_estimator_that_makes_sense(name):
+    # Given a learner, I expect the defaults of its config to make a run.
+    learns = LEARNERS[name].learns
+    raw = {"learner": {"name": name}, "estimator": {"name": "backpropagation" if learns else "none"}}
+    assert parse_spec(raw | ({} if learns else {"outer": {"versions": 0}}), facts_of).learner.name == name
+
+
+@pytest.mark.parametrize(
+    ("version", "records", "validates"),
+    [(0, True, True), (1, False, False), (20, True, False), (30, True, True), (60, True, True), (70, True, True)],
+)
+def test_which_versions_are_recorded_and_validated(version, records, validates):
+    # Given a run of 70 versions, a checkpoint every 20, a validation every 30; I expect also the last to be judged.
+    raw = {"outer": {"versions": 70}, "checkpoint": {"every": 20}, "evaluation": {"every": 30}}
+    spec = RunSpec.model_validate(raw)
+    assert (spec.records_at(version), spec.validates_at(version)) == (records, validates)
+
+
+# The hash
+
+PLAIN = """
+name: a-run
+seed: 3
+task: {n_way: 7, k_shot: 2}
+learner: {name: maml, inner_lr: 0.25, network: {norm: layer}}
+outer: {lr: 1.0, clip_norm: null, optimizer: {name: sgd, momentum: 0.9}}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(yaml.safe_load(PLAIN)),
+        json.dumps(yaml.safe_load(PLAIN), indent=2, sort_keys=True),
+        "\n".join(reversed(PLAIN.strip().split("\n"))),
+        "# a comment\n" + PLAIN.replace("1.0", "1").replace("0.25", "2.5e-1").replace("seed: 3", "seed: 0x3"),
+        PLAIN
+        + "data: {name: glyphs, jitter: 1}\nsampling: {}\nevaluation: {task: null}\nestimator: {name: backpropagation}",
+    ],
+    ids=["JSON", "sorted JSON", "other order", "other spelling", "explicit defaults"],
+)
+def test_equal_specs_have_equal_hashes(tmp_path, text):
+    # Given one spec spelled in two ways, I expect one hash.
+    expected = parse_spec(read(tmp_path, PLAIN))
+    found = parse_spec(read(tmp_path, text))
+    assert found == expected
+    assert found.hash == expected.hash
+
+
+def test_the_hash_is_of_every_field():
+    # Given a spec, I expect the SHA-256 of all its fields, those by default too.
+    spec = RunSpec()
+    fields = spec.model_dump(mode="json")
+    assert spec.hash == sha256_hex(canonical_json(fields))
+    # If any one of them changes, however deep, I expect another hash: one for each of them.
+    changed = [RunSpec.model_validate(other).hash for other in others_of(fields)]
+    assert len(changed) == len(leaves_of(fields)) - len(FIXED)
+    assert len({spec.hash, *changed}) == 1 + len(changed)
+
+
+FIXED = {"consistency", "data.name", "learner.name", "learner.network.name", "estimator.name", "outer.optimizer.name"}
+"""Fields that no other value may take by itself."""
+ANOTHER = {
+    "name": "another",
+    "split": "lake",
+    "schedule": "cosine",
+    "dtype": "float64",
+    "norm": "layer",
+    "task": {"n_way": 5, "k_shot": 1, "n_query": 6},
+}
+
+
+def leaves_of(fields, place=""):
+    """The dotted places of all fields that are no section."""
+    return [
+        leaf
+        for key, value in fields.items()
+        for leaf in (leaves_of(value, f"{place}{key}.") if isinstance(value, dict) else [place + key])
+    ]
+
+
+def others_of(fields, place=""):
+    """Valid copies of ``fields`` that differ in one leaf, for every leaf but FIXED."""
+    for key, value in fields.items():
+        if isinstance(value, dict):
+            others = list(others_of(value, f"{place}{key}."))
+        elif place + key in FIXED:
+            others = []
+        elif key in ANOTHER:
+            others = [ANOTHER[key]]
+        elif isinstance(value, bool):
+            others = [not value]
+        else:
+            others = [value + 1 if isinstance(value, int) else value * 0.99]
+        yield from (fields | {key: other} for other in others)
+
+
+# hypothesis: any valid spec
+
+
+def floats(least, most):
+    return st.floats(least, most, exclude_min=True, allow_subnormal=False)
+
+
+networks = st.fixed_dictionaries(
+    {},
+    optional={
+        "channels": st.integers(1, 128).map(lambda n: 8 * n),
+        "norm": st.sampled_from(["batch", "layer", "group", "none"]),
+    },
+)
+tasks = st.fixed_dictionaries(
+    {}, optional={"n_way": st.integers(2, 20), "k_shot": st.integers(1, 10), "n_query": st.integers(1, 10)}
+)
+datas = st.fixed_dictionaries(
+    {"name": st.just("omniglot")},
+    optional={
+        "split": st.sampled_from(["half", "lake", "vinyals", "random1200"]),
+        "split_seed": st.integers(0, 2**80),
+        "rotations": st.booleans(),
+        "image_size": st.integers(16, 105),
+    },
+) | st.fixed_dictionaries(
+    {"name": st.just("glyphs")}, optional={"jitter": floats(0, 2), "drawings": st.integers(2, 100)}
+)
+pairs = st.tuples(
+    st.fixed_dictionaries(
+        {"name": st.just("maml")},
+        optional={"inner_lr": floats(0, 10), "inner_steps": st.integers(1, 100), "network": networks},
+    ),
+    st.sampled_from([{"name": "backpropagation"}, {"name": "first_order"}]),
+) | st.tuples(
+    st.fixed_dictionaries({"name": st.just("prototypical")}, optional={"network": networks}),
+    st.just({"name": "backpropagation"}),
+)
+
+
+@st.composite
+def outers(draw):
+    job_size = draw(st.integers(1, 20))
+    optional = {
+        "versions": st.integers(0, 10**6),
+        "lr": floats(0, 1e6),
+        "schedule": st.sampled_from(["constant", "cosine"]),
+        "warmup": st.integers(0, 100),
+        "clip_norm": st.none() | floats(0, 1e6),
+        "optimizer": st.fixed_dictionaries(
+            {"name": st.just("adam")}, optional={"beta1": st.floats(0.1, 0.99), "epsilon": floats(0, 1)}
+        )
+        | st.fixed_dictionaries({"name": st.just("sgd")}, optional={"momentum": st.floats(0.1, 0.99)}),
+    }
+    sizes = {"job_size": job_size, "meta_batch": job_size * draw(st.integers(1, 20))}
+    return sizes | draw(st.fixed_dictionaries({}, optional=optional))
+
+
+@st.composite
+def raw_specs(draw):
+    learner, estimator = draw(pairs)
+    task = draw(tasks)
+    optional = {
+        "name": st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True),
+        "seed": st.integers(0, 2**63 - 1),
+        "data": datas,
+        "outer": outers(),
+        "sampling": st.fixed_dictionaries({}, optional={"window": st.integers(1, 1000)}),
+        "checkpoint": st.fixed_dictionaries({}, optional={"every": st.integers(1, 10**9)}),
+        "evaluation": st.fixed_dictionaries(
+            {},
+            optional={
+                "test_tasks": st.integers(2, 10**6),
+                "task": st.none() | tasks.map(lambda judged: judged | {"n_way": task.get("n_way", 5)}),
+            },
+        ),
+        "numerics": st.fixed_dictionaries({}, optional={"dtype": st.sampled_from(["float32", "float64"])}),
+    }
+    return {"learner": learner, "estimator": estimator, "task": task} | draw(
+        st.fixed_dictionaries({}, optional=optional)
+    )
+
+
+@given(raw_specs(), st.randoms(use_true_random=False))
+def test_any_valid_spec_round_trips_to_the_same_hash(raw, random):
+    # Given any valid spec
+    spec = parse_spec(raw, lambda data: DatasetFacts(dict.fromkeys(SPLITS, 20), dict.fromkeys(SPLITS, 20)))
+    # If it is written down in full, as JSON or as YAML, or given with its sections in another order
+    shuffled = {name: raw[name] for name in random.sample(list(raw), len(raw))}
+    fields = spec.model_dump(mode="json")
+    for again in (json.loads(spec.model_dump_json()), yaml.safe_load(yaml.safe_dump(fields)), fields, shuffled):
+        # I expect the same spec and the same hash.
+        assert parse_spec(again) == spec
+        assert parse_spec(again).hash == spec.hash
+
+
+# The specs that come with it
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_specs_that_come_with_it(path):
+    # Given a file under specs/, I expect it to fit the dataset that it is named after, and to be judged 5-way 1-shot.
+    spec = parse_spec(read_spec(path), facts_of)
+    assert spec.data.name == ("glyphs" if path.stem.startswith("demo-") else "omniglot")
+    assert (spec.evaluation_task.n_way, spec.evaluation_task.k_shot) == (5, 1)
+    assert spec.name.split("-")[0] == path.stem.split("-")[0]
+
+
+def test_specs_that_come_with_it_have_names_of_their_own():
+    specs = [parse_spec(read_spec(path)) for path in SPECS.glob("*.yaml")]
+    assert len(specs) >= 9
+    assert len({spec.name for spec in specs}) == len({spec.hash for spec in specs}) == len(specs)
+    assert {spec.learner.name for spec in specs} == set(LEARNERS)
+
+
+# --set
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changed"),
+    [
+        (["seed=7"], {"seed": 7}),
+        (["name=b-run"], {"name": "b-run"}),
+        (["outer.lr=3e-4"], {"outer": {"lr": 3e-4}}),
+        (["outer.lr=0.5", "outer.lr=0.25"], {"outer": {"lr": 0.25}}),
+        (["outer.clip_norm=5"], {"outer": {"clip_norm": 5.0}}),
+        (["outer.clip_norm=null"], {"outer": {"clip_norm": None}}),
+        (["learner.network.norm=none"], {"learner": {"network": {"norm": "none"}}}),
+        (["learner.network.channels=8", "numerics.dtype=float64"], None),
+        (["data.name=omniglot", "data.rotations=false"], {"data": {"name": "omniglot", "rotations": False}}),
+        (["evaluation.task={n_way: 7, n_query: 3}"], {"evaluation": {"task": {"n_way": 7, "n_query": 3}}}),
+        (["evaluation.task.n_way=7"], {"evaluation": {"task": {"n_way": 7}}}),
+    ],
+    ids=str,
+)
+def test_set(tmp_path, overrides, changed):
+    # Given a spec and what is to be changed in it, I expect that, of the right type, and the rest as it was.
+    changed = changed or {"learner": {"network": {"channels": 8}}, "numerics": {"dtype": "float64"}}
+    expected = merged(yaml.safe_load(PLAIN), changed)
+    assert parse_spec(read(tmp_path, PLAIN, *overrides)) == RunSpec.model_validate(expected)
+
+
+def merged(first, second):
+    both = first | second
+    return both | {
+        key: merged(first[key], second[key]) for key in first.keys() & second.keys() if isinstance(second[key], dict)
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("outer.lr", "--set 'outer.lr': expected section.field=value, like outer.lr=3e-4"),
+        ("=3", "--set '=3': expected section.field=value, like outer.lr=3e-4"),
+        ("", "--set '': expected section.field=value, like outer.lr=3e-4"),
+        ("outer.lr=[", "--set 'outer.lr=[': '[' is no YAML value"),
+        ("name=!!python/name:os.system x", "is no YAML value"),
+        ("seed.x=1", "--set 'seed.x=1': 'seed' is 3, not a section"),
+        ("outer.lr.x=1", "--set 'outer.lr.x=1': 'lr' is 1.0, not a section"),
+    ],
+)
+def test_set_that_cannot_be_read(tmp_path, override, fault):
+    with pytest.raises(SpecError, match=re.escape(fault)):
+        read(tmp_path, PLAIN, override)
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("outer.rate=1", "outer.rate: unknown; allowed here: versions, meta_batch, job_size, optimizer, lr, "),
+        ("otter.lr=1", "otter: unknown; allowed here: name, seed, consistency, data, task, learner, "),
+        ("learner.network.depth=5", "learner.network.depth: unknown; allowed here: name, channels, norm"),
+        ("learner.name=reptile", "learner.name: 'reptile' is unknown; allowed: from_scratch, maml, "),
+        ("outer.lr=fast", "outer.lr: Input should be a valid number"),
+        ("outer.lr=", "outer.lr: Input should be a valid number"),
+        ("task.n_way=2.5", "task.n_way: Input should be a valid integer"),
+        ("outer.optimizer.beta1=0.9", "outer.optimizer.beta1: unknown; allowed here: name, momentum"),
+    ],
+)
+def test_set_of_what_is_not_allowed(tmp_path, override, fault):
+    # Given an override that can be read, I expect the fault it makes, as if it stood in the file, and no other.
+    (found,) = faults_of(read(tmp_path, PLAIN, override))
+    assert found.startswith(fault)
+
+
+# Faults
+
+ALL_PARTS = "name, seed, consistency, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, numerics"
+MANY_WAYS = {"task": {"n_way": 100}}
+
+FAULTS = [
+    # what the dataset cannot give
+    (
+        MANY_WAYS,
+        [
+            "task.n_way: 100 ways, but the validation split has 75 classes",
+            "task.n_way: 100 ways, but the test split has 94 classes",
+        ],
+    ),
+    (
+        {"task": {"n_way": 301}, "learner": {"name": "prototypical"}, "evaluation": {"task": {"n_way": 76}}},
+        [
+            "task.n_way: 301 ways, but the train split has 300 classes",
+            "evaluation.task.n_way: 76 ways, but the validation split has 75 classes",
+        ],
+    ),
+    (
+        {"task": {"k_shot": 10, "n_query": 11}, "evaluation": {"task": {}}},
+        ["task: k_shot + n_query = 10 + 11 = 21, but a class of the train split has 20 drawings"],
+    ),
+    (
+        {"evaluation": {"task": {"k_shot": 20}}},
+        [
+            "evaluation.task: k_shot + n_query = 20 + 5 = 25, but a class of the validation split has 20 drawings",
+            "evaluation.task: k_shot + n_query = 20 + 5 = 25, but a class of the test split has 20 drawings",
+        ],
+    ),
+    # what sections must be to each other
+    (
+        {"outer": {"meta_batch": 12, "job_size": 5}},
+        ["outer.job_size: 5 does not divide the meta-batch of 12; allowed: 1, 2, 3, 4, 6, 12"],
+    ),
+    ({"outer": {"meta_batch": 2}}, ["outer.job_size: 4 does not divide the meta-batch of 2; allowed: 1, 2"]),
+    (
+        {"learner": {"name": "prototypical"}, "estimator": {"name": "first_order"}},
+        [
+            "estimator.name: learner 'prototypical' takes no inner gradient to approximate: "
+            "use estimator 'backpropagation'"
+        ],
+    ),
+    (
+        {"estimator": {"name": "none"}, "outer": {"versions": 0}},
+        ["estimator.name: learner 'maml' has a φ that 'none' would never train"],
+    ),
+    (
+        {"learner": {"name": "from_scratch"}},
+        ["estimator.name: learner 'from_scratch' has no φ to learn: use estimator 'none'"],
+    ),
+    (
+        {"learner": {"name": "pixel_nearest_neighbour"}, "estimator": {"name": "first_order"}},
+        ["estimator.name: learner 'pixel_nearest_neighbour' has no φ to learn: use estimator 'none'"],
+    ),
+    (
+        {"learner": {"name": "from_scratch"}, "estimator": {"name": "none"}, "outer": {"versions": 5}},
+        ["outer.versions: 5, but estimator 'none' makes no updates; allowed: 0"],
+    ),
+    (
+        {"evaluation": {"task": {"n_way": 20}}},
+        ["evaluation.task.n_way: 20, but learner 'maml' has a head for the 5 ways of training; allowed: 5"],
+    ),
+    (
+        {"data": {"name": "glyphs", "image_size": 15}},
+        ["data.image_size: 15, but network 'conv4' halves the image four times; allowed: 16 or more"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"norm": "group", "channels": 12}}},
+        ["learner.network: Value error, norm 'group' needs channels divisible by 8, not 12"],
+    ),
+    # names and keys that are unknown
+    ({"lerner": {}}, [f"lerner: unknown; allowed here: {ALL_PARTS}"]),
+    ({"task": {"n_ways": 5}}, ["task.n_ways: unknown; allowed here: n_way, k_shot, n_query"]),
+    ({"evaluation": {"task": {"ways": 5}}}, ["evaluation.task.ways: unknown; allowed here: n_way, k_shot, n_query"]),
+    (
+        {"learner": {"name": "prototypical", "inner_lr": 1}},
+        ["learner.inner_lr: unknown; allowed here: name, network"],
+    ),
+    ({"estimator": {"name": "none", "samples": 3}}, ["estimator.samples: unknown; allowed here: name"]),
+    (
+        {"learner": {"name": "reptile"}},
+        ["learner.name: 'reptile' is unknown; allowed: from_scratch, maml, pixel_nearest_neighbour, prototypical"],
+    ),
+    (
+        {"learner": {"inner_lr": 1}},
+        [
+            "learner: {'inner_lr': 1} has no 'name'; "
+            "allowed names: from_scratch, maml, pixel_nearest_neighbour, prototypical"
+        ],
+    ),
+    ({"estimator": {"name": "es"}}, ["estimator.name: 'es' is unknown; allowed: backpropagation, first_order, none"]),
+    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs"]),
+    ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
+    ({"learner": {"name": "maml", "network": {"name": "resnet"}}}, ["learner.network.name: Input should be 'conv4'"]),
+    ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous'"]),
+    ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
+    ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32' or 'float64'"]),
+    # numbers out of their range
+    ({"seed": -1}, ["seed: Input should be greater than or equal to 0"]),
+    ({"seed": 2**63}, ["seed: Input should be less than 9223372036854775808"]),
+    ({"task": {"n_way": 1}}, ["task.n_way: Input should be greater than or equal to 2"]),
+    ({"task": {"k_shot": 0}}, ["task.k_shot: Input should be greater than or equal to 1"]),
+    ({"task": {"n_query": 0}}, ["task.n_query: Input should be greater than or equal to 1"]),
+    ({"task": {"k_shot": 1.5}}, ["task.k_shot: Input should be a valid integer"]),
+    ({"outer": {"lr": 0}}, ["outer.lr: Input should be greater than 0"]),
+    ({"outer": {"lr": math.nan}}, ["outer.lr: Input should be a finite number"]),
+    ({"outer": {"lr": math.inf}}, ["outer.lr: Input should be a finite number"]),
+    ({"outer": {"clip_norm": 0}}, ["outer.clip_norm: Input should be greater than 0"]),
+    ({"outer": {"versions": -1}}, ["outer.versions: Input should be greater than or equal to 0"]),
+    ({"outer": {"job_size": 0}}, ["outer.job_size: Input should be greater than or equal to 1"]),
+    ({"outer": {"optimizer": {"name": "adam", "beta2": 1}}}, ["outer.optimizer.beta2: Input should be less than 1"]),
+    (
+        {"outer": {"optimizer": {"name": "sgd", "momentum": -0.1}}},
+        ["outer.optimizer.momentum: Input should be greater"],
+    ),
+    ({"learner": {"name": "maml", "inner_lr": math.nan}}, ["learner.inner_lr: Input should be a finite number"]),
+    ({"learner": {"name": "maml", "network": {"channels": 0}}}, ["learner.network.channels: Input should be greater"]),
+    ({"data": {"name": "omniglot", "image_size": 106}}, ["data.image_size: Input should be less than or equal to 105"]),
+    ({"data": {"name": "glyphs", "jitter": 2.5}}, ["data.jitter: Input should be less than or equal to 2"]),
+    ({"evaluation": {"test_tasks": 1}}, ["evaluation.test_tasks: Input should be greater than or equal to 2"]),
+    ({"evaluation": {"validation_tasks": 1}}, ["evaluation.validation_tasks: Input should be greater than or equal"]),
+    ({"checkpoint": {"every": 0}}, ["checkpoint.every: Input should be greater than or equal to 1"]),
+    ({"sampling": {"window": 1001}}, ["sampling.window: Input should be less than or equal to 1000"]),
+    ({"numerics": {"threads": 0}}, ["numerics.threads: Input should be greater than or equal to 1"]),
+    # values of another kind
+    ({"name": "A Run"}, ["name: String should match pattern"]),
+    ({"name": "a" * 49}, ["name: String should match pattern"]),
+    ({"name": "run\n"}, ["name: String should match pattern"]),
+    ({"name": "../run"}, ["name: String should match pattern"]),
+    ({"name": 12}, ["name: Input should be a valid string"]),
+    ({"outer": None}, ["outer: Input should be a valid dictionary"]),
+    ({"outer": [1]}, ["outer: Input should be a valid dictionary"]),
+    ({"learner": "maml"}, ["learner: Input should be a valid dictionary"]),
+    ({"data": {"name": ["glyphs"]}}, ["data.name: \"['glyphs']\" is unknown; allowed: omniglot, glyphs"]),
+    ({1: 2}, ["1: Keys should be strings"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"), FAULTS, ids=lambda value: str(value)[:60] if isinstance(value, dict) else ""
+)
+def test_faults(raw, expected):
+    # Given a spec with a fault, I expect it to be named with its place and what is allowed, and no other.
+    found = faults_of(raw)
+    assert len(found) == len(expected)
+    for sentence, start in zip(found, expected, strict=True):
+        assert sentence.startswith(start)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"data": {"name": "glyphs", "image_size": 15}, "learner": {"name": "pixel_nearest_neighbour"}}
+        | {"estimator": {"name": "none"}, "outer": {"versions": 0}},
+        {"task": {"n_way": 75, "k_shot": 10, "n_query": 10}},
+        {"learner": {"name": "prototypical"}, "task": {"n_way": 300}, "evaluation": {"task": {"n_way": 75}}},
+        {"outer": {"meta_batch": 12, "job_size": 12}},
+        {"name": "a" * 48},
+    ],
+    ids=str,
+)
+def test_specs_that_are_just_allowed(raw):
+    parse_spec(raw, facts_of)
+
+
+def test_all_faults_at_once():
+    # Given a spec with faults in and between all kinds of sections
+    raw = {
+        "name": "No Good",
+        "task": {"k_shot": 30, "n_query": 0},
+        "lerner": 3,
+        "learner": {"name": "pixel_nearest_neighbour"},
+        "outer": {"job_size": 5, "versions": 10},
+        "numerics": {"dtype": "int8", "threads": 1000},
+        "evaluation": {"task": {"n_way": 500}},
+    }
+    found = faults_of(raw)
+    # I expect each of them, once,
+    expected = [
+        "name: String",
+        "task.n_query: Input",
+        "lerner: unknown",
+        "numerics.threads: Input",
+        "numerics.dtype: Input",
+        "outer.job_size: 5 does not divide",
+        "estimator.name: learner 'pixel_nearest_neighbour'",
+        "evaluation.task.n_way: 500 ways, but the validation",
+        "evaluation.task.n_way: 500 ways, but the test",
+    ]
+    assert [start for start in expected if sum(sentence.startswith(start) for sentence in found) == 1] == expected
+    assert len(found) == len(expected)
+    # and the message to have them all, with how many they are.
+    message = str(SpecError(found))
+    assert message.startswith("the spec has 9 faults:\n")
+    assert all(f"  - {sentence}" in message.splitlines() for sentence in found)
+
+
+def test_one_fault_is_one():
+    assert str(SpecError(["task: bad"])) == "the spec has 1 fault:\n  - task: bad"
+
+
+def test_the_dataset_is_asked_only_for_a_valid_section():
+    # Given a data section with a fault, I expect that fault and no look-up.
+    with pytest.raises(SpecError, match=r"1 fault:\n  - data\.name: 'mnist' is unknown"):
+        parse_spec({"data": {"name": "mnist"}}, lambda data: pytest.fail("it was looked up"))
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("task: {n_way: 5", "is neither YAML nor JSON"),
+        ("a: b: c", "is neither YAML nor JSON"),
+        ('{"task": {"n_way": 5}', "is neither YAML nor JSON"),
+        ("\0", "is neither YAML nor JSON"),
+        ("? {a: b}\n: c", "is neither YAML nor JSON"),
+        ("a: *nowhere", "is neither YAML nor JSON"),
+        ("a: 1\n---\nb: 2", "is neither YAML nor JSON"),
+        ("", "holds NoneType, expected a mapping like 'task: {n_way: 5}'"),
+        ("# nothing", "holds NoneType, expected a mapping"),
+        ("[1, 2]", "holds list, expected a mapping"),
+        ("maml", "holds str, expected a mapping"),
+        ("3", "holds int, expected a mapping"),
+    ],
+)
+def test_files_that_hold_no_spec(tmp_path, text, fault):
+    with pytest.raises(SpecError, match=re.escape(fault)):
+        read(tmp_path, text)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    # Given no file, a folder, and bytes that are no text, I expect errors that name them.
+    with pytest.raises(SpecError, match=r"cannot read .*missing\.yaml: No such file"):
+        read_spec(tmp_path / "missing.yaml")
+    with pytest.raises(SpecError, match=r"cannot read .*: Is a directory"):
+        read_spec(tmp_path)
+    (tmp_path / "bytes.yaml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(SpecError, match=r"bytes\.yaml is neither YAML nor JSON"):
+        read_spec(tmp_path / "bytes.yaml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!!python/object/apply:pathlib.Path.touch [{path}]",
+        "!!python/object/new:pathlib.PosixPath [{path}]",
+        "!!python/object/apply:os.system ['touch {path}']",
+        "!!python/name:os.system",
+        "!!python/module:os",
+        "!!python/tuple [1, 2]",
+        "!include {path}",
+    ],
+)
+def test_hostile_tags(tmp_path, value):
+    # Given YAML that would run code in a careless reader, I expect it to be refused, and nothing to be run.
+    touched = tmp_path / "touched"
+    with pytest.raises(SpecError, match="could not determine a constructor for the tag"):
+        read(tmp_path, "name: " + value.format(path=touched))
+    with pytest.raises(SpecError, match="is no YAML value"):
+        read(tmp_path, PLAIN, "name=" + value.format(path=touched))
+    assert not touched.exists()
+
+
+def test_references_to_themselves(tmp_path):
+    # Given YAML that holds itself, I expect a fault rather than no end.
+    (found,) = faults_of(read(tmp_path, "data: &a {name: *a}"))
+    assert found.endswith("is unknown; allowed: omniglot, glyphs")
+
+
+def test_names_that_unfold_a_hundredfold(tmp_path):
+    # Given YAML of references to references, nine to the seventh of them, in a section that is unknown
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 7)]
+    found = faults_of(read(tmp_path, "\n".join(lines)))
+    # I expect faults that are short.
+    assert len(found) == 7
+    assert sum(map(len, found)) < 10_000
