@@ -30,7 +30,7 @@ class Outer(Part):
     """One outer update a version: a meta-batch of episodes, cut into jobs of a fixed size."""
 
     versions: int = Field(default=1000, ge=0, description="Outer updates of the whole run; 0 for baselines.")
-    meta_batch: int = Field(default=16, ge=1, description="Episodes per outer update.")
+    meta_batch: int = Field(default=16, ge=1, le=65_536, description="Episodes per outer update.")
     job_size: int = Field(default=4, ge=1, description="Episodes a worker takes at a time; divides meta_batch.")
     optimizer: OptimizerConfig = AdamConfig()
     lr: float = Field(default=1e-3, gt=0, description="Outer learning rate at its highest.")

@@ -1,9 +1,27 @@
 """The base of every part of a RunSpec: frozen, no unknown keys."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Part(BaseModel):
-    """An immutable piece of a RunSpec; unknown keys and non-finite numbers are faults."""
+    """An immutable piece of a RunSpec; unknown keys, non-finite numbers and a yes in a number's place are faults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was given
+        """Turn a truth value into text where none is wanted, which no number takes: pydantic would take it for 1."""
+        if not isinstance(values, Mapping):
+            return values
+        return {key: value if cls._may_be(key, value) else str(value) for key, value in values.items()}
+
+    @classmethod
+    def _may_be(cls, key: Any, value: Any) -> bool:  # noqa: ANN401 - whatever was given
+        if not isinstance(value, bool) or key not in cls.model_fields:
+            return True
+        annotation = cls.model_fields[key].annotation
+        return bool in (annotation, *get_args(annotation))

@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from phiforge.errors import SpecError
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
 from phiforge.spec.part import Part
 from phiforge.spec.run import RunSpec
+from phiforge.spec.text import TextError, parse_text
+
+_BRIEF = Repr()
+_BRIEF.maxlevel = 2
+_BRIEF.maxstring = _BRIEF.maxother = 80
 
 
 def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the raw spec of a YAML or JSON file with ``section.field=value`` overrides applied; not yet checked."""
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = parse_text(path.read_text())
     except OSError as error:
         raise SpecError([f"cannot read {path}: {error.strerror}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (TextError, UnicodeDecodeError) as error:
         raise SpecError([f"{path} is neither YAML nor JSON: {error}"]) from error
     if not isinstance(raw, dict):
         raise SpecError([f"{path} holds {type(raw).__name__}, expected a mapping like 'task: {{n_way: 5}}'"])
@@ -44,17 +49,19 @@ def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] |
 
 def _override(raw: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
-    if not equals or not path:
+    if not equals or not all(path.split(".")):
         raise SpecError([f"--set {override!r}: expected section.field=value, like outer.lr=3e-4"])
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = parse_text(text) if text else None
+    except TextError as error:
         raise SpecError([f"--set {override!r}: {text!r} is no YAML value"]) from error
     *parents, leaf = path.split(".")
     for parent in parents:
-        raw = raw.setdefault(parent, {})
-        if not isinstance(raw, dict):
-            raise SpecError([f"--set {override!r}: {parent!r} is {raw!r}, not a section"])
+        section = raw.get(parent, {})
+        if not isinstance(section, dict):
+            raise SpecError([f"--set {override!r}: {parent!r} is {_BRIEF.repr(section)}, not a section"])
+        raw[parent] = dict(section)  # a copy: YAML lets two places share one section
+        raw = raw[parent]
     raw[leaf] = value
 
 
@@ -76,11 +83,13 @@ def _sentence(place: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
         part = _part_at(place[:-1])
         return f"{_dotted(place)}: unknown; allowed here: {', '.join(part.model_fields)}"
     if detail["type"] == "union_tag_not_found":
-        return f"{_dotted(place)}: {detail['input']!r} has no 'name'; allowed names: {', '.join(_names(place))}"
+        return (
+            f"{_dotted(place)}: {_BRIEF.repr(detail['input'])} has no 'name'; allowed names: {', '.join(_names(place))}"
+        )
     if detail["type"] == "union_tag_invalid":
-        given = detail["ctx"]["tag"]
-        return f"{_dotted(place)}.name: {given!r} is unknown; allowed: {', '.join(_names(place))}"
-    return f"{_dotted(place)}: {detail['msg']} (given: {detail['input']!r})"
+        given = _BRIEF.repr(detail["input"]["name"])
+        return f"{_dotted(place)}.name: {given} is unknown; allowed: {', '.join(_names(place))}"
+    return f"{_dotted(place)}: {detail['msg']} (given: {_BRIEF.repr(detail['input'])})"
 
 
 def _dotted(place: tuple[int | str, ...]) -> str:

@@ -24,8 +24,8 @@ class Evaluation(Part):
     """Fixed episodes that judge φ: the same for every learner, whatever the run's seed."""
 
     every: int = Field(default=100, ge=1, description="Versions between two validations (and checkpoints).")
-    validation_tasks: int = Field(default=200, ge=2)
-    test_tasks: int = Field(default=600, ge=2)
+    validation_tasks: int = Field(default=200, ge=2, le=1_000_000)
+    test_tasks: int = Field(default=600, ge=2, le=1_000_000)
     chunk_size: int = Field(default=25, ge=1, description="Episodes that an evaluator scores per message.")
     task: Task | None = Field(default=None, description="Shape of the judged episodes; null: that of training.")
     seed: int = Field(default=0, ge=0, description="Names the fixed episodes.")

@@ -22,7 +22,10 @@ def download(url: str, target: Path, sha256: str | None = None, progress: Progre
     """
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot keep {url} in {target.parent}: {error.strerror}") from error
     part = target.with_name(target.name + ".part")
     _fetch(url, part, progress)
     found = hashlib.sha256(part.read_bytes()).hexdigest()

@@ -246,3 +246,10 @@ def test_a_server_that_is_not_there(target):
         with pytest.raises(DataError, match=rf"cannot download {url}: .*refused"):
             download(url, target, SHA256)
     assert names(target) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    # Given a file where the folder should be, I expect an error that names it, before anything is asked of a server.
+    (tmp_path / "taken").touch()
+    with pytest.raises(DataError, match=r"cannot keep http://nowhere/a in .*taken/folder: Not a directory"):
+        download("http://nowhere/a", tmp_path / "taken" / "folder" / "a")

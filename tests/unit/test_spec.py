@@ -115,6 +115,11 @@ def test_equal_specs_have_equal_hashes(tmp_path, text):
     assert found.hash == expected.hash
 
 
+def test_minus_zero_is_zero():
+    jitters = [parse_spec({"data": {"name": "glyphs", "jitter": jitter}}).hash for jitter in (0.0, -0.0)]
+    assert jitters[0] == jitters[1]
+
+
 def test_the_hash_is_of_every_field():
     # Given a spec, I expect the SHA-256 of all its fields, those by default too.
     spec = RunSpec()
@@ -318,6 +323,8 @@ def merged(first, second):
         ("outer.lr", "--set 'outer.lr': expected section.field=value, like outer.lr=3e-4"),
         ("=3", "--set '=3': expected section.field=value, like outer.lr=3e-4"),
         ("", "--set '': expected section.field=value, like outer.lr=3e-4"),
+        ("outer..lr=3", "--set 'outer..lr=3': expected section.field=value, like outer.lr=3e-4"),
+        (".lr=3", "--set '.lr=3': expected section.field=value, like outer.lr=3e-4"),
         ("outer.lr=[", "--set 'outer.lr=[': '[' is no YAML value"),
         ("name=!!python/name:os.system x", "is no YAML value"),
         ("seed.x=1", "--set 'seed.x=1': 'seed' is 3, not a section"),
@@ -484,7 +491,12 @@ FAULTS = [
     ({"outer": None}, ["outer: Input should be a valid dictionary"]),
     ({"outer": [1]}, ["outer: Input should be a valid dictionary"]),
     ({"learner": "maml"}, ["learner: Input should be a valid dictionary"]),
-    ({"data": {"name": ["glyphs"]}}, ["data.name: \"['glyphs']\" is unknown; allowed: omniglot, glyphs"]),
+    ({"task": {"k_shot": True}}, ["task.k_shot: Input should be a valid integer"]),
+    ({"outer": {"lr": True}}, ["outer.lr: Input should be a valid number"]),
+    ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
+    ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
+    ({1: {}}, ["1: "]),
+    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs"]),
     ({1: 2}, ["1: Keys should be strings"]),
 ]
 
@@ -571,6 +583,14 @@ def test_the_dataset_is_asked_only_for_a_valid_section():
         ("? {a: b}\n: c", "is neither YAML nor JSON"),
         ("a: *nowhere", "is neither YAML nor JSON"),
         ("a: 1\n---\nb: 2", "is neither YAML nor JSON"),
+        ("name: 2024-13-45", "is neither YAML nor JSON: month must be in 1..12"),
+        ("seed: 0x_", "is neither YAML nor JSON: invalid literal"),
+        ("seed: !!int foo", "is neither YAML nor JSON: invalid literal"),
+        ("name: !!bool foo", "is neither YAML nor JSON: 'foo'"),
+        ("[" * 3000, "is neither YAML nor JSON: it is nested too deeply"),
+        ("{a: " * 3000, "is neither YAML nor JSON: it is nested too deeply"),
+        ("seed: 1\nname: a\nseed: 2", "is neither YAML nor JSON: seed: given twice"),
+        ('{"task": {"n_way": 5, "n_way": 6}}', "is neither YAML nor JSON: n_way: given twice"),
         ("", "holds NoneType, expected a mapping like 'task: {n_way: 5}'"),
         ("# nothing", "holds NoneType, expected a mapping"),
         ("[1, 2]", "holds list, expected a mapping"),
@@ -581,6 +601,26 @@ def test_the_dataset_is_asked_only_for_a_valid_section():
 def test_files_that_hold_no_spec(tmp_path, text, fault):
     with pytest.raises(SpecError, match=re.escape(fault)):
         read(tmp_path, text)
+
+
+def test_json_may_be_indented_with_tabs(tmp_path):
+    assert read(tmp_path, '{\n\t"task": {\n\t\t"n_way": 6\n\t}\n}') == {"task": {"n_way": 6}}
+
+
+def test_one_of_two_places_that_share_a_section_is_set_alone(tmp_path):
+    # Given YAML in which two places are one section, I expect a change at one to leave the other as it was.
+    text = "task: &shape {n_way: 5, k_shot: 1}\nevaluation: {task: *shape}"
+    raw = read(tmp_path, text, "evaluation.task.k_shot=3")
+    assert raw["task"] == {"n_way": 5, "k_shot": 1}
+    assert raw["evaluation"]["task"] == {"n_way": 5, "k_shot": 3}
+
+
+def test_what_was_given_is_quoted_briefly(tmp_path):
+    # Given YAML of references to references where a number should be, I expect a sentence that a person can read.
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 7)]
+    found = faults_of(read(tmp_path, "\n".join([*lines, "outer: {lr: *a6}", "learner: {name: *a6}"])))
+    assert max(map(len, found)) < 500
 
 
 def test_files_that_cannot_be_read(tmp_path):
