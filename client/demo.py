@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -64,10 +65,11 @@ def _save_metrics(stack: Stack, home: Path) -> None:
 def _comparison(reports: dict[str, dict[str, Any]]) -> Table:
     """Return the final table: every method on the same test tasks."""
     tasks = next(iter(reports.values()))["test"]["tasks"]
-    shown = Table(title=f"5-way 1-shot accuracy on {tasks} test tasks of letters never seen, 95 % confidence")
+    title = f"5-way 1-shot accuracy on {tasks} test tasks of letters never seen, 95 % confidence"
+    shown = Table(title=title, box=box.SIMPLE)
     shown.add_column("method", no_wrap=True)
     for name in ("accuracy", "tasks seen", "parameters", "transductive"):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
     for method, report in reports.items():
         test = report["test"]
         shown.add_row(
