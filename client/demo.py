@@ -66,7 +66,7 @@ def _comparison(reports: dict[str, dict[str, Any]]) -> Table:
     """Return the final table: every method on the same test tasks."""
     tasks = next(iter(reports.values()))["test"]["tasks"]
     title = f"5-way 1-shot accuracy on {tasks} test tasks of letters never seen, 95 % confidence"
-    shown = Table(title=title, box=box.SIMPLE)
+    shown = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     shown.add_column("method", no_wrap=True)
     for name in ("accuracy", "tasks seen", "parameters", "transductive"):
         shown.add_column(name, justify="right", no_wrap=True)
