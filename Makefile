@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
+OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
 .PHONY: demo test test-fast lint types imports check lock benchmark clean help
 
@@ -45,6 +47,7 @@ lock: $(READY) ## pin every dependency again
 	  $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
 	    pyproject.toml --output-file $$extras || exit 1; done
 	sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' requirements.lock requirements-dev.lock
+	for file in requirements.lock requirements-dev.lock; do echo '$(OLD_PYTHON)' >> $$file; done
 
 clean: ## forget the environment and all local state
 	rm -rf $(VENV) .phiforge build dist *.egg-info

@@ -1,5 +1,7 @@
 """The Celery app, its queues and its messages: JSON keys, never tensors."""
 
+import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -64,7 +66,7 @@ class Queue:
         worker = self.app.Worker(
             pool="solo",
             queues=[self.name(queue)],
-            hostname=f"{queue}@%h",
+            hostname=f"{queue}-{os.getpid()}@{socket.gethostname()}",
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,
