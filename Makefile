@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-fast lint types imports check lock benchmark clean help
+.PHONY: demo test test-fast lint types imports check lock benchmark benchmark-omniglot certificate clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,14 @@ check: lint types imports ## everything but the tests
 
 benchmark: $(READY) ## the figures that the documents quote
 	$(BIN)/python -m benchmarks.pipeline
+
+benchmark-omniglot: $(READY) ## every learner on real Omniglot at one budget of tasks (hours; goes on where it stopped)
+	mkdir -p docs/results
+	$(BIN)/python -m benchmarks.omniglot --n-way 5 --tasks 4000 --output docs/results/omniglot-5w1s.md
+	$(BIN)/python -m benchmarks.omniglot --n-way 20 --tasks 4000 --output docs/results/omniglot-20w1s.md
+
+certificate: $(READY) ## prove every learner x estimator cell and print the table
+	mkdir -p docs/results; $(BIN)/python -m tests.certificate > docs/results/certificate.md
 
 lock: $(READY) ## pin every dependency again
 	for extras in "requirements.lock --extra embedded" "requirements-dev.lock --extra embedded --extra dev"; do \

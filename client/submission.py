@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from phiforge.errors import RunError
-from phiforge.learners import TaskShape, build_learner
-from phiforge.platform import Platform
+from phiforge.platform import Platform, learner_of
 from phiforge.progress import reconcile
 from phiforge.randomness import torch_generator
 from phiforge.record import Checkpoint, RunRecord
@@ -18,7 +17,7 @@ from phiforge.spec.data import DataSpec
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import Tensors, fingerprint
-from sampler.datasets import Progress, ensure_published, load_facts
+from sampler.datasets import Facts, Progress, prepare
 from trainer.optimizers import init_state
 
 
@@ -27,16 +26,15 @@ def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None
 
     The dataset is published to object storage first, unless it is there.
     """
-    digests: list[str] = []
+    found: list[Facts] = []
 
     def facts_of(data: DataSpec) -> DatasetFacts:
-        digests.append(ensure_published(data, platform.settings, platform.store, progress))
-        facts = load_facts(digests[-1], platform.store)
-        return DatasetFacts(facts.classes, facts.drawings)
+        found.append(prepare(data, platform.settings, platform.store, progress))
+        return DatasetFacts(found[-1].classes, found[-1].drawings)
 
     spec = parse_spec(raw, facts_of)
-    dataset = load_facts(digests[-1], platform.store)
-    record = RunRecord(_run_id(spec), spec, dataset.digest, dataset.image_shape, time.time())
+    digest, input_shape = found[-1].digest, found[-1].input_shape
+    record = RunRecord(_run_id(spec), spec, digest, input_shape, _train_classes(spec, found[-1]), time.time())
     platform.record.create(record)
     platform.record.save_checkpoint(record.run, _first_checkpoint(record))
     platform.record.activate(record.run)
@@ -66,6 +64,11 @@ def _expect(platform: Platform, run: str, action: str, *allowed: str) -> None:
         raise RunError(f"cannot {action} run {run!r}: it is {status}; allowed: {' or '.join(allowed)}")
 
 
+def _train_classes(spec: RunSpec, facts: Facts) -> int:
+    """Return how many classes training tasks are drawn from; a mirror image is a class of its own."""
+    return facts.classes.get("train", 0) * (2 if spec.sampling.augmentation == "mirror" else 1)
+
+
 def _run_id(spec: RunSpec) -> str:
     return f"{spec.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
@@ -78,6 +81,5 @@ def _first_checkpoint(record: RunRecord) -> Checkpoint:
 def initial_phi(record: RunRecord) -> Tensors:
     """Return φ₀, named by the spec's seed alone."""
     spec = record.spec
-    learner = build_learner(spec.learner, TaskShape(spec.task.n_way, record.image_shape))
-    drawn = learner.init_phi(torch_generator(spec.seed, "phi"))
+    drawn = learner_of(record, spec.task).init_phi(torch_generator(spec.seed, "phi"))
     return {name: value.to(getattr(torch, spec.numerics.dtype)) for name, value in drawn.items()}

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from phiforge.errors import FormatError
 
-MAGIC = b"PHIFORGE-EPISODES-1\n"
+MAGIC = b"PHIFORGE-EPISODES-2\n"
 _DIGEST_BYTES = 32
 
 
@@ -22,42 +23,48 @@ _DIGEST_BYTES = 32
 class Episode:
     """One task as tensors on a device.
 
-    ``support_x`` [n_way * k_shot, channels, height, width] and ``query_x`` [n_way * n_query, ...] are float in [0, 1];
-    ``support_y`` and ``query_y`` [n] hold labels in [0, n_way).
+    Images: ``support_x`` [n_way * k_shot, channels, height, width] and ``query_x`` [n_way * n_query, ...] are float in
+    [0, 1]; ``support_y`` and ``query_y`` [n] hold labels in [0, n_way); ``classes`` [n_way] says which class of its
+    split each label is. Regression: x and y are float [n, 1], and ``classes`` is empty.
     """
 
     support_x: Tensor
     support_y: Tensor
     query_x: Tensor
     query_y: Tensor
+    classes: Tensor
 
 
 @dataclass(frozen=True)
 class EpisodeBatch:
     """Episodes as they are stored: the slice of a meta-batch that one job takes.
 
-    ``support_x``: uint8 [episodes, n_way * k_shot, channels, height, width], ``query_x`` likewise;
+    Images: ``support_x``: uint8 [episodes, n_way * k_shot, channels, height, width], ``query_x`` likewise;
     ``support_y``, ``query_y``: int64 [episodes, examples];
-    ``origin``: int32 [episodes, support + query examples, 2], the dataset image and its quarter turns: the lineage.
+    ``classes``: int64 [episodes, n_way], the position of each label's class in its split;
+    ``origin``: int32 [episodes, support + query examples, 2], the dataset image and its turn: the lineage.
+    Regression: x and y are float32 [episodes, examples, 1]; ``classes`` and ``origin`` are empty.
     """
 
-    support_x: NDArray[np.uint8]
-    support_y: NDArray[np.int64]
-    query_x: NDArray[np.uint8]
-    query_y: NDArray[np.int64]
+    support_x: NDArray[np.uint8] | NDArray[np.float32]
+    support_y: NDArray[np.int64] | NDArray[np.float32]
+    query_x: NDArray[np.uint8] | NDArray[np.float32]
+    query_y: NDArray[np.int64] | NDArray[np.float32]
+    classes: NDArray[np.int64]
     origin: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.support_x)
 
     def episodes(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Iterator[Episode]:
-        """Yield each episode as tensors, images scaled from [0, 255] to [0, 1]."""
+        """Yield each episode as tensors, images scaled from [0, 255] to [0, 1], other values as they are."""
         for index in range(len(self)):
             yield Episode(
-                support_x=_images(self.support_x[index], device, dtype),
-                support_y=torch.from_numpy(self.support_y[index]).to(device),
-                query_x=_images(self.query_x[index], device, dtype),
-                query_y=torch.from_numpy(self.query_y[index]).to(device),
+                support_x=_tensor(self.support_x[index], device, dtype),
+                support_y=_tensor(self.support_y[index], device, dtype),
+                query_x=_tensor(self.query_x[index], device, dtype),
+                query_y=_tensor(self.query_y[index], device, dtype),
+                classes=_tensor(self.classes[index], device, dtype),
             )
 
     def to_bytes(self) -> bytes:
@@ -80,5 +87,8 @@ class EpisodeBatch:
             raise FormatError(f"unreadable episode file: {error}") from error
 
 
-def _images(images: NDArray[np.uint8], device: str, dtype: torch.dtype) -> Tensor:
-    return torch.from_numpy(images).to(device).to(dtype).div_(255)
+def _tensor(values: NDArray[Any], device: str, dtype: torch.dtype) -> Tensor:
+    tensor = torch.from_numpy(values).to(device)
+    if values.dtype == np.uint8:
+        return tensor.to(dtype).div_(255)
+    return tensor.to(dtype, copy=True) if tensor.is_floating_point() else tensor

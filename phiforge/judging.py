@@ -47,7 +47,9 @@ def due(platform: Platform, record: RunRecord) -> list[tuple[str, int]]:
 
 
 def best_version(platform: Platform, record: RunRecord) -> int:
-    """Return the version with the highest validation accuracy; the earliest among equals."""
+    """Return the version with the highest validation accuracy, of a regression the lowest loss; of equals the first."""
     scored = platform.record.scored(record.run, "validation")
-    accuracy = {version: platform.record.scores(record.run, "validation", version)["accuracy"] for version in scored}
-    return max(scored, key=lambda version: (accuracy[version], -version))
+    scores = {version: platform.record.scores(record.run, "validation", version) for version in scored}
+    if record.spec.data.regression:
+        return min(scored, key=lambda version: (scores[version]["loss"], version))
+    return max(scored, key=lambda version: (scores[version]["accuracy"], -version))

@@ -38,4 +38,5 @@ class Platform:
 
 def learner_of(record: RunRecord, task: Task) -> Learner:
     """Return the learner of a run, for tasks of the shape of ``task``."""
-    return build_learner(record.spec.learner, TaskShape(task.n_way, record.image_shape))
+    shape = TaskShape(task.n_way, record.input_shape, record.train_classes, record.spec.data.regression)
+    return build_learner(record.spec.learner, shape)

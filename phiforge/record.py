@@ -18,7 +18,8 @@ class RunRecord(NamedTuple):
     run: str
     spec: RunSpec
     dataset: str
-    image_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
+    train_classes: int
     created_at: float
 
 
@@ -44,7 +45,7 @@ class Record:
         fields = record._asdict() | {
             "spec": record.spec.model_dump(mode="json"),
             "spec_hash": record.spec.hash,
-            "image_shape": list(record.image_shape),
+            "input_shape": list(record.input_shape),
         }
         if not self.store.put_if_absent(_submitted(record.run), canonical_json(fields)):
             raise RunError(f"run {record.run!r} exists already")
@@ -56,7 +57,8 @@ class Record:
         except MissingObjectError as error:
             raise RunError(f"there is no run {run!r} in {self.store.url}") from error
         spec = RunSpec.model_validate(fields["spec"])
-        return RunRecord(run, spec, fields["dataset"], tuple(fields["image_shape"]), fields["created_at"])
+        shape = tuple(fields["input_shape"])
+        return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"])
 
     def runs(self) -> list[str]:
         """Return the ids of all runs ever submitted, in order of id."""

@@ -11,8 +11,10 @@ from phiforge.progress import fail
 from phiforge.queue import SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.service import serve
+from phiforge.spec.data import SinusoidData
 from sampler.datasets import Dataset, load
 from sampler.sampling import sample_batch
+from sampler.sinusoid import sample_sinusoids
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +54,13 @@ class Sampler:
         SAMPLED_EPISODES.labels(split=split).inc(len(batch))
 
     def _sample(self, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> EpisodeBatch:
-        dataset = self.dataset(record.dataset)
-        if split == "train":
-            return sample_batch(dataset, split, record.spec.task, record.spec.outer.job_size, *seed)
-        return sample_batch(dataset, split, record.spec.evaluation_task, record.spec.evaluation.chunk_size, *seed)
+        spec, training = record.spec, split == "train"
+        task = spec.task if training else spec.evaluation_task
+        episodes = spec.outer.job_size if training else spec.evaluation.chunk_size
+        if isinstance(spec.data, SinusoidData):
+            return sample_sinusoids(spec.data, task, episodes, *seed)
+        mirror = training and spec.sampling.augmentation == "mirror"
+        return sample_batch(self.dataset(record.dataset), split, task, episodes, *seed, mirror=mirror)
 
     def _load(self, digest: str) -> Dataset:
         return load(digest, self.platform.store)

@@ -1,14 +1,20 @@
 """From a full set of contributions to the next version of φ."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
 
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import RunError
 from phiforge.exchange import Commit
-from phiforge.tensors import decode, encode, fingerprint
+from phiforge.tensors import Tensors, decode, encode, fingerprint
 from trainer import optimizers
 from trainer.estimators import Contribution, Estimator, Step
+from trainer.estimators.base import summed
+
+MOMENTUM = 0.1
+"""How much of a normalisation's running statistics one version replaces, as in torch."""
 
 
 def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, payloads: Sequence[bytes]) -> Commit:
@@ -22,13 +28,14 @@ def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, paylo
     parameters = decode(phi)
     direction = estimator.combine(parameters, contributions, step)
     updated = optimizers.update(step.spec.outer, step.version, parameters, decode(optimizer), direction)
-    if not math.isfinite(loss) or not all(value.isfinite().all() for value in updated.phi.values()):
+    new_phi = updated.phi | averaged(parameters, contributions)
+    if not math.isfinite(loss) or not all(value.isfinite().all() for value in new_phi.values()):
         raise RunError(
             f"the step from version {step.version} is not finite (query loss {loss}): lower outer.lr, "
             f"now {step.spec.outer.lr}, or the inner learning rate, or set outer.clip_norm"
         )
     accuracy = sum(contribution.accuracy for contribution in contributions) / tasks
-    phi_hash = fingerprint(updated.phi)
+    phi_hash = fingerprint(new_phi)
     entry = {
         "version": step.version + 1,
         "phi_hash": phi_hash,
@@ -37,7 +44,7 @@ def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, paylo
         "accuracy": accuracy,
     }
     return Commit(
-        phi=encode(updated.phi),
+        phi=encode(new_phi),
         optimizer=encode(updated.state),
         phi_hash=phi_hash,
         log_entry=canonical_json(entry),
@@ -45,3 +52,16 @@ def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, paylo
         accuracy=accuracy,
         tasks=(step.version + 1) * step.spec.outer.meta_batch,
     )
+
+
+def averaged(phi: Mapping[str, Tensor], contributions: Sequence[Contribution]) -> Tensors:
+    """Return φ's statistics, moved towards the mean over tasks of what the jobs saw."""
+    tasks = sum(contribution.tasks for contribution in contributions)
+    weighted = [
+        {name: value.double() * contribution.tasks for name, value in contribution.statistics.items()}
+        for contribution in contributions
+    ]
+    return {
+        name: (phi[name].double() * (1 - MOMENTUM) + value / tasks * MOMENTUM).to(phi[name].dtype)
+        for name, value in summed(weighted).items()
+    }

@@ -1,22 +1,74 @@
-"""Every learner: one file each; adding one is a file and a line here."""
+"""Every learner: one file each; adding one is a file and two lines here."""
 
 from typing import Annotated
 
 from pydantic import Field
 
+from phiforge.learners.anil import Anil, AnilConfig
 from phiforge.learners.base import EVALUATION, Learner, Mode, Outcome, Phi, Predictor, TaskShape
+from phiforge.learners.boil import Boil, BoilConfig
+from phiforge.learners.chosen_training import ChosenTraining, ChosenTrainingConfig
 from phiforge.learners.from_scratch import FromScratch, FromScratchConfig
+from phiforge.learners.layer_rates import LayerRates, LayerRatesConfig
+from phiforge.learners.learned_optimizer import LearnedOptimizer, LearnedOptimizerConfig
+from phiforge.learners.leo import Leo, LeoConfig
 from phiforge.learners.maml import Maml, MamlConfig
+from phiforge.learners.maml_plus_plus import MamlPlusPlus, MamlPlusPlusConfig
+from phiforge.learners.matching import Matching, MatchingConfig
+from phiforge.learners.meta_lstm import MetaLstm, MetaLstmConfig
+from phiforge.learners.meta_sgd import MetaSgd, MetaSgdConfig
 from phiforge.learners.pixel_nearest_neighbour import PixelNearestNeighbour, PixelNearestNeighbourConfig
+from phiforge.learners.pooled import Pooled, PooledConfig
 from phiforge.learners.prototypical import Prototypical, PrototypicalConfig
+from phiforge.learners.r2d2 import R2d2, R2d2Config
+from phiforge.learners.relation import Relation, RelationConfig
+from phiforge.learners.siamese import Siamese, SiameseConfig
 from phiforge.spec.part import Part
 
 LearnerConfig = Annotated[
-    FromScratchConfig | MamlConfig | PixelNearestNeighbourConfig | PrototypicalConfig, Field(discriminator="name")
+    AnilConfig
+    | BoilConfig
+    | ChosenTrainingConfig
+    | FromScratchConfig
+    | LayerRatesConfig
+    | LearnedOptimizerConfig
+    | LeoConfig
+    | MamlConfig
+    | MamlPlusPlusConfig
+    | MatchingConfig
+    | MetaLstmConfig
+    | MetaSgdConfig
+    | PixelNearestNeighbourConfig
+    | PooledConfig
+    | PrototypicalConfig
+    | R2d2Config
+    | RelationConfig
+    | SiameseConfig,
+    Field(discriminator="name"),
 ]
 
 LEARNERS: dict[str, type[Learner]] = {
-    learner.name: learner for learner in (FromScratch, Maml, PixelNearestNeighbour, Prototypical)
+    learner.name: learner
+    for learner in (
+        Anil,
+        Boil,
+        ChosenTraining,
+        FromScratch,
+        LayerRates,
+        LearnedOptimizer,
+        Leo,
+        Maml,
+        MamlPlusPlus,
+        Matching,
+        MetaLstm,
+        MetaSgd,
+        PixelNearestNeighbour,
+        Pooled,
+        Prototypical,
+        R2d2,
+        Relation,
+        Siamese,
+    )
 }
 
 

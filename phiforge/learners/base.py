@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -10,20 +10,35 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from phiforge.episodes import Episode
+from phiforge.networks.normalisation import Noted, Pass
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
 
 Phi = Mapping[str, Tensor]
 Predictor = Callable[[Tensor], Tensor]
-"""The model that F_φ returns: images [n, channels, height, width] -> logits [n, n_way]."""
+"""The model that F_φ returns: inputs [n, ...] -> logits [n, n_way], or values [n, 1] of a regression."""
+
+TOLERANCE = 0.5
+"""A regression's prediction counts as accurate when it is this close to its target."""
 
 
 @dataclass(frozen=True)
 class TaskShape:
-    """What a learner must know of its tasks before it sees one; ``image_shape`` = (channels, height, width)."""
+    """What a learner must know of its tasks before it sees one.
+
+    ``input_shape``: (channels, height, width) of images, (1,) of a regression's x. ``train_classes``: the classes that
+    training tasks are drawn from. ``regression``: targets are values, not labels.
+    """
 
     n_way: int
-    image_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
+    train_classes: int = 0
+    regression: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a model returns for one input."""
+        return 1 if self.regression else self.n_way
 
 
 @dataclass(frozen=True)
@@ -32,11 +47,17 @@ class Mode:
 
     ``second_order``: ∂L/∂φ passes through the inner gradients (else they count as constants).
     ``progress``: fraction of the outer updates done, in [0, 1], for whatever is annealed.
+    ``noted``: in meta-training, takes the statistics that normalisation averages over tasks.
     """
 
     training: bool
     second_order: bool = False
     progress: float = 0.0
+    noted: Noted = field(default_factory=dict)
+
+    def at(self, step: int) -> Pass:
+        """Return what a network must know of a pass after ``step`` inner steps."""
+        return Pass(step, self.training, self.noted)
 
 
 EVALUATION = Mode(training=False)
@@ -44,10 +65,14 @@ EVALUATION = Mode(training=False)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the model built for one task did on its query set: ``loss`` and ``accuracy`` are scalars."""
+    """How the model built for one task did on its query set: ``loss`` and ``accuracy`` are scalars.
+
+    ``log_probability``: of the choices that F_φ drew, differentiable in φ, if it drew any.
+    """
 
     loss: Tensor
     accuracy: Tensor
+    log_probability: Tensor | None = None
 
 
 class Learner(ABC):
@@ -57,7 +82,15 @@ class Learner(ABC):
     learns: ClassVar[bool] = True
     """Whether there is a φ to meta-train at all (baselines have none)."""
     inner_gradient: ClassVar[bool] = False
-    """Whether F_φ takes gradient steps, so that first and second order differ."""
+    """Whether F_φ takes gradient steps on parameters that φ decides, so that first and second order differ."""
+    whole_start: ClassVar[bool] = False
+    """Whether φ is the initial parameters of an inner loop that moves them all, and nothing else."""
+    chooses: ClassVar[bool] = False
+    """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
+    regresses: ClassVar[bool] = False
+    """Whether it can also learn tasks whose targets are values."""
+    averages: ClassVar[bool] = True
+    """Whether it keeps, and on unseen tasks uses, the statistics that ``norm: running`` and ``per_step`` average."""
     any_n_way: ClassVar[bool] = False
     """Whether the same φ serves tasks of any number of ways."""
 
@@ -78,16 +111,29 @@ class Learner(ABC):
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the model that F_φ builds from a support set.
 
-        ``support_x`` [n_way * k_shot, channels, height, width], ``support_y`` [n_way * k_shot].
+        ``support_x`` [n_way * k_shot, ...], ``support_y`` [n_way * k_shot] labels or [n_way * k_shot, 1] values.
         """
 
     def query_outcome(self, phi: Phi, episode: Episode, mode: Mode, generator: Generator) -> Outcome:
-        """Return lⁿ, the cross-entropy on the query set of the model built from the support set, and its accuracy."""
+        """Return lⁿ, the loss on the query set of the model built from the support set, and its accuracy."""
         predict = self.adapt(phi, episode.support_x, episode.support_y, mode, generator)
-        logits = predict(episode.query_x)
-        return Outcome(F.cross_entropy(logits, episode.query_y), accuracy(logits, episode.query_y))
+        return outcome(predict(episode.query_x), episode.query_y)
 
 
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the fraction of rows of ``logits`` [n, n_way] whose largest entry is at ``labels`` [n]."""
-    return (logits.detach().argmax(dim=1) == labels).to(torch.float64).mean()
+def outcome(outputs: Tensor, targets: Tensor) -> Outcome:
+    """Return the mean loss and the accuracy of ``outputs`` [n, outputs]."""
+    return Outcome(task_loss(outputs, targets), accuracy(outputs, targets))
+
+
+def task_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean cross-entropy with labels [n], or the mean squared error to values [n, 1]."""
+    if targets.is_floating_point():
+        return F.mse_loss(outputs, targets)
+    return F.cross_entropy(outputs, targets)
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the fraction of ``outputs`` [n, ...] whose largest entry is at the label, or that are near the value."""
+    if targets.is_floating_point():
+        return ((outputs.detach() - targets).abs() <= TOLERANCE).to(torch.float64).mean()
+    return (outputs.detach().argmax(dim=1) == targets).to(torch.float64).mean()

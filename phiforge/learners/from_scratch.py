@@ -2,13 +2,15 @@
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape
-from phiforge.learners.inner import gradient_steps
-from phiforge.networks.classifier import Classifier
-from phiforge.networks.conv4 import Conv4Config
+from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape, task_loss
+from phiforge.learners.gradient import descended, gradients_at
+from phiforge.networks import Conv4Config, NetworkConfig
+from phiforge.networks.headed import Headed
+from phiforge.networks.normalisation import is_statistic
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
 
@@ -19,7 +21,7 @@ class FromScratchConfig(Part):
     name: Literal["from_scratch"] = "from_scratch"
     inner_lr: float = Field(default=0.1, gt=0, description="Step size of gradient descent.")
     inner_steps: int = Field(default=50, ge=1, le=10_000, description="Steps on each support set.")
-    network: Conv4Config = Conv4Config()
+    network: NetworkConfig = Conv4Config()
 
 
 class FromScratch(Learner):
@@ -27,12 +29,14 @@ class FromScratch(Learner):
 
     name = "from_scratch"
     learns = False
+    regresses = True
+    averages = False
     any_n_way = True
     config: FromScratchConfig
 
     def __init__(self, config: FromScratchConfig, shape: TaskShape) -> None:
         super().__init__(config, shape)
-        self.model = Classifier(config.network, shape.image_shape, shape.n_way)
+        self.model = Headed(config.network, shape.input_shape, shape.outputs)
 
     @property
     def transductive(self) -> bool:
@@ -46,11 +50,16 @@ class FromScratch(Learner):
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return a network trained on this support set from an initialisation drawn for it."""
         fresh = {name: value.to(support_x) for name, value in self.model.init(generator).items()}
-        theta = gradient_steps(
-            lambda parameters: self.model.loss(parameters, support_x, support_y),
-            fresh,
-            self.config.inner_lr,
-            self.config.inner_steps,
-            keep_graph=False,
-        )
-        return lambda query_x: self.model.logits(theta, query_x)
+        theta = trained(self.model, fresh, support_x, support_y, self.config.inner_lr, self.config.inner_steps)
+        return lambda query_x: self.model.outputs(theta, query_x)
+
+
+def trained(model: Headed, fresh: Tensors, x: Tensor, y: Tensor, rate: float, steps: int) -> Tensors:
+    """Return ``fresh`` parameters of ``model`` after ``steps`` steps of gradient descent on ``x``, ``y``."""
+    theta = dict(fresh)
+    with torch.enable_grad():
+        for _ in range(steps):
+            moving = {name: value for name, value in theta.items() if not is_statistic(name)}
+            gradients = gradients_at(lambda at: task_loss(model.outputs(at, x), y), theta, moving, keep_graph=False)
+            theta |= descended(theta, gradients, rate)
+    return theta

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Generator, Tensor
 
 from phiforge.learners.base import Learner, Mode, Phi, Predictor
-from phiforge.learners.prototypical import squared_distances
+from phiforge.learners.metric import largest_of_class, squared_distances
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
 
@@ -34,11 +34,7 @@ class PixelNearestNeighbour(Learner):
 
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the classifier whose logit of a class is minus the squared distance to its nearest support image."""
-
-        def predict(query_x: Tensor) -> Tensor:
-            distances = squared_distances(query_x.flatten(1), support_x.flatten(1))
-            nearest = distances.new_full((len(query_x), self.shape.n_way), float("inf"))
-            labels = support_y.expand(len(query_x), -1)
-            return -nearest.scatter_reduce(1, labels, distances, reduce="amin")
-
-        return predict
+        pixels = support_x.flatten(1)
+        return lambda query_x: largest_of_class(
+            -squared_distances(query_x.flatten(1), pixels), support_y, self.shape.n_way
+        )

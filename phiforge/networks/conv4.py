@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
-from phiforge.networks.normalisation import GROUPS, Norm, is_transductive, normalise
+from phiforge.networks.base import Network, uniform
+from phiforge.networks.normalisation import GROUPS, PLAIN, Norm, Pass, init_norm, is_transductive, normalise
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
 
 BLOCKS = 4
-SMALLEST_IMAGE = 2**BLOCKS
 
 
 class Conv4Config(Part):
@@ -21,7 +21,11 @@ class Conv4Config(Part):
 
     name: Literal["conv4"] = "conv4"
     channels: int = Field(default=64, ge=1, le=1024, description="Filters of each convolution.")
-    norm: Norm = Field(default="batch", description="batch (of the set at hand; transductive), layer, group or none.")
+    norm: Norm = Field(
+        default="batch",
+        description="batch (of the set at hand; transductive), running, per_step (of inner loops), layer, group, none.",
+    )
+    pools: int = Field(default=BLOCKS, ge=1, le=BLOCKS, description="How many of the blocks, from the first, pool.")
 
     @model_validator(mode="after")
     def _groups_divide(self) -> "Conv4Config":
@@ -29,15 +33,22 @@ class Conv4Config(Part):
             raise ValueError(f"norm 'group' needs channels divisible by {GROUPS}, not {self.channels}")
         return self
 
+    @property
+    def smallest_image(self) -> int:
+        """The side of the smallest image that is not pooled away."""
+        return int(2**self.pools)
 
-class Conv4:
+
+class Conv4(Network):
     """The network as pure functions of its parameters."""
 
-    def __init__(self, config: Conv4Config, image_shape: tuple[int, int, int]) -> None:
-        """Prepare for images of ``image_shape`` = (channels, height, width), each side at least 16."""
+    def __init__(self, config: Conv4Config, input_shape: tuple[int, ...], inner_steps: int = 0) -> None:
+        """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
         self.config = config
-        self.image_channels, height, width = image_shape
-        self.feature_count = config.channels * (height // SMALLEST_IMAGE) * (width // SMALLEST_IMAGE)
+        self.inner_steps = inner_steps
+        self.image_channels, height, width = input_shape
+        self.map_shape = (config.channels, height // config.smallest_image, width // config.smallest_image)
+        self.feature_count = self.map_shape[0] * self.map_shape[1] * self.map_shape[2]
         self.transductive = is_transductive(config.norm)
 
     def init(self, generator: Generator) -> Tensors:
@@ -52,8 +63,12 @@ class Conv4:
             inputs = self.config.channels
         return parameters
 
-    def features(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        """Map images ``x`` [n, channels, height, width] to features [n, feature_count].
+    def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
+        """Map images ``x`` [n, channels, height, width] to features [n, feature_count]."""
+        return self.feature_map(parameters, x, at).flatten(1)
+
+    def feature_map(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
+        """Map images ``x`` [n, channels, height, width] to maps [n, *map_shape].
 
         Pooling comes before ReLU: both orders give the same value (ReLU is monotone), this one on a quarter of the
         elements. Channels-last memory makes the convolutions and their second derivatives faster on CPUs.
@@ -62,22 +77,14 @@ class Conv4:
         for block in range(BLOCKS):
             name = f"conv{block}"
             x = F.conv2d(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"), padding=1)
-            x = normalise(self.config.norm, x, parameters[f"norm{block}.weight"], parameters[f"norm{block}.bias"])
-            x = F.relu(F.max_pool2d(x, 2))
-        return x.flatten(1)
+            x = normalise(self.config.norm, x, parameters, f"norm{block}", at)
+            x = F.relu(F.max_pool2d(x, 2) if block < self.config.pools else x)
+        return x
 
     def _init_block(self, block: int, inputs: int, generator: Generator) -> Tensors:
-        channels = self.config.channels
+        channels, norm = self.config.channels, self.config.norm
         fan_in = inputs * 9
         parameters = {f"conv{block}.weight": uniform((channels, inputs, 3, 3), fan_in, generator)}
-        if self.config.norm != "batch":
+        if norm not in ("batch", "running", "per_step"):
             parameters[f"conv{block}.bias"] = uniform((channels,), fan_in, generator)
-        parameters[f"norm{block}.weight"] = torch.ones(channels)
-        parameters[f"norm{block}.bias"] = torch.zeros(channels)
-        return parameters
-
-
-def uniform(shape: tuple[int, ...], fan_in: int, generator: Generator) -> Tensor:
-    """Draw from ±1/sqrt(fan_in), torch's own default for linear and convolutional layers."""
-    bound = fan_in**-0.5
-    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
+        return parameters | init_norm(norm, f"norm{block}", channels, self.inner_steps)

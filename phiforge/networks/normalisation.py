@@ -1,28 +1,112 @@
 """Normalisation of feature maps, as a choice."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Norm = Literal["batch", "layer", "group", "none"]
+from phiforge.tensors import Tensors
+
+Norm = Literal["batch", "running", "per_step", "layer", "group", "none"]
 GROUPS = 8
+STATISTICS = "statistics/"
+"""Begins the names of φ's entries that are averages of what was seen, which no gradient descends."""
+
+Noted = dict[str, list[tuple[int, Tensor]]]
 
 
-def normalise(kind: Norm, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Normalise ``x`` [n, channels, height, width], then scale and shift by ``weight``, ``bias`` [channels].
+@dataclass(frozen=True)
+class Pass:
+    """One look of a network at a set of inputs.
 
-    ``batch`` uses the statistics of the set at hand (Ioffe and Szegedy 2015, in its training form, always), so the
-    prediction for one query depends on the other queries: it is transductive. ``layer`` (Ba et al. 2016, over channels
-    and space) and ``group`` (Wu and He 2018, groups of channels) look at one example only. ``none`` scales and shifts.
+    ``step``: inner steps its parameters have taken. ``training``: ``running`` and ``per_step`` normalise by the set at
+    hand, and append its statistics to ``noted`` if it is given; else by those in φ.
     """
-    if kind == "batch":
-        return F.batch_norm(x, None, None, weight, bias, training=True)
-    if kind == "none":
-        return x * weight[:, None, None] + bias[:, None, None]
-    return F.group_norm(x, 1 if kind == "layer" else GROUPS, weight, bias)
+
+    step: int = 0
+    training: bool = True
+    noted: Noted | None = None
+
+
+PLAIN = Pass()
+
+
+def is_statistic(name: str) -> bool:
+    """Say whether an entry of φ is a statistic, which is averaged, not descended."""
+    return name.startswith(STATISTICS)
+
+
+def keeps_statistics(kind: Norm) -> bool:
+    """Say whether a normalisation has statistics in φ."""
+    return kind in ("running", "per_step")
 
 
 def is_transductive(kind: Norm) -> bool:
     """Say whether a query's prediction depends on the other queries of its set."""
     return kind == "batch"
+
+
+def init_norm(kind: Norm, layer: str, channels: int, inner_steps: int) -> Tensors:
+    """Return the identity: ``layer.weight``, ``layer.bias`` [channels], and statistics if ``kind`` keeps them.
+
+    Under ``per_step`` (Antoniou et al. 2019, section 4, "BNRS" and "BNWB") all are [inner_steps + 1, channels].
+    """
+    shape = (inner_steps + 1, channels) if kind == "per_step" else (channels,)
+    entries = {f"{layer}.weight": torch.ones(shape), f"{layer}.bias": torch.zeros(shape)}
+    if keeps_statistics(kind):
+        entries |= {f"{STATISTICS}{layer}.mean": torch.zeros(shape), f"{STATISTICS}{layer}.var": torch.ones(shape)}
+    return entries
+
+
+def normalise(kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], layer: str, at: Pass) -> Tensor:
+    """Normalise ``x`` [n, channels, height, width], then scale and shift by ``layer.weight`` and ``layer.bias``.
+
+    ``batch`` uses the statistics of the set at hand (Ioffe and Szegedy 2015, in its training form, always), so the
+    prediction for one query depends on the other queries: it is transductive. ``running`` and ``per_step`` do so in
+    meta-training, and use averages on unseen tasks. ``layer`` (Ba et al. 2016, over channels and space) and ``group``
+    (Wu and He 2018, groups of channels) look at one example only. ``none`` scales and shifts.
+    """
+    weight, bias = parameters[f"{layer}.weight"], parameters[f"{layer}.bias"]
+    if kind == "per_step":
+        weight, bias = _of_step(weight, at.step), _of_step(bias, at.step)
+    if kind == "none":
+        return x * weight[:, None, None] + bias[:, None, None]
+    if kind in ("layer", "group"):
+        return F.group_norm(x, 1 if kind == "layer" else GROUPS, weight, bias)
+    if kind == "batch" or at.training:
+        if kind != "batch":
+            _note(at, layer, x.detach())
+        return F.batch_norm(x, None, None, weight, bias, training=True)
+    mean, var = parameters[f"{STATISTICS}{layer}.mean"], parameters[f"{STATISTICS}{layer}.var"]
+    if kind == "per_step":
+        mean, var = _of_step(mean, at.step), _of_step(var, at.step)
+    return F.batch_norm(x, mean, var, weight, bias, training=False)
+
+
+def mean_statistics(phi: Mapping[str, Tensor], noted: Noted) -> Tensors:
+    """Return the means of what was noted, in the shapes of φ's statistics; steps without a pass stay as in ``phi``."""
+    means = {}
+    for name, values in noted.items():
+        mean = phi[name].detach().clone()
+        if mean.dim() == 1:
+            mean = torch.stack([value for _, value in values]).mean(dim=0)
+        for step in {min(step, len(mean) - 1) for step, _ in values} if mean.dim() == 2 else ():
+            mean[step] = torch.stack([value for at, value in values if min(at, len(mean) - 1) == step]).mean(dim=0)
+        means[name] = mean
+    return means
+
+
+def _of_step(values: Tensor, step: int) -> Tensor:
+    """Return the row of an inner step; steps beyond those of meta-training share the last row."""
+    return values[min(step, len(values) - 1)]
+
+
+def _note(at: Pass, layer: str, x: Tensor) -> None:
+    if at.noted is None:
+        return
+    var, mean = torch.var_mean(x, dim=(0, 2, 3))
+    at.noted.setdefault(f"{STATISTICS}{layer}.mean", []).append((at.step, mean))
+    at.noted.setdefault(f"{STATISTICS}{layer}.var", []).append((at.step, var))

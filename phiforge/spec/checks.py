@@ -1,10 +1,11 @@
 """What the parts of a spec must be to each other; each check needs only the parts that are valid by themselves."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from phiforge.learners import LEARNERS
-from phiforge.networks.conv4 import SMALLEST_IMAGE
+from phiforge.networks.conv4 import Conv4Config
+from phiforge.networks.normalisation import Norm, keeps_statistics
 
 Values = Mapping[str, Any]
 """Valid sections by name; a section with a fault of its own is absent."""
@@ -28,14 +29,20 @@ def check_parts(values: Values) -> list[str]:
         faults += _version_faults(values["estimator"], values["outer"])
     if "learner" in values and "task" in values and "evaluation" in values:
         faults += _way_faults(values["learner"], values["task"], values["evaluation"])
+    if "learner" in values:
+        faults += _norm_faults(values["learner"])
     if "learner" in values and "data" in values:
-        faults += _image_faults(values["learner"], values["data"])
+        faults += _network_faults(values["learner"], values["data"])
+    if "data" in values:
+        faults += _regression_faults(values)
     return faults
 
 
 def check_data(values: Values, facts: DatasetFacts) -> list[str]:
     """Return what a dataset cannot give: too many ways, or more drawings than its classes have."""
-    faults = []
+    faults: list[str] = []
+    if not facts.classes:
+        return faults  # its tasks are drawn from a formula
     for place, split, task in _tasks(values):
         classes, drawings = facts.classes[split], facts.drawings[split]
         if task.n_way > classes:
@@ -69,7 +76,7 @@ def _job_faults(outer: Any) -> list[str]:  # noqa: ANN401 - a section
 
 
 def _pair_faults(learner: Any, estimator: Any) -> list[str]:  # noqa: ANN401 - sections
-    reason = estimator.refuses(LEARNERS[learner.name])
+    reason = estimator.refuses(LEARNERS[learner.name], learner)
     return [f"estimator.name: {reason}"] if reason else []
 
 
@@ -89,11 +96,54 @@ def _way_faults(learner: Any, task: Any, evaluation: Any) -> list[str]:  # noqa:
     ]
 
 
-def _image_faults(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+def _norm_faults(learner: Any) -> list[str]:  # noqa: ANN401 - a section
     network = getattr(learner, "network", None)
-    if network is None or data.image_size >= SMALLEST_IMAGE:
+    if LEARNERS[learner.name].averages or not (isinstance(network, Conv4Config) and keeps_statistics(network.norm)):
+        return []
+    kept = [kind for kind in get_args(Norm) if not keeps_statistics(kind)]
+    return [
+        f"learner.network.norm: '{network.norm}' averages over tasks what its passes see, "
+        f"which learner '{learner.name}' keeps no averages of; allowed: {', '.join(kept)}"
+    ]
+
+
+def _network_faults(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+    network = getattr(learner, "network", None)
+    if not isinstance(network, Conv4Config):
+        return []
+    if data.regression:
+        return [f"learner.network.name: 'conv4' looks at images, which data '{data.name}' has none of; allowed: mlp"]
+    if data.image_size >= network.smallest_image:
         return []
     return [
-        f"data.image_size: {data.image_size}, but network '{network.name}' halves the image four times; "
-        f"allowed: {SMALLEST_IMAGE} or more"
+        f"data.image_size: {data.image_size}, but network 'conv4' halves the image {network.pools} times; "
+        f"allowed: {network.smallest_image} or more"
     ]
+
+
+def _regression_faults(values: Values) -> list[str]:
+    """Return where classes are asked of a regression, or a task has a single class."""
+    data, learner, sampling = values["data"], values.get("learner"), values.get("sampling")
+    ways = {place: task.n_way for place, _, task in _tasks(values)}
+    if not data.regression:
+        return [
+            f"{place}.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"
+            for place in ways
+            if ways[place] == 1
+        ]
+    faults = [
+        f"{place}.n_way: {n_way} ways, but data '{data.name}' is a regression; allowed: 1"
+        for place, n_way in ways.items()
+        if n_way != 1
+    ]
+    if learner and not LEARNERS[learner.name].regresses:
+        regressing = sorted(name for name, each in LEARNERS.items() if each.regresses)
+        faults.append(
+            f"learner.name: '{learner.name}' tells classes apart, but data '{data.name}' is a regression; "
+            f"allowed: {', '.join(regressing)}"
+        )
+    if sampling and sampling.augmentation != "none":
+        faults.append(
+            f"sampling.augmentation: '{sampling.augmentation}' needs images; allowed with '{data.name}': none"
+        )
+    return faults

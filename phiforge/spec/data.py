@@ -1,8 +1,9 @@
 """What tasks are made of: one frozen config per dataset."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from phiforge.spec.part import Part
 
@@ -10,6 +11,7 @@ from phiforge.spec.part import Part
 class OmniglotData(Part):
     """Handwritten characters, 1623 classes x 20 drawings (Lake et al. 2015)."""
 
+    regression: ClassVar[bool] = False
     name: Literal["omniglot"] = "omniglot"
     split: Literal["half", "lake", "vinyals", "random1200"] = "half"
     split_seed: int = Field(default=0, ge=0, description="Shuffles the characters of 'half' and 'random1200'.")
@@ -23,6 +25,7 @@ class OmniglotData(Part):
 class GlyphsData(Part):
     """Letters of the world's scripts drawn from matplotlib's typefaces: a stand-in that needs no download."""
 
+    regression: ClassVar[bool] = False
     name: Literal["glyphs"] = "glyphs"
     split_seed: int = Field(default=0, ge=0, description="Shuffles the letters before they are split.")
     rotations: bool = Field(default=False, description="Turns by 90, 180, 270 degrees are further classes.")
@@ -31,4 +34,24 @@ class GlyphsData(Part):
     image_size: int = Field(default=28, ge=8, le=105)
 
 
-DataSpec = Annotated[OmniglotData | GlyphsData, Field(discriminator="name")]
+_Bound = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
+class SinusoidData(Part):
+    """Regression tasks y = A sin(x - p), of an amplitude and a phase each (Finn et al. 2017, section 5.1)."""
+
+    regression: ClassVar[bool] = True
+    name: Literal["sinusoid"] = "sinusoid"
+    amplitudes: tuple[_Bound, _Bound] = Field(default=(0.1, 5.0), description="Least and most amplitude.")
+    phases: tuple[_Bound, _Bound] = Field(default=(0.0, math.pi), description="Least and most phase.")
+    inputs: tuple[_Bound, _Bound] = Field(default=(-5.0, 5.0), description="Least and most x.")
+
+    @field_validator("amplitudes", "phases", "inputs")
+    @classmethod
+    def _ordered(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if bounds[0] > bounds[1]:
+            raise ValueError(f"the least, {bounds[0]}, is above the most, {bounds[1]}")
+        return bounds
+
+
+DataSpec = Annotated[OmniglotData | GlyphsData | SinusoidData, Field(discriminator="name")]

@@ -17,11 +17,18 @@ class Part(BaseModel):
         """Turn a truth value into text where none is wanted, which no number takes: pydantic would take it for 1."""
         if not isinstance(values, Mapping):
             return values
-        return {key: value if cls._may_be(key, value) else str(value) for key, value in values.items()}
+        return {key: value if cls._may_be_true(key) else _as_text(value) for key, value in values.items()}
 
     @classmethod
-    def _may_be(cls, key: Any, value: Any) -> bool:  # noqa: ANN401 - whatever was given
-        if not isinstance(value, bool) or key not in cls.model_fields:
+    def _may_be_true(cls, key: Any) -> bool:  # noqa: ANN401 - whatever was given
+        if key not in cls.model_fields:
             return True
         annotation = cls.model_fields[key].annotation
         return bool in (annotation, *get_args(annotation))
+
+
+def _as_text(value: Any) -> Any:  # noqa: ANN401 - whatever was given
+    """Return truth values, also those in a list, as text."""
+    if isinstance(value, list | tuple):
+        return [_as_text(each) for each in value]
+    return str(value) if isinstance(value, bool) else value

@@ -10,7 +10,7 @@ from phiforge.spec.part import Part
 class Task(Part):
     """N-way K-shot: the shape of one episode."""
 
-    n_way: int = Field(default=5, ge=2, description="Classes of one episode.")
+    n_way: int = Field(default=5, ge=1, description="Classes of one episode; 1 for a regression.")
     k_shot: int = Field(default=1, ge=1, description="Support examples per class.")
     n_query: int = Field(default=5, ge=1, description="Query examples per class.")
 
@@ -46,6 +46,10 @@ class Numerics(Part):
 
 
 class Sampling(Part):
-    """How far the sampler runs ahead of the trainers."""
+    """How far the sampler runs ahead of the trainers, and what it makes of the training classes."""
 
     window: int = Field(default=4, ge=1, le=1000, description="Versions sampled ahead of the newest φ.")
+    augmentation: Literal["none", "mirror"] = Field(
+        default="none",
+        description="mirror: each class of a training task is, by a coin, its mirror image: a new class.",
+    )

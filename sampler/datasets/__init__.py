@@ -11,7 +11,7 @@ import PIL
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import MissingObjectError
 from phiforge.settings import Settings
-from phiforge.spec.data import DataSpec, OmniglotData
+from phiforge.spec.data import DataSpec, GlyphsData, OmniglotData, SinusoidData
 from phiforge.store import Store
 from sampler.datasets.dataset import Dataset, Progress, SourceClass, TaskClass
 from sampler.datasets.glyphs import Glyphs
@@ -31,14 +31,26 @@ class Source(Protocol):
         ...
 
 
-def open_source(config: DataSpec, settings: Settings, progress: Progress | None = None) -> Source:
+def prepare(config: DataSpec, settings: Settings, store: Store, progress: Progress | None = None) -> Facts:
+    """Return what is known of the dataset of ``config``, which is published first unless it is a formula.
+
+    Raises DataError if it cannot be built.
+    """
+    if isinstance(config, SinusoidData):
+        return Facts(sha256_hex(canonical_json(config.model_dump(mode="json"))), (1,), {}, {})
+    return load_facts(ensure_published(config, settings, store, progress), store)
+
+
+def open_source(config: OmniglotData | GlyphsData, settings: Settings, progress: Progress | None = None) -> Source:
     """Return where the dataset of ``config`` comes from; raises DataError if it cannot be had."""
     if isinstance(config, OmniglotData):
         return Omniglot(config, settings.omniglot, settings.home / "data", progress)
     return Glyphs(config, progress)
 
 
-def ensure_published(config: DataSpec, settings: Settings, store: Store, progress: Progress | None = None) -> str:
+def ensure_published(
+    config: OmniglotData | GlyphsData, settings: Settings, store: Store, progress: Progress | None = None
+) -> str:
     """Return the digest of the published dataset of ``config``; it is built and published unless that was done before.
 
     Raises DataError if it cannot be built.
@@ -64,5 +76,6 @@ __all__ = [
     "ensure_published",
     "load",
     "load_facts",
+    "prepare",
     "publish",
 ]

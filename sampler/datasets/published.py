@@ -21,7 +21,7 @@ class Facts(NamedTuple):
     """What can be known of a published dataset without its images."""
 
     digest: str
-    image_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     classes: Mapping[str, int]
     drawings: Mapping[str, int]
 
@@ -63,7 +63,7 @@ def load_facts(digest: str, store: Store) -> Facts:
     count = [each[2] for each in index["classes"]]
     return Facts(
         digest=digest,
-        image_shape=(channels, height, width),
+        input_shape=(channels, height, width),
         classes={split: len(classes) for split, classes in index["splits"].items()},
         drawings={split: min(count[source] for source, _ in classes) for split, classes in index["splits"].items()},
     )

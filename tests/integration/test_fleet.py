@@ -115,7 +115,7 @@ def test_several_runs_at_once(platform: Platform, stack: Stack, finished: str) -
         small_spec(),
         small_spec(seed=1),
         small_spec(task={"n_way": 5}, estimator={"name": "first_order"}),
-        small_spec(learner={"name": "prototypical", "network": {"channels": 16}}),
+        small_spec(learner={"name": "prototypical", "network": {"name": "conv4", "channels": 16}}),
     )
     runs = [submit(platform, spec) for spec in specs]
     # If all are trained by the same fleet

@@ -22,18 +22,33 @@ def batch_of(episodes=2, support=2, query=3, shape=(1, 4, 3), seed=0):
         support_y=generator.integers(0, 5, (episodes, support), np.int64),
         query_x=generator.integers(0, 256, (episodes, query, *shape), np.uint8),
         query_y=generator.integers(0, 5, (episodes, query), np.int64),
+        classes=generator.integers(0, 2**40, (episodes, 5), np.int64),
         origin=generator.integers(-(2**31), 2**31, (episodes, support + query, 2), np.int32),
     )
 
 
-batches = st.builds(
-    batch_of,
-    episodes=st.integers(0, 3),
-    support=st.integers(0, 4),
-    query=st.integers(0, 4),
-    shape=st.tuples(st.integers(1, 3), st.integers(0, 5), st.integers(0, 5)),
-    seed=st.integers(0, 2**32),
-)
+def regression_of(episodes=2, support=2, query=3, seed=0):
+    """Episodes whose x and y are values far outside of [0, 1]."""
+    generator = np.random.default_rng(seed)
+
+    def values(examples):
+        return (100 * generator.standard_normal((episodes, examples, 1))).astype(np.float32)
+
+    return EpisodeBatch(
+        support_x=values(support),
+        support_y=values(support),
+        query_x=values(query),
+        query_y=values(query),
+        classes=np.empty((episodes, 0), np.int64),
+        origin=np.empty((episodes, 0, 2), np.int32),
+    )
+
+
+BOTH = pytest.mark.parametrize("batch", [batch_of(), regression_of()], ids=["images", "values"])
+counts = {"episodes": st.integers(0, 3), "support": st.integers(0, 4), "query": st.integers(0, 4)}
+counts |= {"seed": st.integers(0, 2**32)}
+shapes = st.tuples(st.integers(1, 3), st.integers(0, 5), st.integers(0, 5))
+batches = st.builds(batch_of, **counts, shape=shapes) | st.builds(regression_of, **counts)
 
 
 @given(batches)
@@ -50,16 +65,17 @@ def test_round_trip(batch):
     assert len(found) == len(batch)
 
 
-def test_memory_order_does_not_matter():
+@BOTH
+def test_memory_order_does_not_matter(batch):
     # Given the same arrays in Fortran order, I expect the same bytes.
-    batch = batch_of()
     turned = EpisodeBatch(**{field.name: np.asfortranarray(getattr(batch, field.name)) for field in fields(batch)})
     assert turned.to_bytes() == batch.to_bytes()
 
 
-def test_every_flipped_bit_is_refused():
+@BOTH
+def test_every_flipped_bit_is_refused(batch):
     # Given a file of which any one bit is flipped, I expect an error.
-    whole = batch_of().to_bytes()
+    whole = batch.to_bytes()
     for bit in range(8 * len(whole)):
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
@@ -67,9 +83,10 @@ def test_every_flipped_bit_is_refused():
             EpisodeBatch.from_bytes(bytes(damaged))
 
 
-def test_every_truncation_is_refused():
+@BOTH
+def test_every_truncation_is_refused(batch):
     # Given a file without its end, or with one byte more, I expect an error.
-    whole = batch_of().to_bytes()
+    whole = batch.to_bytes()
     for length in range(len(whole)):
         with pytest.raises(FormatError, match="episode file"):
             EpisodeBatch.from_bytes(whole[:length])
@@ -86,10 +103,12 @@ def test_other_bytes(data):
 
 
 def test_the_error_says_what_was_expected():
-    # Given a file of the format's next edition, I expect an error that names both.
-    later = batch_of().to_bytes().replace(b"EPISODES-1", b"EPISODES-2", 1)
-    with pytest.raises(FormatError, match=r"starts with b'PHIFORGE-EPISODES-2.*expected b'PHIFORGE-EPISODES-1"):
-        EpisodeBatch.from_bytes(later)
+    # Given a file of the format's edition before or after, I expect an error that names both.
+    for edition in (1, 3):
+        other = batch_of().to_bytes().replace(b"EPISODES-2", b"EPISODES-%d" % edition, 1)
+        expected = rf"starts with b'PHIFORGE-EPISODES-{edition}.*expected b'PHIFORGE-EPISODES-2"
+        with pytest.raises(FormatError, match=expected):
+            EpisodeBatch.from_bytes(other)
 
 
 ARRAYS = {field.name: getattr(batch_of(), field.name) for field in fields(EpisodeBatch)}
@@ -102,14 +121,15 @@ ARRAYS = {field.name: getattr(batch_of(), field.name) for field in fields(Episod
         b"not compressed",
         zstandard.compress(b"not arrays"),
         zstandard.compress(save({})),
+        zstandard.compress(save({name: array for name, array in ARRAYS.items() if name != "classes"})),
         zstandard.compress(save({name: array for name, array in ARRAYS.items() if name != "origin"})),
         zstandard.compress(save(ARRAYS | {"more": np.zeros(1)})),
         zstandard.compress(save(ARRAYS))[:-1],
     ],
-    ids=["empty", "not compressed", "not arrays", "no arrays", "one missing", "one too many", "cut short"],
+    ids=["empty", "not compressed", "not arrays", "no arrays", "no classes", "no origin", "one too many", "cut short"],
 )
 def test_a_whole_file_that_holds_no_episodes(payload):
-    # Given bytes with a right digest that are not five arrays, I expect an error all the same.
+    # Given bytes with a right digest that are not six arrays, I expect an error all the same.
     with pytest.raises(FormatError, match="unreadable episode file"):
         EpisodeBatch.from_bytes(MAGIC + hashlib.sha256(payload).digest() + payload)
 
@@ -130,12 +150,29 @@ def test_episodes_as_tensors(dtype):
             assert torch.equal(images, expected)
             assert labels.dtype == torch.int64
             assert labels.tolist() == getattr(batch, f"{side}_y")[index].tolist()
+        assert episode.classes.dtype == torch.int64
+        assert episode.classes.tolist() == batch.classes[index].tolist()
     assert episodes[0].support_x[0, 0, 0, :2].tolist() == [0.0, 1.0]
 
 
-def test_tensors_do_not_share_memory_with_the_batch():
-    # Given an episode's images, if they are changed, I expect the batch to stay as it is.
-    batch = batch_of()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_as_tensors(dtype):
+    # Given a batch of values that was read back
+    batch = regression_of(episodes=3)
+    episodes = list(EpisodeBatch.from_bytes(batch.to_bytes()).episodes(dtype=dtype))
+    # I expect inputs and targets as they are, not scaled, in the type asked for, and no classes.
+    for index, episode in enumerate(episodes):
+        for name in ("support_x", "support_y", "query_x", "query_y"):
+            expected = torch.tensor(getattr(batch, name)[index].tolist(), dtype=dtype)
+            assert getattr(episode, name).dtype == dtype
+            assert torch.equal(getattr(episode, name), expected)
+        assert episode.classes.shape == (0,)
+    assert len(episodes) == 3
+
+
+@BOTH
+def test_tensors_do_not_share_memory_with_the_batch(batch):
+    # Given an episode's inputs, if they are changed, I expect the batch to stay as it is.
     before = batch.to_bytes()
     for episode in batch.episodes():
         episode.support_x.zero_()

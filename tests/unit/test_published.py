@@ -86,7 +86,7 @@ def test_facts_are_those_of_the_dataset(written, tmp_path):
     # If its facts are loaded, I expect what the dataset itself says.
     assert published.load_facts(written.digest, store) == published.Facts(
         digest=written.digest,
-        image_shape=DATASET.image_shape,
+        input_shape=DATASET.image_shape,
         classes={split: len(classes) for split, classes in DATASET.splits.items()},
         drawings={split: DATASET.drawings(split) for split in DATASET.splits},
     )

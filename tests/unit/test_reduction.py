@@ -14,17 +14,17 @@ from phiforge.errors import FormatError, RunError
 from phiforge.exchange import Exchange
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import decode, encode, fingerprint
-from trainer.estimators import ESTIMATORS, Contribution, Step
+from trainer.estimators import Contribution, Step, build_estimator
 from trainer.estimators.base import mean_values
 from trainer.optimizers import init_state
-from trainer.reduction import reduce
+from trainer.reduction import MOMENTUM, reduce
 
 JOBS, TASKS = 12, 2
 
 
-def spec_of(**outer):
+def spec_of(estimator="backpropagation", **outer):
     plain = {"optimizer": {"name": "sgd"}, "lr": 0.5, "clip_norm": None, "meta_batch": JOBS * TASKS, "job_size": TASKS}
-    return RunSpec.model_validate({"outer": plain | outer})
+    return RunSpec.model_validate({"outer": plain | outer, "estimator": {"name": estimator}})
 
 
 def phi_of(dtype=torch.float32):
@@ -44,9 +44,9 @@ def payload_of(seed, tasks=TASKS, dtype=torch.float32):
 
 def reduced(payloads, phi=None, estimator="backpropagation", version=3, **outer):
     phi = phi_of() if phi is None else phi
-    spec = spec_of(**outer)
+    spec = spec_of(estimator, **outer)
     state = init_state(spec.outer, phi)
-    return reduce(ESTIMATORS[estimator](), Step(spec, version), encode(phi), encode(state), payloads)
+    return reduce(build_estimator(spec.estimator), Step(spec, version), encode(phi), encode(state), payloads)
 
 
 class Arrived:
@@ -187,12 +187,72 @@ def test_payloads_that_are_no_contributions(damage):
         reduced(payloads)
 
 
-@given(st.floats(allow_nan=False), st.floats(0, 1e6), st.integers(0, 2**53), st.integers(0, 2**32))
-def test_contributions_round_trip(loss, accuracy, tasks, seed):
-    # Given any contribution, if it is written and read, I expect it back to the bit.
+@given(st.floats(allow_nan=False), st.floats(0, 1e6), st.integers(0, 2**53), st.integers(0, 2**32), st.booleans())
+def test_contributions_round_trip(loss, accuracy, tasks, seed, notes):
+    # Given any contribution, with statistics or without, if it is written and read, I expect it back to the bit.
     values = Contribution.from_bytes(payload_of(seed)).values
-    contribution = Contribution(loss, accuracy, tasks, values)
+    statistics = {f"statistics/{name}": value + 1 for name, value in values.items()} if notes else {}
+    contribution = Contribution(loss, accuracy, tasks, values, statistics)
     found = Contribution.from_bytes(contribution.to_bytes())
     assert (found.loss, found.accuracy, found.tasks) == (loss, accuracy, tasks)
     assert fingerprint(found.values) == fingerprint(values)
+    assert fingerprint(found.statistics) == fingerprint(statistics)
     assert found.to_bytes() == contribution.to_bytes()
+
+
+# Statistics
+
+MEAN, VAR = "statistics/norm0.mean", "statistics/norm0.var"
+
+
+def noting(tasks, mean, var, dtype=torch.float32):
+    """A contribution with a gradient of w and the statistics that a job saw."""
+    statistics = {MEAN: torch.tensor(mean, dtype=dtype), VAR: torch.tensor(var, dtype=dtype)}
+    return Contribution(0.0, 0.0, tasks, {"w": torch.tensor([2.0 * tasks], dtype=dtype)}, statistics).to_bytes()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_statistics_move_towards_the_mean_over_tasks(optimizer, dtype):
+    # Given jobs of one and three tasks that saw means of 8 and 4, and variances of 1 and 5
+    phi = {"w": torch.tensor([1.0]), MEAN: torch.tensor([1.0, 2.0]), VAR: torch.tensor([1.0, 3.0])}
+    phi = {name: value.to(dtype) for name, value in phi.items()}
+    payloads = [noting(1, [8.0, 8.0], [1.0, 1.0], dtype), noting(3, [4.0, 4.0], [5.0, 5.0], dtype)]
+    found = decode(reduced(payloads, phi, optimizer={"name": optimizer}).phi)
+    # I expect a tenth of the way to 5 and 4, in the type of φ, whatever the outer optimiser and its rate,
+    assert MOMENTUM == 0.1
+    assert found[MEAN].tolist() == pytest.approx([0.9 * 1 + 0.1 * 5, 0.9 * 2 + 0.1 * 5], rel=1e-6)
+    assert found[VAR].tolist() == pytest.approx([0.9 * 1 + 0.1 * 4, 0.9 * 3 + 0.1 * 4], rel=1e-6)
+    assert {value.dtype for value in found.values()} == {dtype}
+    # and the rest of φ to be as without them.
+    without = [
+        Contribution(each.loss, each.accuracy, each.tasks, each.values).to_bytes()
+        for each in map(Contribution.from_bytes, payloads)
+    ]
+    plain = decode(reduced(without, phi, optimizer={"name": optimizer}).phi)
+    assert torch.equal(found["w"], plain["w"])
+    assert not torch.equal(found["w"], phi["w"])
+    # If no job saw any, I expect them as they were.
+    assert torch.equal(plain[MEAN], phi[MEAN])
+    assert torch.equal(plain[VAR], phi[VAR])
+
+
+def test_statistics_that_are_not_finite():
+    # Given a job that saw what float32 cannot hold, I expect an error and no commit.
+    phi = {"w": torch.zeros(1), MEAN: torch.zeros(1), VAR: torch.ones(1)}
+    with pytest.raises(RunError, match="is not finite"):
+        reduced([noting(1, [float("inf")], [1.0])], phi)
+
+
+@given(st.permutations(range(5)))
+def test_statistics_do_not_depend_on_the_order_of_names(order):
+    # Given statistics in any order of names, I expect the same φ to the bit.
+    names = [f"statistics/norm{number}.mean" for number in range(5)]
+    phi = {"w": torch.zeros(1)} | {name: torch.zeros(1) for name in names}
+
+    def payload(names):
+        seen = {name: torch.tensor([float(name[15])]) for name in names}
+        return Contribution(0.0, 0.0, 1, {"w": torch.ones(1)}, seen).to_bytes()
+
+    shuffled = reduced([payload([names[index] for index in order])] * 2, phi)
+    assert shuffled == reduced([payload(names)] * 2, phi)

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phiforge.episodes import EpisodeBatch
 from phiforge.errors import MissingObjectError
 from phiforge.learners.maml import MamlConfig
 from phiforge.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 from phiforge.learners.prototypical import PrototypicalConfig
 from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.spec.data import SinusoidData
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.store import LocalStore
@@ -66,7 +68,9 @@ def test_what_an_episode_is(given_arguments):
     assert batch.support_x.shape == (episodes, support, 1, SIZE, SIZE)
     assert batch.query_x.shape == (episodes, task.n_way * task.n_query, 1, SIZE, SIZE)
     assert batch.origin.shape == (episodes, task.n_way * task.drawings, 2)
+    assert batch.classes.shape == (episodes, task.n_way)
     assert (batch.support_x.dtype, batch.support_y.dtype, batch.origin.dtype) == (np.uint8, np.int64, np.int32)
+    assert batch.classes.dtype == np.int64
     for index in range(episodes):
         labels = np.concatenate([batch.support_y[index], batch.query_y[index]])
         images = np.concatenate([batch.support_x[index], batch.query_x[index]])
@@ -82,6 +86,9 @@ def test_what_an_episode_is(given_arguments):
         distinct = set.union(*classes.values())
         assert len(distinct) == task.n_way
         assert distinct <= set(dataset.splits[split])
+        # named by its position in the split,
+        for label, position in enumerate(batch.classes[index]):
+            assert classes[label] == {dataset.splits[split][position]}
         # no image twice, so that support and query are disjoint,
         assert len({(drawing, turn) for drawing, turn in batch.origin[index]}) == len(labels)
         # and each image the one that its origin names.
@@ -107,6 +114,58 @@ def test_a_turned_class_by_hand():
     # I expect each orientation to be a class of its own.
     by_turn = {int(turn): x.tolist() for x, (_, turn) in zip(batch.support_x[0, :, 0], batch.origin[0], strict=False)}
     assert by_turn == {0: [[1, 2], [3, 4]], 1: [[2, 4], [1, 3]], 2: [[4, 3], [2, 1]], 3: [[3, 1], [4, 2]]}
+
+
+@given(arguments())
+def test_mirrored_classes(given_arguments):
+    # Given any task that a split can give, if its classes may be mirrored
+    dataset, split, task, episodes, seed = given_arguments
+    batch = sample_batch(dataset, split, task, episodes, seed, mirror=True)
+    count = len(dataset.splits[split])
+    for index in range(episodes):
+        labels = np.concatenate([batch.support_y[index], batch.query_y[index]])
+        images = np.concatenate([batch.support_x[index], batch.query_x[index]])
+        for label, image, (drawing, turn) in zip(labels, images, batch.origin[index], strict=True):
+            # I expect each image to be the one that its origin names, mirrored after it was turned where that says so,
+            upright = turned(dataset.images[drawing, 0], turn % 4)
+            assert np.array_equal(image[0], upright[:, ::-1] if turn >= 4 else upright)
+            # and the mirror image of a class to be a class of its own, beyond those of the split.
+            position = batch.classes[index][label]
+            assert position // count == turn // 4
+            assert dataset.splits[split][position % count] == (drawing // DRAWINGS, turn % 4)
+        assert len(set(batch.classes[index] % count)) == task.n_way
+
+
+def test_a_mirrored_image_by_hand():
+    # Given a drawing as it is and turned by 90 degrees, in episodes enough for every coin to fall both ways
+    image = np.array([[1, 2], [3, 4]], np.uint8).reshape(1, 1, 2, 2)
+    splits = {"train": (TaskClass(0, 0), TaskClass(0, 1))}
+    dataset = Dataset("one", np.repeat(image, 2, axis=0), (SourceClass("a", 0, 2),), splits)
+    batch = sample_batch(dataset, "train", Task(n_way=2, k_shot=1, n_query=1), 50, 0, mirror=True)
+    found = {
+        int(turn): x.tolist()
+        for images, origin in zip(batch.support_x[:, :, 0], batch.origin, strict=True)
+        for x, (_, turn) in zip(images, origin, strict=False)
+    }
+    # I expect left and right to be exchanged after the turn.
+    assert found == {0: [[1, 2], [3, 4]], 1: [[2, 4], [1, 3]], 4: [[2, 1], [4, 3]], 5: [[4, 2], [3, 1]]}
+
+
+def test_about_half_of_the_classes_are_mirrored():
+    # Given many classes, I expect each to be mirrored about as often as not (five standard errors).
+    mirrored = sample_batch(TURNED, "train", Task(n_way=24, n_query=1), 500, 0, mirror=True).classes >= 24
+    assert np.abs(mirrored.mean(axis=0) - 0.5).max() < 5 * 0.5 / 500**0.5
+    assert abs(mirrored.mean() - 0.5) < 5 * 0.5 / mirrored.size**0.5
+
+
+@given(arguments())
+def test_nothing_is_mirrored_unless_asked_for(given_arguments):
+    # Given any task, I expect the option to be off by default, and then no class beyond those of the split.
+    dataset, split, task, episodes, seed = given_arguments
+    batch = sample_batch(dataset, split, task, episodes, seed)
+    assert batch.to_bytes() == sample_batch(dataset, split, task, episodes, seed, mirror=False).to_bytes()
+    assert batch.origin[:, :, 1].max() < 4
+    assert batch.classes.max() < len(dataset.splits[split])
 
 
 @given(arguments())
@@ -158,7 +217,7 @@ def sampled(tmp_path):
 
     def write(run, spec):
         store = LocalStore(tmp_path / run)
-        runs[run] = RunRecord(run, spec, "digest", TINY.image_shape, 0.0)
+        runs[run] = RunRecord(run, spec, "digest", TINY.image_shape, len(TINY.splits["train"]), 0.0)
         sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__))
         sampler.dataset = lambda digest: {"digest": TINY}[digest]
         for version in range(2):
@@ -229,3 +288,39 @@ def test_what_is_there_is_not_written_again(sampled):
     # If the same messages come again, I expect what is there to be left alone.
     sampled("first", spec_of())
     assert store.get(key) == b"written before"
+
+
+def test_only_training_is_mirrored(sampled):
+    # Given a run that mirrors its training classes, and one that does not
+    record, store = sampled("mirror", spec_of(sampling={"augmentation": "mirror"}))
+    _, plain = sampled("plain", spec_of())
+
+    def batch(key):
+        return EpisodeBatch.from_bytes(store.get(key))
+
+    # I expect some classes of training tasks to be mirror images, in others' place,
+    training = batch(training_episodes_key("mirror", 0, 0))
+    assert training.origin[:, :, 1].max() >= 4
+    assert training.classes.max() >= len(TINY.splits["train"])
+    assert plain.get(training_episodes_key("plain", 0, 0)) != training.to_bytes()
+    # and the judged episodes to be the very same as the other run's.
+    for split in ("validation", "test"):
+        for chunk in range(2):
+            key = evaluation_episodes_key(record, split, chunk)
+            assert store.get(key) == plain.get(key)
+            assert batch(key).origin[:, :, 1].max() == 0
+
+
+def test_sinusoids_need_no_dataset(sampled):
+    # Given a regression that is judged by tasks of another size
+    judged = {"task": {"n_way": 1, "k_shot": 10, "n_query": 4}, "chunk_size": 3}
+    task = {"n_way": 1, "k_shot": 5, "n_query": 7}
+    record, store = sampled("waves", spec_of(data=SinusoidData(), task=task, evaluation=judged))
+    training = EpisodeBatch.from_bytes(store.get(training_episodes_key("waves", 0, 0)))
+    testing = EpisodeBatch.from_bytes(store.get(evaluation_episodes_key(record, "test", 0)))
+    # I expect episodes of the shapes asked for, though there is nothing to load.
+    assert (training.support_x.shape, training.query_y.shape) == ((2, 5, 1), (2, 7, 1))
+    assert (testing.support_x.shape, testing.query_y.shape) == ((3, 10, 1), (3, 4, 1))
+    # If the formula is another, I expect other episodes.
+    _, other = sampled("flat", spec_of(data=SinusoidData(amplitudes=(1, 1)), task=task, evaluation=judged))
+    assert other.get(training_episodes_key("flat", 0, 0)) != training.to_bytes()

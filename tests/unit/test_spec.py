@@ -23,6 +23,7 @@ SPLITS = ("train", "validation", "test")
 FACTS = {
     "omniglot": DatasetFacts(dict(zip(SPLITS, (2844, 400, 3248), strict=True)), dict.fromkeys(SPLITS, 20)),
     "glyphs": DatasetFacts(dict(zip(SPLITS, (300, 75, 94), strict=True)), dict.fromkeys(SPLITS, 20)),
+    "sinusoid": DatasetFacts({}, {}),
 }
 
 
@@ -68,8 +69,9 @@ def test_specs_are_frozen(path):
 @pytest.mark.parametrize("name", sorted(LEARNERS))
 def test_every_learner_has_an_estimator_that_makes_sense(name):
     # Given a learner, I expect the defaults of its config to make a run.
-    learns = LEARNERS[name].learns
-    raw = {"learner": {"name": name}, "estimator": {"name": "backpropagation" if learns else "none"}}
+    learns, chooses = LEARNERS[name].learns, LEARNERS[name].chooses
+    estimator = "none" if not learns else "reinforce" if chooses else "backpropagation"
+    raw = {"learner": {"name": name}, "estimator": {"name": estimator}}
     assert parse_spec(raw | ({} if learns else {"outer": {"versions": 0}}), facts_of).learner.name == name
 
 
@@ -90,7 +92,7 @@ PLAIN = """
 name: a-run
 seed: 3
 task: {n_way: 7, k_shot: 2}
-learner: {name: maml, inner_lr: 0.25, network: {norm: layer}}
+learner: {name: maml, inner_lr: 0.25, network: {name: conv4, norm: layer}}
 outer: {lr: 1.0, clip_norm: null, optimizer: {name: sgd, momentum: 0.9}}
 """
 
@@ -139,6 +141,8 @@ ANOTHER = {
     "schedule": "cosine",
     "dtype": "float64",
     "norm": "layer",
+    "pools": 3,
+    "augmentation": "mirror",
     "task": {"n_way": 5, "k_shot": 1, "n_query": 6},
 }
 
@@ -164,7 +168,7 @@ def others_of(fields, place=""):
         elif isinstance(value, bool):
             others = [not value]
         else:
-            others = [value + 1 if isinstance(value, int) else value * 0.99]
+            others = [value + 1 if isinstance(value, int) else value * 0.99 or 0.5]
         yield from (fields | {key: other} for other in others)
 
 
@@ -175,37 +179,112 @@ def floats(least, most):
     return st.floats(least, most, exclude_min=True, allow_subnormal=False)
 
 
-networks = st.fixed_dictionaries(
-    {},
-    optional={
-        "channels": st.integers(1, 128).map(lambda n: 8 * n),
-        "norm": st.sampled_from(["batch", "layer", "group", "none"]),
-    },
-)
-tasks = st.fixed_dictionaries(
-    {}, optional={"n_way": st.integers(2, 20), "k_shot": st.integers(1, 10), "n_query": st.integers(1, 10)}
-)
-datas = st.fixed_dictionaries(
-    {"name": st.just("omniglot")},
-    optional={
-        "split": st.sampled_from(["half", "lake", "vinyals", "random1200"]),
-        "split_seed": st.integers(0, 2**80),
-        "rotations": st.booleans(),
-        "image_size": st.integers(16, 105),
-    },
-) | st.fixed_dictionaries(
-    {"name": st.just("glyphs")}, optional={"jitter": floats(0, 2), "drawings": st.integers(2, 100)}
-)
-pairs = st.tuples(
-    st.fixed_dictionaries(
-        {"name": st.just("maml")},
-        optional={"inner_lr": floats(0, 10), "inner_steps": st.integers(1, 100), "network": networks},
+def named(name, **optional):
+    return st.fixed_dictionaries({"name": st.just(name)}, optional=optional)
+
+
+def conv4s(*norms):
+    return named(
+        "conv4",
+        channels=st.integers(1, 128).map(lambda n: 8 * n),
+        norm=st.sampled_from(["batch", "layer", "group", "none", *norms]),
+        pools=st.integers(1, 4),
+    )
+
+
+ALL_CONV4S = conv4s("running", "per_step")
+mlps = named("mlp", width=st.integers(1, 4096), layers=st.integers(1, 16))
+shots = {"k_shot": st.integers(1, 10), "n_query": st.integers(1, 10)}
+tasks = st.fixed_dictionaries({}, optional={"n_way": st.integers(2, 20), **shots})
+single_tasks = st.fixed_dictionaries({"n_way": st.just(1)}, optional=shots)
+datas = named(
+    "omniglot",
+    split=st.sampled_from(["half", "lake", "vinyals", "random1200"]),
+    split_seed=st.integers(0, 2**80),
+    rotations=st.booleans(),
+    image_size=st.integers(16, 105),
+) | named("glyphs", jitter=floats(0, 2), drawings=st.integers(2, 100))
+bounds = st.tuples(floats(-100, 100), floats(-100, 100)).map(sorted)
+sinusoids = named("sinusoid", amplitudes=bounds, phases=bounds, inputs=bounds)
+rates = floats(0, 10)
+loop = {"inner_lr": rates, "inner_steps": st.integers(1, 100), "inner_steps_evaluation": st.integers(1, 1000)}
+
+
+def learners_on(networks, without_averages):
+    """Learners by name, each with some of its settings, on a network or on one whose norm keeps no averages."""
+    metric = {"network": networks}
+    inner, forgetful = {**loop, "network": networks}, {**loop, "network": without_averages}
+    return {
+        "anil": named("anil", **inner),
+        "boil": named("boil", **inner),
+        "chosen_training": named(
+            "chosen_training",
+            steps=st.lists(st.integers(1, 100), min_size=1, max_size=4),
+            rates=st.lists(rates, min_size=1, max_size=4),
+            network=without_averages,
+        ),
+        "from_scratch": named(
+            "from_scratch", inner_lr=rates, inner_steps=st.integers(1, 10_000), network=without_averages
+        ),
+        "layer_rates": named("layer_rates", weight_decay=floats(0, 1), **inner),
+        "learned_optimizer": named(
+            "learned_optimizer", units=st.integers(1, 256), learn_start=st.booleans(), **forgetful
+        ),
+        "leo": named("leo", latent=st.integers(1, 1024), kl_weight=floats(0, 1), network=networks),
+        "maml": named("maml", proximal=floats(0, 10), **inner),
+        "maml_plus_plus": named("maml_plus_plus", learned_rates=st.booleans(), multi_step_until=floats(0, 1), **inner),
+        "matching": named(
+            "matching", scale=floats(0, 100), full_context=st.booleans(), steps=st.integers(1, 100), **metric
+        ),
+        "meta_lstm": named("meta_lstm", units=st.integers(1, 256), **forgetful | {"inner_lr": floats(0, 0.9)}),
+        "meta_sgd": named("meta_sgd", **inner),
+        "pixel_nearest_neighbour": named("pixel_nearest_neighbour"),
+        "pooled": named("pooled", cosine=st.booleans(), finetuning_steps=st.integers(1, 10_000), **metric),
+        "prototypical": named("prototypical", **metric),
+        "r2d2": named("r2d2", penalty=floats(0, 100), scale=floats(0, 100), **metric),
+        "relation": named("relation", hidden=st.integers(1, 1024), network=ALL_CONV4S),
+        "siamese": named("siamese", **metric),
+    }
+
+
+ESTIMATORS = {
+    "backpropagation": named("backpropagation", second_order_from=floats(0, 1)),
+    "evolution": named("evolution", sigma=floats(0, 1), pairs=st.integers(1, 10_000)),
+    "first_order": named("first_order"),
+    "implicit": named("implicit", iterations=st.integers(1, 1000)),
+    "none": named("none"),
+    "reinforce": named("reinforce"),
+    "reptile": named(
+        "reptile",
+        inner_optimizer=st.sampled_from(["sgd", "adam"]),
+        inner_lr=rates,
+        inner_steps=st.integers(1, 10_000),
+        batch=st.none() | st.integers(1, 1000),
     ),
-    st.sampled_from([{"name": "backpropagation"}, {"name": "first_order"}]),
-) | st.tuples(
-    st.fixed_dictionaries({"name": st.just("prototypical")}, optional={"network": networks}),
-    st.just({"name": "backpropagation"}),
-)
+}
+GRADIENT = ["anil", "boil", "layer_rates", "learned_optimizer", "leo", "maml", "maml_plus_plus", "meta_lstm"]
+GRADIENT += ["meta_sgd"]
+METRIC = ["matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
+REGRESSING = ["anil", "boil", "chosen_training", "from_scratch", "layer_rates", "learned_optimizer", "maml"]
+REGRESSING += ["maml_plus_plus", "meta_lstm", "meta_sgd"]
+ALLOWED = {name: {"backpropagation", "first_order", "evolution"} for name in GRADIENT}
+ALLOWED |= {name: {"backpropagation", "evolution"} for name in METRIC}
+ALLOWED |= {"from_scratch": {"none"}, "pixel_nearest_neighbour": {"none"}}
+ALLOWED |= {"chosen_training": {"reinforce", "evolution"}, "maml": ALLOWED["maml"] | {"reptile"}}
+"""The estimators that make sense for a learner with its defaults."""
+
+
+@st.composite
+def pairs(draw, *, regression):
+    """A learner, and an estimator that makes sense for it."""
+    kinds = (mlps, mlps) if regression else (ALL_CONV4S | mlps, conv4s() | mlps)
+    learner = draw(learners_on(*kinds)[draw(st.sampled_from(REGRESSING if regression else sorted(ALLOWED)))])
+    if regression:  # which no learner's network is for by default
+        learner = {"network": {"name": "mlp"}} | learner
+    allowed = ALLOWED[learner["name"]] | ({"implicit"} if learner.get("proximal") else set())
+    if learner.get("network", {}).get("norm") == "per_step":
+        allowed = allowed - {"reptile", "implicit"}
+    return learner, draw(ESTIMATORS[draw(st.sampled_from(sorted(allowed)))])
 
 
 @st.composite
@@ -228,27 +307,33 @@ def outers(draw):
 
 @st.composite
 def raw_specs(draw):
-    learner, estimator = draw(pairs)
-    task = draw(tasks)
+    regression = draw(st.booleans())
+    learner, estimator = draw(pairs(regression=regression))
+    task, judged = draw(single_tasks if regression else tasks), single_tasks if regression else tasks
+    if not LEARNERS[learner["name"]].any_n_way:
+        judged = judged.map(lambda task_judged: task_judged | {"n_way": task.get("n_way", 5)})
     optional = {
         "name": st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True),
         "seed": st.integers(0, 2**63 - 1),
-        "data": datas,
         "outer": outers(),
-        "sampling": st.fixed_dictionaries({}, optional={"window": st.integers(1, 1000)}),
         "checkpoint": st.fixed_dictionaries({}, optional={"every": st.integers(1, 10**9)}),
         "evaluation": st.fixed_dictionaries(
             {},
             optional={
                 "test_tasks": st.integers(2, 10**6),
-                "task": st.none() | tasks.map(lambda judged: judged | {"n_way": task.get("n_way", 5)}),
+                "task": st.none() | judged,
             },
         ),
         "numerics": st.fixed_dictionaries({}, optional={"dtype": st.sampled_from(["float32", "float64"])}),
     }
-    return {"learner": learner, "estimator": estimator, "task": task} | draw(
+    augmentations = st.just("none") if regression else st.sampled_from(["none", "mirror"])
+    sampling = {"window": st.integers(1, 1000), "augmentation": augmentations}
+    optional |= {"sampling": st.fixed_dictionaries({}, optional=sampling)} | ({} if regression else {"data": datas})
+    raw = {"learner": learner, "estimator": estimator, "task": task} | draw(
         st.fixed_dictionaries({}, optional=optional)
     )
+    raw |= {"data": draw(sinusoids)} if regression else {}
+    return raw | ({"outer": raw.get("outer", {}) | {"versions": 0}} if estimator["name"] == "none" else {})
 
 
 @given(raw_specs(), st.randoms(use_true_random=False))
@@ -269,10 +354,12 @@ def test_any_valid_spec_round_trips_to_the_same_hash(raw, random):
 
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_specs_that_come_with_it(path):
-    # Given a file under specs/, I expect it to fit the dataset that it is named after, and to be judged 5-way 1-shot.
-    spec = parse_spec(read_spec(path), facts_of)
-    assert spec.data.name == ("glyphs" if path.stem.startswith("demo-") else "omniglot")
-    assert (spec.evaluation_task.n_way, spec.evaluation_task.k_shot) == (5, 1)
+    # Given a file under specs/, I expect it to fit the dataset that it is named after, and to be judged with the
+    # ways and shots that it is named after, 5-way 1-shot unless it says so, where there are classes to tell apart.
+    spec, dataset = parse_spec(read_spec(path), facts_of), path.stem.split("-")[0]
+    assert spec.data.name == ("glyphs" if dataset == "demo" else dataset)
+    n_way, k_shot = map(int, (re.findall(r"-(\d+)w(\d+)s$", path.stem) or [(5, 1)])[0])
+    assert spec.data.regression or (spec.evaluation_task.n_way, spec.evaluation_task.k_shot) == (n_way, k_shot)
     assert spec.name.split("-")[0] == path.stem.split("-")[0]
 
 
@@ -296,6 +383,7 @@ def test_specs_that_come_with_it_have_names_of_their_own():
         (["outer.clip_norm=5"], {"outer": {"clip_norm": 5.0}}),
         (["outer.clip_norm=null"], {"outer": {"clip_norm": None}}),
         (["learner.network.norm=none"], {"learner": {"network": {"norm": "none"}}}),
+        (["sampling.augmentation=mirror"], {"sampling": {"augmentation": "mirror"}}),
         (["learner.network.channels=8", "numerics.dtype=float64"], None),
         (["data.name=omniglot", "data.rotations=false"], {"data": {"name": "omniglot", "rotations": False}}),
         (["evaluation.task={n_way: 7, n_query: 3}"], {"evaluation": {"task": {"n_way": 7, "n_query": 3}}}),
@@ -342,7 +430,7 @@ def test_set_that_cannot_be_read(tmp_path, override, fault):
         ("outer.rate=1", "outer.rate: unknown; allowed here: versions, meta_batch, job_size, optimizer, lr, "),
         ("otter.lr=1", "otter: unknown; allowed here: name, seed, consistency, data, task, learner, "),
         ("learner.network.depth=5", "learner.network.depth: unknown; allowed here: name, channels, norm"),
-        ("learner.name=reptile", "learner.name: 'reptile' is unknown; allowed: from_scratch, maml, "),
+        ("learner.name=reptile", "learner.name: 'reptile' is unknown; allowed: anil, boil, chosen_training, "),
         ("outer.lr=fast", "outer.lr: Input should be a valid number"),
         ("outer.lr=", "outer.lr: Input should be a valid number"),
         ("task.n_way=2.5", "task.n_way: Input should be a valid integer"),
@@ -357,6 +445,12 @@ def test_set_of_what_is_not_allowed(tmp_path, override, fault):
 
 # Faults
 
+ALL_LEARNERS = (
+    "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
+    "meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+)
+ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
+WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = "name, seed, consistency, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, numerics"
 MANY_WAYS = {"task": {"n_way": 100}}
 
@@ -422,11 +516,66 @@ FAULTS = [
     ),
     (
         {"data": {"name": "glyphs", "image_size": 15}},
-        ["data.image_size: 15, but network 'conv4' halves the image four times; allowed: 16 or more"],
+        ["data.image_size: 15, but network 'conv4' halves the image 4 times; allowed: 16 or more"],
     ),
     (
-        {"learner": {"name": "maml", "network": {"norm": "group", "channels": 12}}},
+        {"learner": {"name": "maml", "network": {"name": "conv4", "pools": 3}}}
+        | {"data": {"name": "omniglot", "image_size": 8}, "task": {"n_way": 1}},
+        ["task.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"name": "conv4", "norm": "group", "channels": 12}}},
         ["learner.network: Value error, norm 'group' needs channels divisible by 8, not 12"],
+    ),
+    *(
+        (
+            {"learner": {"name": name, "network": {"name": "conv4", "norm": norm}}, "estimator": {"name": "evolution"}},
+            [
+                f"learner.network.norm: '{norm}' averages over tasks what its passes see, which learner '{name}' "
+                "keeps no averages of; allowed: batch, layer, group, none"
+            ],
+        )
+        for name in ("chosen_training", "learned_optimizer", "meta_lstm")
+        for norm in ("running", "per_step")
+    ),
+    *(
+        (
+            {"learner": {"name": "maml", "proximal": 1, "network": {"name": "conv4", "norm": "per_step"}}}
+            | {"estimator": {"name": name}},
+            [
+                "estimator.name: norm 'per_step' has entries of φ that the inner loop does not move: "
+                "use estimator 'backpropagation'"
+            ],
+        )
+        for name in ("implicit", "reptile")
+    ),
+    # what a regression is not
+    (WAVES | {"task": {"n_way": 5}}, ["task.n_way: 5 ways, but data 'sinusoid' is a regression; allowed: 1"]),
+    (WAVES | {"task": {}}, ["task.n_way: 5 ways, but data 'sinusoid' is a regression; allowed: 1"]),
+    (
+        WAVES | {"learner": {"name": "prototypical", "network": {"name": "mlp"}}, "evaluation": {"task": {"n_way": 2}}},
+        [
+            "evaluation.task.n_way: 2 ways, but data 'sinusoid' is a regression; allowed: 1",
+            "learner.name: 'prototypical' tells classes apart, but data 'sinusoid' is a regression; allowed: "
+            f"{', '.join(REGRESSING)}",
+        ],
+    ),
+    (
+        WAVES | {"learner": {"name": "maml"}},
+        ["learner.network.name: 'conv4' looks at images, which data 'sinusoid' has none of; allowed: mlp"],
+    ),
+    (
+        WAVES | {"sampling": {"augmentation": "mirror"}},
+        ["sampling.augmentation: 'mirror' needs images; allowed with 'sinusoid': none"],
+    ),
+    (
+        WAVES | {"data": {"name": "sinusoid", "phases": [2, 1]}},
+        ["data.phases: Value error, the least, 2.0, is above the most, 1.0"],
+    ),
+    (WAVES | {"data": {"name": "sinusoid", "inputs": [0, math.inf]}}, ["data.inputs.1: Input should be a finite"]),
+    (
+        {"learner": {"name": "prototypical"}, "evaluation": {"task": {"n_way": 1}}},
+        ["evaluation.task.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"],
     ),
     # names and keys that are unknown
     ({"lerner": {}}, [f"lerner: unknown; allowed here: {ALL_PARTS}"]),
@@ -434,31 +583,41 @@ FAULTS = [
     ({"evaluation": {"task": {"ways": 5}}}, ["evaluation.task.ways: unknown; allowed here: n_way, k_shot, n_query"]),
     (
         {"learner": {"name": "prototypical", "inner_lr": 1}},
-        ["learner.inner_lr: unknown; allowed here: name, network"],
+        ["learner.inner_lr: unknown; allowed here: network, name"],
     ),
     ({"estimator": {"name": "none", "samples": 3}}, ["estimator.samples: unknown; allowed here: name"]),
     (
         {"learner": {"name": "reptile"}},
-        ["learner.name: 'reptile' is unknown; allowed: from_scratch, maml, pixel_nearest_neighbour, prototypical"],
+        [f"learner.name: 'reptile' is unknown; allowed: {ALL_LEARNERS}"],
     ),
     (
         {"learner": {"inner_lr": 1}},
-        [
-            "learner: {'inner_lr': 1} has no 'name'; "
-            "allowed names: from_scratch, maml, pixel_nearest_neighbour, prototypical"
-        ],
+        [f"learner: {{'inner_lr': 1}} has no 'name'; allowed names: {ALL_LEARNERS}"],
     ),
-    ({"estimator": {"name": "es"}}, ["estimator.name: 'es' is unknown; allowed: backpropagation, first_order, none"]),
-    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs"]),
+    (
+        {"learner": {"name": "maml", "network": {"norm": "layer"}}},
+        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: conv4, mlp"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"name": "mlp", "norm": "layer"}}},
+        ["learner.network.norm: unknown; allowed here: name, width, layers"],
+    ),
+    ({"learner": {"name": "relation", "network": {"name": "mlp"}}}, ["learner.network.name: Input should be 'conv4'"]),
+    ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
+    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs, sinusoid"]),
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
-    ({"learner": {"name": "maml", "network": {"name": "resnet"}}}, ["learner.network.name: Input should be 'conv4'"]),
+    (
+        {"learner": {"name": "maml", "network": {"name": "resnet"}}},
+        ["learner.network.name: 'resnet' is unknown; allowed: conv4, mlp"],
+    ),
     ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous'"]),
     ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
     ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32' or 'float64'"]),
     # numbers out of their range
     ({"seed": -1}, ["seed: Input should be greater than or equal to 0"]),
     ({"seed": 2**63}, ["seed: Input should be less than 9223372036854775808"]),
-    ({"task": {"n_way": 1}}, ["task.n_way: Input should be greater than or equal to 2"]),
+    ({"task": {"n_way": 0}}, ["task.n_way: Input should be greater than or equal to 1"]),
+    ({"task": {"n_way": 1}}, ["task.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"]),
     ({"task": {"k_shot": 0}}, ["task.k_shot: Input should be greater than or equal to 1"]),
     ({"task": {"n_query": 0}}, ["task.n_query: Input should be greater than or equal to 1"]),
     ({"task": {"k_shot": 1.5}}, ["task.k_shot: Input should be a valid integer"]),
@@ -474,7 +633,20 @@ FAULTS = [
         ["outer.optimizer.momentum: Input should be greater"],
     ),
     ({"learner": {"name": "maml", "inner_lr": math.nan}}, ["learner.inner_lr: Input should be a finite number"]),
-    ({"learner": {"name": "maml", "network": {"channels": 0}}}, ["learner.network.channels: Input should be greater"]),
+    (
+        {"learner": {"name": "maml", "network": {"name": "conv4", "channels": 0}}},
+        ["learner.network.channels: Input should be greater"],
+    ),
+    ({"learner": {"name": "meta_lstm", "inner_lr": 1}}, ["learner.inner_lr: Input should be less than 1"]),
+    ({"learner": {"name": "leo", "latent": 0}}, ["learner.latent: Input should be greater than or equal to 1"]),
+    ({"learner": {"name": "relation", "network": {"pools": 5}}}, ["learner.network.pools: Input should be less than"]),
+    ({"estimator": {"name": "evolution", "sigma": 0}}, ["estimator.sigma: Input should be greater than 0"]),
+    ({"estimator": {"name": "reptile", "batch": 0}}, ["estimator.batch: Input should be greater than or equal to 1"]),
+    (
+        {"estimator": {"name": "backpropagation", "second_order_from": 1.1}},
+        ["estimator.second_order_from: Input should be less than or equal to 1"],
+    ),
+    ({"sampling": {"augmentation": "turn"}}, ["sampling.augmentation: Input should be 'none' or 'mirror'"]),
     ({"data": {"name": "omniglot", "image_size": 106}}, ["data.image_size: Input should be less than or equal to 105"]),
     ({"data": {"name": "glyphs", "jitter": 2.5}}, ["data.jitter: Input should be less than or equal to 2"]),
     ({"evaluation": {"test_tasks": 1}}, ["evaluation.test_tasks: Input should be greater than or equal to 2"]),
@@ -496,7 +668,7 @@ FAULTS = [
     ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
     ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
     ({1: {}}, ["1: "]),
-    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs"]),
+    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs, sinusoid"]),
     ({1: 2}, ["1: Keys should be strings"]),
 ]
 
@@ -521,6 +693,12 @@ def test_faults(raw, expected):
         {"learner": {"name": "prototypical"}, "task": {"n_way": 300}, "evaluation": {"task": {"n_way": 75}}},
         {"outer": {"meta_batch": 12, "job_size": 12}},
         {"name": "a" * 48},
+        {"data": {"name": "glyphs", "image_size": 8}, "learner": {"name": "maml", "network": {"name": "mlp"}}},
+        {"data": {"name": "glyphs", "image_size": 8}}
+        | {"learner": {"name": "maml", "network": {"name": "conv4", "pools": 3}}},
+        WAVES,
+        WAVES | {"task": {"n_way": 1, "k_shot": 1000}, "evaluation": {"task": {"n_way": 1}}},
+        *({"learner": {"name": name}, "evaluation": {"task": {"n_way": 20}}} for name in METRIC),
     ],
     ids=str,
 )
@@ -558,6 +736,62 @@ def test_all_faults_at_once():
     message = str(SpecError(found))
     assert message.startswith("the spec has 9 faults:\n")
     assert all(f"  - {sentence}" in message.splitlines() for sentence in found)
+
+
+REFUSED = {
+    **{
+        (learner, estimator): "has no φ to learn: use estimator 'none'"
+        for learner in ("from_scratch", "pixel_nearest_neighbour")
+        for estimator in ("backpropagation", "evolution", "first_order", "implicit", "reinforce", "reptile")
+    },
+    **{(learner, "none"): "has a φ that 'none' would never train" for learner in (*GRADIENT, *METRIC)},
+    ("chosen_training", "none"): "has a φ that 'none' would never train",
+    **{
+        (learner, "first_order"): "takes no inner gradient to approximate: use estimator 'backpropagation'"
+        for learner in METRIC
+    },
+    **{
+        (
+            "chosen_training",
+            estimator,
+        ): "makes choices, which have no gradient: use estimator 'reinforce' or 'evolution'"
+        for estimator in ("backpropagation", "first_order")
+    },
+    **{(learner, "reinforce"): "draws no choices: use learner 'chosen_training'" for learner in (*GRADIENT, *METRIC)},
+    **{
+        (learner, "reptile"): "has entries of φ that its inner loop does not move: use learner 'maml'"
+        for learner in (*GRADIENT, *METRIC, "chosen_training")
+        if learner != "maml"
+    },
+    **{
+        (learner, "implicit"): "has no proximal inner loss: use learner 'maml'"
+        for learner in (*GRADIENT, *METRIC, "chosen_training")
+    },
+}
+
+
+@pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+def test_which_estimator_makes_sense_for_which_learner(learner, estimator):
+    # Given a learner and an estimator with their defaults
+    raw = {"learner": {"name": learner}, "estimator": {"name": estimator}}
+    raw |= {"outer": {"versions": 0}} if estimator == "none" else {}
+    # I expect a run if they fit, else one fault that says why.
+    if estimator in ALLOWED[learner]:
+        assert (learner, estimator) not in REFUSED
+        assert parse_spec(raw, facts_of).estimator.name == estimator
+        return
+    (found,) = faults_of(raw)
+    if (learner, estimator) == ("maml", "implicit"):
+        assert found.startswith("estimator.name: estimator 'implicit' needs learner 'maml' with proximal above 0")
+    else:
+        assert found == f"estimator.name: learner '{learner}' {REFUSED[learner, estimator]}"
+
+
+def test_implicit_needs_a_pull():
+    # Given MAML that is pulled back to φ, I expect estimator 'implicit' to make a run.
+    raw = {"learner": {"name": "maml", "proximal": 2.0, "inner_steps": 10}, "estimator": {"name": "implicit"}}
+    assert parse_spec(raw, facts_of).learner.proximal == 2.0
 
 
 def test_one_fault_is_one():
@@ -620,7 +854,7 @@ def test_what_was_given_is_quoted_briefly(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 7)]
     found = faults_of(read(tmp_path, "\n".join([*lines, "outer: {lr: *a6}", "learner: {name: *a6}"])))
-    assert max(map(len, found)) < 500
+    assert max(len(fault.replace(ALL_LEARNERS, "...")) for fault in found) < 400
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -659,7 +893,7 @@ def test_hostile_tags(tmp_path, value):
 def test_references_to_themselves(tmp_path):
     # Given YAML that holds itself, I expect a fault rather than no end.
     (found,) = faults_of(read(tmp_path, "data: &a {name: *a}"))
-    assert found.endswith("is unknown; allowed: omniglot, glyphs")
+    assert found.endswith("is unknown; allowed: omniglot, glyphs, sinusoid")
 
 
 def test_names_that_unfold_a_hundredfold(tmp_path):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,7 +10,9 @@ from torch import Tensor
 from phiforge.episodes import Episode
 from phiforge.errors import FormatError
 from phiforge.learners import Learner, Phi
+from phiforge.networks.normalisation import is_statistic
 from phiforge.randomness import SeedPart
+from phiforge.spec.part import Part
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import Tensors, decode, encode, with_prefix, without_prefix
 
@@ -37,17 +39,19 @@ class Contribution:
     """What one job adds to the outer step: sums over its episodes, and tensors that only its estimator understands.
 
     ``values`` are gradients for some estimators, parameter differences or scores of perturbations for others.
+    ``statistics``: means over the job's passes, in the shapes of the entries of φ that normalisation averages.
     """
 
     loss: float
     accuracy: float
     tasks: int
     values: Tensors
+    statistics: Tensors = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return safetensors bytes; equal contributions give equal bytes."""
         sums = torch.tensor([self.loss, self.accuracy, self.tasks], dtype=torch.float64)
-        return encode({"sums": sums} | with_prefix("values", self.values))
+        return encode({"sums": sums} | with_prefix("values", self.values) | with_prefix("averages", self.statistics))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Contribution":
@@ -56,11 +60,15 @@ class Contribution:
         if "sums" not in tensors:
             raise FormatError(f"not a contribution: its tensors are {sorted(tensors)}, without 'sums'")
         loss, accuracy, tasks = tensors["sums"].tolist()
-        return cls(loss, accuracy, int(tasks), without_prefix("values", tensors))
+        values, statistics = without_prefix("values", tensors), without_prefix("averages", tensors)
+        return cls(loss, accuracy, int(tasks), values, statistics)
 
 
 class Estimator(ABC):
     """One way to minimise L(φ), as two pure functions."""
+
+    def __init__(self, config: Part) -> None:
+        self.config = config
 
     @abstractmethod
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
@@ -74,11 +82,21 @@ class Estimator(ABC):
         """
 
 
+def descended_entries(phi: Phi) -> Tensors:
+    """Return the entries of φ that an estimator is to improve: all but statistics."""
+    return {name: value for name, value in phi.items() if not is_statistic(name)}
+
+
 def mean_values(contributions: Sequence[Contribution]) -> Tensors:
     """Return the mean over tasks of the summed values, accumulated in float64 in the order given."""
     tasks = sum(contribution.tasks for contribution in contributions)
+    return {name: value / tasks for name, value in summed([each.values for each in contributions]).items()}
+
+
+def summed(parts: Sequence[Mapping[str, Tensor]]) -> Tensors:
+    """Return the sum by name, in float64, in the order given."""
     total: Tensors = {}
-    for contribution in contributions:
-        for name, value in contribution.values.items():
+    for part in parts:
+        for name, value in part.items():
             total[name] = total[name] + value.double() if name in total else value.double()
-    return {name: value / tasks for name, value in total.items()}
+    return total

@@ -1,0 +1,242 @@
+"""The table: what proves each learner x estimator, or the reason for which it is refused at submit."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple, get_args
+
+from phiforge.errors import SpecError
+from phiforge.learners import LEARNERS
+from phiforge.spec.estimator import EstimatorConfig
+from phiforge.spec.part import Part
+from phiforge.spec.read import parse_spec
+from tests.certificate import proofs
+from tests.certificate.material import Figure, configured, estimating
+
+ESTIMATORS = sorted(part.model_fields["name"].default for part in get_args(get_args(EstimatorConfig)[0]))
+NORMS = ("batch", "running", "per_step", "layer", "group", "none")
+"""Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
+MLP = {"name": "mlp", "width": 10}
+MIDWAY, LATE = 30, 500
+"""Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
+ROUGH = 1e-3
+"""Limit in float32 of learners whose rule divides by gradients and takes their signs: rounding is amplified."""
+
+
+class Proof(NamedTuple):
+    """One proof of a cell: what it shows, of which variant, and how to measure it."""
+
+    kind: str
+    variant: str
+    measure: Callable[[], Figure]
+
+
+class Variant(NamedTuple):
+    """A configuration of a learner under a short name, at a version of a run of a thousand."""
+
+    label: str
+    config: Part
+    version: int = 0
+
+
+def refusal(learner: str, estimator: str) -> str | None:
+    """Return why a submitted spec of the pair is refused, or None: what ``parse_spec`` says, of settings that fit."""
+    versions = 0 if estimator == "none" else 10
+    settings = {"proximal": 1.0} if (learner, estimator) == ("maml", "implicit") else {}
+    raw = {"learner": {"name": learner} | settings, "estimator": {"name": estimator}, "outer": {"versions": versions}}
+    try:
+        parse_spec(raw)
+    except SpecError as error:
+        return "; ".join(error.faults)
+    return None
+
+
+def proofs_of(learner: str, estimator: str) -> list[Proof]:
+    """Return the proofs of a cell that is not refused; raises KeyError for one that nobody has proven."""
+    found = list(BY_ESTIMATOR[estimator](learner))
+    if not found:
+        raise KeyError(f"learner '{learner}' x estimator '{estimator}' is neither refused nor proven")
+    return found
+
+
+def cells() -> Iterator[tuple[str, str]]:
+    """Yield every pair there is."""
+    for learner in sorted(LEARNERS):
+        for estimator in ESTIMATORS:
+            yield learner, estimator
+
+
+def _stepped(name: str, *steps: int, **settings: object) -> list[Variant]:
+    """Return variants of so many inner steps."""
+    return [Variant(_steps(each), configured(name, inner_steps=each, **settings)) for each in steps]
+
+
+def _steps(count: int) -> str:
+    return f"{count} step" + "s" * (count > 1)
+
+
+def _normed(name: str, norm: str, **settings: object) -> Part:
+    return configured(name, network={"name": "conv4", "norm": norm}, **settings)
+
+
+def _plus_plus() -> list[Variant]:
+    several = configured("maml_plus_plus", inner_steps=3)
+    fixed = configured("maml_plus_plus", inner_steps=2, learned_rates=False)
+    return [
+        *_stepped("maml_plus_plus", 1),
+        Variant("3 steps, losses alike", several),
+        Variant("3 steps, losses annealed", several, MIDWAY),
+        Variant("3 steps, last loss", several, LATE),
+        Variant("2 steps, rates not learned", fixed),
+    ]
+
+
+def _mamls() -> list[Variant]:
+    found = [
+        Variant(f"{norm}, {_steps(each)}", _normed("maml", norm, inner_lr=0.1, inner_steps=each))
+        for norm in NORMS
+        for each in (1, 3)
+    ]
+    return [*found, Variant("proximal, 3 steps", configured("maml", inner_lr=0.1, inner_steps=3, proximal=0.5))]
+
+
+def _leos() -> list[Variant]:
+    settings = [(1, 1), (3, 2)]
+    return [
+        Variant(f"{latent} + {_steps(tuned)}", configured("leo", latent_steps=latent, finetuning_steps=tuned))
+        for latent, tuned in settings
+    ]
+
+
+def _contexts() -> list[Variant]:
+    return [
+        Variant("plain", configured("matching")),
+        Variant("full context", configured("matching", full_context=True, steps=3)),
+    ]
+
+
+VARIANTS: dict[str, Callable[[], list[Variant]]] = {
+    "anil": lambda: _stepped("anil", 1, 3, inner_lr=0.1),
+    "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
+    "layer_rates": lambda: _stepped("layer_rates", 1, 3, inner_lr=0.1),
+    "learned_optimizer": lambda: [
+        *_stepped("learned_optimizer", 1, 2),
+        Variant("2 steps, fresh start", configured("learned_optimizer", inner_steps=2, learn_start=False)),
+    ],
+    "leo": _leos,
+    "maml": _mamls,
+    "maml_plus_plus": _plus_plus,
+    "matching": _contexts,
+    "meta_lstm": lambda: _stepped("meta_lstm", 1, 2),
+    "meta_sgd": lambda: _stepped("meta_sgd", 1, 3, inner_lr=0.1),
+    "pooled": lambda: [
+        Variant("linear", configured("pooled")),
+        Variant("cosines", configured("pooled", cosine=True)),
+    ],
+    "prototypical": lambda: [Variant(norm, _normed("prototypical", norm)) for norm in NORMS],
+    "r2d2": lambda: [Variant("plain", configured("r2d2"))],
+    "relation": lambda: [Variant("plain", configured("relation"))],
+    "siamese": lambda: [Variant("plain", configured("siamese"))],
+}
+"""What is proven of each learner that has a gradient; the first is also proven in float32."""
+
+
+def _variants(learner: str) -> list[Variant]:
+    """Return a learner's variants, and one on sinusoids if it learns regressions too."""
+    found = VARIANTS[learner]()
+    if LEARNERS[learner].regresses:
+        found.append(Variant("sinusoids, 2 steps", configured(learner, inner_steps=2, inner_lr=0.02, network=MLP)))
+    return found
+
+
+def _differentiable(config: Part) -> Part:
+    """Return a configuration whose loss has no part that is a constant by decree: LEO's penalty has one."""
+    return config.model_copy(update={"encoder_weight": 0.0}) if config.name == "leo" else config
+
+
+def _backpropagation(learner: str) -> Iterator[Proof]:
+    variants = _variants(learner)
+    for label, config, version in variants:
+        exact = _differentiable(config)
+        yield Proof("finite differences", label, partial(proofs.finite_differences, exact, version))
+    yield from _gradient(learner, "backpropagation", variants)
+    if learner in ("maml", "maml_plus_plus"):
+        yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
+
+
+def _first_order(learner: str) -> Iterator[Proof]:
+    variants = _variants(learner)
+    yield from _gradient(learner, "first_order", variants)
+    yield Proof("not the gradient", "defaults", partial(proofs.not_first_order, configured(learner)))
+
+
+def _gradient(learner: str, estimator: str, variants: list[Variant]) -> Iterator[Proof]:
+    for label, config, version in variants:
+        yield Proof("second formulation", label, partial(proofs.in_float64, config, estimator, version))
+    for label, config, _ in variants[:1] if LEARNERS[learner].regresses else variants:
+        yield Proof("several tasks", label, partial(proofs.of_several_tasks, config, estimator))
+    label, config, _ = variants[0]
+    divides = learner in ("learned_optimizer", "meta_lstm") and estimator == "backpropagation"
+    limit = ROUGH if divides else 1e-4
+    yield Proof("float32", label, partial(proofs.in_float32, config, estimator, limit))
+    if learner != "leo":  # which draws for each episode by its place in the job: see several tasks
+        yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimating(estimator)))
+
+
+def _reptile(learner: str) -> Iterator[Proof]:
+    config, values = configured(learner), configured(learner, network=MLP)
+    for optimizer, rate in (("sgd", 0.1), ("adam", 1e-3)):
+        for batch in (None, 4):
+            settings = {"inner_optimizer": optimizer, "inner_lr": rate, "inner_steps": 3, "batch": batch}
+            label = f"{optimizer}, " + (f"minibatches of {batch}" if batch else "full batches")
+            measure = partial(proofs.inner_training, config, estimating("reptile", **settings))
+            yield Proof("second formulation", label, measure)
+    fewer = estimating("reptile", inner_steps=4, batch=5)
+    yield Proof("second formulation", "adam, sinusoids", partial(proofs.inner_training, values, fewer))
+    whole = estimating("reptile", batch=None, inner_steps=3)
+    yield Proof("sum of episodes", "adam, full batches", partial(proofs.sum_of_episodes, config, whole))
+
+
+def _implicit(learner: str) -> Iterator[Proof]:
+    estimator = estimating("implicit")
+    pulled = {"inner_lr": 0.1, "inner_steps": 3, "proximal": 2.0}
+    networks = [({"name": "conv4", "norm": norm}, norm) for norm in ("batch", "layer")]
+    for network, label in [*networks, (MLP, "sinusoids")]:
+        config = configured(learner, network=network, **pulled)
+        yield Proof("second formulation", label, partial(proofs.implicit, config, estimator))
+    yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimator))
+
+
+def _evolution(learner: str) -> Iterator[Proof]:
+    if learner == "chosen_training":
+        yield Proof("second formulation", "6 pairs", partial(proofs.antithetic, _choices(), pairs=6, sigma=1.0))
+        return
+    label, config, _ = VARIANTS[learner]()[0]
+    yield Proof("second formulation", label, partial(proofs.antithetic, config))
+    if learner != "leo":
+        pairs = estimating("evolution", pairs=2)
+        yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
+
+
+def _choices() -> Part:
+    return configured("chosen_training", steps=(1, 3), network={"name": "conv4", "channels": 16})
+
+
+def _reinforce(learner: str) -> Iterator[Proof]:
+    yield Proof("second formulation", "5 draws", partial(proofs.score_function, _choices()))
+    yield Proof("expected gradient", "960 draws", proofs.expected_score)
+
+
+def _none(learner: str) -> Iterator[Proof]:
+    settings = {"inner_steps": 5} if learner == "from_scratch" else {}
+    yield Proof("second formulation", "query loss", partial(proofs.baseline_loss, configured(learner, **settings)))
+
+
+BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {
+    "backpropagation": _backpropagation,
+    "evolution": _evolution,
+    "first_order": _first_order,
+    "implicit": _implicit,
+    "none": _none,
+    "reinforce": _reinforce,
+    "reptile": _reptile,
+}

@@ -1,0 +1,115 @@
+"""Which second formulation stands against which learner: its loss as a function of φ and a task."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from phiforge.episodes import Episode
+from phiforge.learners import Learner
+from phiforge.randomness import torch_generator
+from phiforge.spec.part import Part
+from tests.certificate.material import JOB, doubled, norm_of, plain
+from tests.references import gradient, latent, metric, optimizers, untrained
+from tests.references.tasks import PlainTask
+from trainer.estimators import Step
+
+Loss = Callable[[dict, PlainTask], torch.Tensor]
+
+
+def formulation(config: Part, *, exact: bool, progress: float = 0.0) -> Loss:
+    """Return the reference loss of a learner so configured; without ``exact``, inner gradients are constants."""
+    norm = norm_of(config)
+    return FORMULATIONS[config.name](config, {"norm": norm}, {"norm": norm, "exact": exact}, progress)
+
+
+def _inner(reference: Loss, *names: str) -> Callable[..., Loss]:
+    """Return how a reference with an inner loop takes a configuration: ``inner_lr`` if named, and the rest."""
+
+    def taken(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+        settings = {name: getattr(config, name) for name in names}
+        return partial(reference, steps=config.inner_steps, **settings, **looped)
+
+    return taken
+
+
+def _compared(reference: Loss) -> Callable[..., Loss]:
+    return lambda config, norm, looped, progress: partial(reference, **norm)
+
+
+def _maml_plus_plus(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    until = config.multi_step_until
+    share = progress / until if progress < until else None
+    return partial(gradient.maml_plus_plus, inner_lr=config.inner_lr, steps=config.inner_steps, share=share, **looped)
+
+
+def _learned_optimizer(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    return partial(optimizers.learned_optimizer, scale=config.inner_lr, steps=config.inner_steps, **looped)
+
+
+def _leo(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    names = ("finetuning_steps", "kl_weight", "encoder_weight")
+    settings = {name: getattr(config, name) for name in names}
+    return partial(latent.leo, steps=config.latent_steps, **settings, **looped)
+
+
+def _matching(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    steps = config.steps if config.full_context else 0
+    return partial(metric.matching, scale=config.scale, context_steps=steps, **norm)
+
+
+def _pooled(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    return partial(metric.pooled, scale=config.scale if config.cosine else None, **norm)
+
+
+def _chosen_training(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    def loss(phi: dict, task: PlainTask) -> torch.Tensor:
+        generator, init = task.noise()
+        steps, rate = untrained.drawn_choice(phi, generator)
+        return untrained.trained_loss(
+            doubled(init(generator)), task, rate=config.rates[rate], steps=config.steps[steps], **norm
+        )
+
+    return loss
+
+
+FORMULATIONS: dict[str, Callable[..., Loss]] = {
+    "anil": _inner(gradient.anil, "inner_lr"),
+    "boil": _inner(gradient.boil, "inner_lr"),
+    "chosen_training": _chosen_training,
+    "layer_rates": _inner(gradient.layer_rates),
+    "learned_optimizer": _learned_optimizer,
+    "leo": _leo,
+    "maml": _inner(gradient.maml, "inner_lr", "proximal"),
+    "maml_plus_plus": _maml_plus_plus,
+    "matching": _matching,
+    "meta_lstm": _inner(optimizers.meta_lstm),
+    "meta_sgd": _inner(gradient.meta_sgd),
+    "pooled": _pooled,
+    "prototypical": _compared(metric.prototypical),
+    "r2d2": _compared(metric.r2d2),
+    "relation": lambda config, norm, looped, progress: partial(metric.relation, pools=config.network.pools, **norm),
+    "siamese": _compared(metric.siamese),
+}
+
+
+def plain_tasks(learner: Learner, tasks: list[Episode], step: Step) -> list[PlainTask]:
+    """Return a job's tasks with the draws that the learner makes from the generator of each, by its name."""
+    return [
+        plain(task, noise_of(learner, partial(torch_generator, *step.seed("episode", JOB, index))))
+        for index, task in enumerate(tasks)
+    ]
+
+
+def noise_of(learner: Learner, generator: Callable[[], torch.Generator]) -> object:
+    """Return what a learner draws for a task, drawn a second time."""
+    config = learner.config
+    if config.name == "leo":
+        drawn, ways = generator(), learner.shape.n_way
+        sizes = (config.latent, learner.network.feature_count)
+        return [torch.randn((ways, size), generator=drawn).double() for size in sizes]
+    if config.name == "learned_optimizer" and not config.learn_start:
+        return doubled(learner.model.init(generator()))
+    if config.name == "chosen_training":
+        return lambda: (generator(), learner.model.init)
+    return None
