@@ -2,9 +2,12 @@
 
 A real Redis, a real S3 server, one sampler, trainers of one thread each, one evaluator. The runs are queued one after
 the other, so that each has the machine for itself. State stays in ``--home``: what is complete is not run again, what
-was interrupted goes on from its last checkpoint.
+was interrupted goes on from its last checkpoint. The table is printed, and after each run written to ``--output``.
 
-    python -m benchmarks.omniglot [SPEC ...] [--home .phiforge/omniglot] [--trainers 2]
+    python -m benchmarks.omniglot [SPEC ...] [--n-way 5] [--tasks 4000] [--output FILE]
+
+With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way`` ways in meta-batches of 4. Without,
+every spec is run as it stands.
 """
 
 import argparse
@@ -14,17 +17,28 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.published import NONE, PUBLISHED
 from client.servers import S3Server
 from client.stack import Stack
 from client.submission import resume, submit
 from client.view import percent, watch
-from phiforge.errors import ServiceError
+from phiforge.errors import RunError, ServiceError
 from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.spec.read import parse_spec, read_spec
 
 SPECS = sorted(Path("specs").glob("omniglot-*.yaml"))
-COLUMNS = ("run", "learner", "estimator", "test accuracy", "tasks seen", "seconds", "parameters", "transductive")
+META_BATCH = 4
+COLUMNS = (
+    "learner",
+    "test accuracy",
+    "tasks seen",
+    "seconds",
+    "parameters of φ",
+    "transductive",
+    "published",
+    "source",
+)
 
 
 def main() -> None:
@@ -33,52 +47,91 @@ def main() -> None:
     parser.add_argument("specs", type=Path, nargs="*", default=SPECS)
     parser.add_argument("--home", type=Path, default=Path(".phiforge/omniglot"))
     parser.add_argument("--trainers", type=int, default=2)
+    parser.add_argument("--n-way", type=int, default=5)
+    parser.add_argument("--tasks", type=int, default=None)
+    parser.add_argument("--output", type=Path, default=None)
     options = parser.parse_args()
+    raws = {spec.stem: budgeted(read_spec(spec), options.n_way, options.tasks) for spec in options.specs}
     console = Console()
     with S3Server(options.home / "s3", options.home / "logs" / "s3.log") as s3:
-        settings = Settings().model_copy(
-            update={
-                "home": options.home,
-                "redis_url": "",
-                "store_url": "s3://omniglot",
-                "s3_endpoint": s3.endpoint,
-                "s3_access_key": s3.access_key,
-                "s3_secret_key": s3.secret_key,
-            }
+        settings = Settings(
+            home=options.home,
+            redis_url="",
+            store_url="s3://omniglot",
+            s3_endpoint=s3.endpoint,
+            s3_access_key=s3.access_key,
+            s3_secret_key=s3.secret_key,
         )
         with Stack(settings, options.trainers) as stack:
             platform = Platform.open(settings)
-            reports = {spec.stem: complete(platform, spec, console, stack) for spec in options.specs}
-    for line in table(reports):
+            reports: dict[str, dict[str, Any] | str] = {}
+            for name, raw in raws.items():
+                reports[name] = complete(platform, raw, console, stack)
+                if options.output:
+                    options.output.write_text("\n".join(table(reports, options.n_way)) + "\n")
+    for line in table(reports, options.n_way):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def complete(platform: Platform, path: Path, console: Console, stack: Stack) -> dict[str, Any]:
-    """Return the report of the run of a spec, after bringing it to its end."""
-    raw = read_spec(path)
+def budgeted(raw: dict[str, Any], n_way: int, tasks: int | None) -> dict[str, Any]:
+    """Return a raw spec with the budget of ``tasks`` tasks of ``n_way`` ways, or as it stands without a budget."""
+    if tasks is None:
+        return raw
+    versions = raw["outer"]["versions"] and tasks // META_BATCH
+    k_shot = raw["task"]["k_shot"]
+    shape = {"n_way": n_way, "k_shot": 1, "n_query": 5}
+    every = max(1, versions // 4)
+    return raw | {
+        "name": raw["name"].replace("-5w", f"-{n_way}w"),
+        "task": shape if k_shot == 1 else raw["task"] | {"n_way": n_way},
+        "outer": raw["outer"] | {"versions": versions, "meta_batch": META_BATCH, "job_size": META_BATCH // 2},
+        "checkpoint": {"every": every},
+        "evaluation": {"every": every, "validation_tasks": 100, "test_tasks": 600, "task": shape},
+    }
+
+
+def complete(platform: Platform, raw: dict[str, Any], console: Console, stack: Stack) -> dict[str, Any] | str:
+    """Return the report of the run of a spec, after bringing it to its end; or why it failed."""
     run = earlier(platform, parse_spec(raw).hash) or submit(platform, raw)
-    if platform.record.status(run) in ("cancelled", "failed"):
+    if platform.record.status(run) == "cancelled":
         resume(platform, run)
-    [view] = watch(platform, [run], console, stack.check)
-    if view.status != "complete":
-        raise ServiceError(f"run {run} is {view.status}: {platform.record.end_reason(run, view.status)}")
+    if platform.record.status(run) != "failed":
+        [view] = watch(platform, [run], console, stack.check)
+        if view.status == "cancelled":
+            raise ServiceError(f"run {run} was cancelled")
+    if platform.record.status(run) == "failed":
+        return platform.record.end_reason(run, "failed")
     return platform.record.report(run)
 
 
 def earlier(platform: Platform, spec_hash: str) -> str | None:
     """Return the run of the same spec that was begun before, if any."""
-    return next((run for run in platform.record.runs() if platform.run(run).spec.hash == spec_hash), None)
+    for run in platform.record.runs():
+        try:
+            if platform.run(run).spec.hash == spec_hash:
+                return run
+        except (RunError, ValueError):
+            continue  # of another version of the software
+    return None
 
 
-def table(reports: dict[str, dict[str, Any]]) -> Sequence[str]:
+def table(reports: dict[str, dict[str, Any] | str], n_way: int) -> Sequence[str]:
     """Return a table in Markdown."""
     lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
     for name, report in reports.items():
-        accuracy = percent(report["test"]["accuracy"], report["test"]["accuracy_ci95"])
-        cells = (name, report["learner"], report["estimator"], accuracy, f"{report['tasks_seen']:,}")
-        rest = (f"{report['seconds']:.0f}", f"{report['parameters']:,}", "yes" if report["transductive"] else "no")
-        lines.append(f"| {' | '.join((*cells, *rest))} |")
+        learner = name.removeprefix("omniglot-").rpartition("-")[0]
+        published = PUBLISHED.get(learner, NONE)
+        cells = (f"failed: {report}", "", "", "", "") if isinstance(report, str) else measured(report)
+        figure = published.five_way if n_way == 5 else published.twenty_way
+        lines.append(f"| {' | '.join((learner, *cells, figure, published.source))} |")
     return lines
+
+
+def measured(report: dict[str, Any]) -> tuple[str, ...]:
+    """Return what one run showed."""
+    accuracy = percent(report["test"]["accuracy"], report["test"]["accuracy_ci95"])
+    transductive = "yes" if report["transductive"] else "no"
+    return accuracy, f"{report['tasks_seen']:,}", f"{report['seconds']:.0f}", f"{report['parameters']:,}", transductive
 
 
 if __name__ == "__main__":
