@@ -4,14 +4,13 @@ A real Redis, a real S3 server, one sampler, trainers of one thread each, one ev
 the other, so that each has the machine for itself. State stays in ``--home``: what is complete is not run again, what
 was interrupted goes on from its last checkpoint. The table is printed, and after each run written to ``--output``.
 
-    python -m benchmarks.omniglot [SPEC ...] [--n-way 5] [--tasks 4000] [--output FILE]
+    python -m benchmarks.omniglot [SPEC ...] [--n-way 5] [--tasks 3000] [--output FILE]
 
 With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way`` ways in meta-batches of 4. Without,
 every spec is run as it stands.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.spec.read import parse_spec, read_spec
 
-SPECS = sorted(Path("specs").glob("omniglot-*.yaml"))
+SPECS = sorted(Path("specs").glob("omniglot-*-5w1s.yaml"))
 META_BATCH = 4
 COLUMNS = (
     "learner",
@@ -39,6 +38,8 @@ COLUMNS = (
     "published",
     "source",
 )
+HEADER = (f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS))
+FIVE = 5
 
 
 def main() -> None:
@@ -64,12 +65,12 @@ def main() -> None:
         )
         with Stack(settings, options.trainers) as stack:
             platform = Platform.open(settings)
-            reports: dict[str, dict[str, Any] | str] = {}
+            rows: list[str] = []
             for name, raw in raws.items():
-                reports[name] = complete(platform, raw, console, stack)
+                rows.append(row(name, judged_ways(raw), complete(platform, raw, console, stack)))
                 if options.output:
-                    options.output.write_text("\n".join(table(reports, options.n_way)) + "\n")
-    for line in table(reports, options.n_way):
+                    options.output.write_text("\n".join([*HEADER, *rows]) + "\n")
+    for line in (*HEADER, *rows):
         console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -115,16 +116,18 @@ def earlier(platform: Platform, spec_hash: str) -> str | None:
     return None
 
 
-def table(reports: dict[str, dict[str, Any] | str], n_way: int) -> Sequence[str]:
-    """Return a table in Markdown."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    for name, report in reports.items():
-        learner = name.removeprefix("omniglot-").rpartition("-")[0]
-        published = PUBLISHED.get(learner, NONE)
-        cells = (f"failed: {report}", "", "", "", "") if isinstance(report, str) else measured(report)
-        figure = published.five_way if n_way == 5 else published.twenty_way
-        lines.append(f"| {' | '.join((learner, *cells, figure, published.source))} |")
-    return lines
+def judged_ways(raw: dict[str, Any]) -> int:
+    """Return of how many ways the test tasks are."""
+    return int((raw["evaluation"].get("task") or raw["task"])["n_way"])
+
+
+def row(name: str, n_way: int, report: dict[str, Any] | str) -> str:
+    """Return a run's row of the table, beside what was published for as many ways."""
+    learner = name.removeprefix("omniglot-").rpartition("-")[0]
+    published = PUBLISHED.get(learner, NONE)
+    cells = (f"failed: {report}", "", "", "", "") if isinstance(report, str) else measured(report)
+    figure = published.five_way if n_way == FIVE else published.twenty_way
+    return f"| {' | '.join((f'{learner}, {n_way}-way', *cells, figure, published.source))} |"
 
 
 def measured(report: dict[str, Any]) -> tuple[str, ...]:
