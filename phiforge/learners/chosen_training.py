@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.episodes import Episode
-from phiforge.learners.base import Learner, Mode, Outcome, Phi, Predictor, TaskShape, outcome
+from phiforge.learners.base import Mode, Outcome, Phi, Predictor, outcome
 from phiforge.learners.from_scratch import trained
+from phiforge.learners.networked import ModelLearner
 from phiforge.networks import Conv4Config, NetworkConfig
-from phiforge.networks.headed import Headed
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
 
@@ -32,24 +32,14 @@ class ChosenTrainingConfig(Part):
     network: NetworkConfig = Conv4Config()
 
 
-class ChosenTraining(Learner):
+class ChosenTraining(ModelLearner):
     """φ is the logits of each number of steps, ``steps``, and of each rate, ``rates``."""
 
     name = "chosen_training"
     chooses = True
-    regresses = True
     averages = False
     any_n_way = True
     config: ChosenTrainingConfig
-
-    def __init__(self, config: ChosenTrainingConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.model = Headed(config.network, shape.input_shape, shape.outputs)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.model.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return logits of zero: every choice is as likely as any other."""

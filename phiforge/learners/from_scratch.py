@@ -6,8 +6,9 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape, task_loss
+from phiforge.learners.base import Mode, Phi, Predictor, task_loss
 from phiforge.learners.gradient import descended, gradients_at
+from phiforge.learners.networked import ModelLearner
 from phiforge.networks import Conv4Config, NetworkConfig
 from phiforge.networks.headed import Headed
 from phiforge.networks.normalisation import is_statistic
@@ -24,24 +25,14 @@ class FromScratchConfig(Part):
     network: NetworkConfig = Conv4Config()
 
 
-class FromScratch(Learner):
+class FromScratch(ModelLearner):
     """φ is empty; F_φ draws a fresh network and trains it by gradient descent on the support set alone."""
 
     name = "from_scratch"
     learns = False
-    regresses = True
     averages = False
     any_n_way = True
     config: FromScratchConfig
-
-    def __init__(self, config: FromScratchConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.model = Headed(config.network, shape.input_shape, shape.outputs)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.model.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the empty φ."""

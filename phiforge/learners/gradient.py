@@ -7,9 +7,9 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape, task_loss
+from phiforge.learners.base import Mode, Phi, Predictor, task_loss
+from phiforge.learners.networked import ModelLearner
 from phiforge.networks import Conv4Config, NetworkConfig
-from phiforge.networks.headed import Headed
 from phiforge.networks.normalisation import is_statistic
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
@@ -26,21 +26,11 @@ class InnerLoopConfig(Part):
     network: NetworkConfig = Conv4Config()
 
 
-class GradientLearner(Learner):
+class GradientLearner(ModelLearner):
     """θ⁰ = ``start``, θ^(t+1) = ``update`` of θ^t and ∇θ of the support loss; the last is the model's."""
 
     inner_gradient = True
-    regresses = True
     config: InnerLoopConfig
-
-    def __init__(self, config: InnerLoopConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.model = Headed(config.network, shape.input_shape, shape.outputs, config.inner_steps)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.model.transductive
 
     def start(self, phi: Phi) -> Tensors:
         """Return θ⁰ by the model's names; here φ itself."""

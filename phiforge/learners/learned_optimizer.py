@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape, task_loss
+from phiforge.learners.base import Mode, Phi, Predictor, task_loss
 from phiforge.learners.gradient import InnerLoopConfig, gradients_at
 from phiforge.learners.learned_start import START
+from phiforge.learners.networked import ModelLearner
 from phiforge.networks import Conv4Config, NetworkConfig
 from phiforge.networks.base import linear
-from phiforge.networks.headed import Headed
 from phiforge.networks.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.tensors import Tensors, with_prefix, without_prefix
 
@@ -39,23 +39,13 @@ class LearnedOptimizerConfig(InnerLoopConfig):
     network: NetworkConfig = Conv4Config(channels=16)
 
 
-class LearnedOptimizer(Learner):
+class LearnedOptimizer(ModelLearner):
     """φ is the LSTM under ``optimizer/`` and, if it is learned, θ⁰ under ``start/``."""
 
     name = "learned_optimizer"
     inner_gradient = True
-    regresses = True
     averages = False
     config: LearnedOptimizerConfig
-
-    def __init__(self, config: LearnedOptimizerConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.model = Headed(config.network, shape.input_shape, shape.outputs)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.model.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return a fresh LSTM, and the model's fresh parameters if they are learned."""

@@ -15,9 +15,10 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.episodes import Episode
-from phiforge.learners.base import Learner, Mode, Outcome, Phi, Predictor, TaskShape, accuracy
+from phiforge.learners.base import Mode, Outcome, Phi, Predictor, accuracy
 from phiforge.learners.gradient import Loss, gradients_at
-from phiforge.networks import Conv4Config, NetworkConfig, build_network
+from phiforge.learners.networked import EmbeddingLearner
+from phiforge.networks import Conv4Config, NetworkConfig
 from phiforge.networks.base import linear, uniform
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
@@ -46,22 +47,13 @@ class _Code(NamedTuple):
     weights: Tensor
 
 
-class Leo(Learner):
+class Leo(EmbeddingLearner):
     """φ is the embedding, an encoder with a relation network, a decoder, and two step sizes (as their logarithms)."""
 
     name = "leo"
     inner_gradient = True
     any_n_way = True
     config: LeoConfig
-
-    def __init__(self, config: LeoConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.network = build_network(config.network, shape.input_shape)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.network.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return fresh parameters."""

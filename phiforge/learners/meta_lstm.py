@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape, task_loss
+from phiforge.learners.base import Mode, Phi, Predictor, task_loss
 from phiforge.learners.gradient import loss_and_gradients
 from phiforge.learners.learned_optimizer import preprocess
 from phiforge.learners.learned_start import START
+from phiforge.learners.networked import ModelLearner
 from phiforge.networks import Conv4Config, NetworkConfig
 from phiforge.networks.base import uniform
-from phiforge.networks.headed import Headed
 from phiforge.networks.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors, with_prefix, without_prefix
@@ -37,23 +37,13 @@ class MetaLstmConfig(Part):
     network: NetworkConfig = Conv4Config(channels=32)
 
 
-class MetaLstm(Learner):
+class MetaLstm(ModelLearner):
     """φ is θ⁰ under ``start/``, and the LSTM and the gates, shared by all coordinates, under ``optimizer/``."""
 
     name = "meta_lstm"
     inner_gradient = True
-    regresses = True
     averages = False
     config: MetaLstmConfig
-
-    def __init__(self, config: MetaLstmConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.model = Headed(config.network, shape.input_shape, shape.outputs)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.model.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return fresh parameters; the gates begin near gradient descent of rate ``inner_lr`` that forgets little."""

@@ -5,8 +5,9 @@ from abc import abstractmethod
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from phiforge.learners.base import Learner, Mode, Phi, Predictor, TaskShape
-from phiforge.networks import Conv4Config, NetworkConfig, build_network
+from phiforge.learners.base import Mode, Phi, Predictor
+from phiforge.learners.networked import EmbeddingLearner
+from phiforge.networks import Conv4Config, NetworkConfig
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
 
@@ -17,20 +18,11 @@ class MetricConfig(Part):
     network: NetworkConfig = Conv4Config()
 
 
-class MetricLearner(Learner):
+class MetricLearner(EmbeddingLearner):
     """φ embeds inputs, and holds what else the comparison needs; F_φ keeps the support set's embeddings."""
 
     any_n_way = True
     config: MetricConfig
-
-    def __init__(self, config: MetricConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.network = build_network(config.network, shape.input_shape)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.network.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the embedding's fresh parameters."""

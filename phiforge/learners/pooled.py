@@ -11,9 +11,10 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.episodes import Episode
-from phiforge.learners.base import Learner, Mode, Outcome, Phi, Predictor, TaskShape, outcome
+from phiforge.learners.base import Mode, Outcome, Phi, Predictor, outcome
 from phiforge.learners.gradient import descended, gradients_at
-from phiforge.networks import Conv4Config, NetworkConfig, build_network
+from phiforge.learners.networked import EmbeddingLearner
+from phiforge.networks import Conv4Config, NetworkConfig
 from phiforge.networks.base import linear
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
@@ -30,21 +31,12 @@ class PooledConfig(Part):
     network: NetworkConfig = Conv4Config()
 
 
-class Pooled(Learner):
+class Pooled(EmbeddingLearner):
     """φ is a network and a head over all training classes; F_φ keeps the network and trains a fresh head."""
 
     name = "pooled"
     any_n_way = True
     config: PooledConfig
-
-    def __init__(self, config: PooledConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.network = build_network(config.network, shape.input_shape)
-
-    @property
-    def transductive(self) -> bool:
-        """As its network's normalisation."""
-        return self.network.transductive
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return fresh parameters."""
