@@ -19,9 +19,13 @@ def encode(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def decode(data: bytes, device: str = "cpu") -> Tensors:
-    """Return the tensors of safetensors bytes; raises FormatError for anything else."""
+    """Return the tensors of safetensors bytes, in order of name; raises FormatError for anything else.
+
+    The order matters to the bit: where parameters share others, it is the order in which gradients are added up, and
+    safetensors gives another in each process. So may the place in memory, hence the copies, which are aligned.
+    """
     try:
-        return {name: tensor.to(device) for name, tensor in load(data).items()}
+        return {name: tensor.to(device, copy=True) for name, tensor in sorted(load(data).items())}
     except SafetensorError as error:
         raise FormatError(f"not a whole safetensors file ({len(data)} bytes): {error}") from error
 

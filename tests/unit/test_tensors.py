@@ -144,3 +144,16 @@ def test_prefixes(phi, state):
     assert_same_bits(without_prefix("phi", together), phi)
     assert_same_bits(without_prefix("phi2", together), state)
     assert without_prefix("ph", together) == {}
+
+
+def test_names_come_in_order():
+    # Given many tensors, I expect them back in order of name: safetensors gives them in another in each process, and
+    # sums over them would differ in their last bits.
+    tensors = {f"{number}": torch.zeros(1) for number in range(30)}
+    assert list(decode(encode(tensors))) == sorted(tensors)
+
+
+def test_tensors_are_copies():
+    # Given bytes, I expect tensors of their own, as aligned in memory as any other tensor, wherever the bytes lie.
+    tensors = decode(encode({"a": torch.zeros(3), "b": torch.zeros(5, dtype=torch.float64)}))
+    assert all(tensor.data_ptr() % 64 == 0 for tensor in tensors.values())
