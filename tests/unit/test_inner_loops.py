@@ -13,8 +13,9 @@ from phiforge.errors import SpecError
 from phiforge.learners import EVALUATION, Mode
 from phiforge.learners.anil import AnilConfig
 from phiforge.learners.boil import BoilConfig
+from phiforge.learners.coordinatewise import preprocess
 from phiforge.learners.layer_rates import LayerRatesConfig, layer_of
-from phiforge.learners.learned_optimizer import LearnedOptimizerConfig, preprocess
+from phiforge.learners.learned_optimizer import LearnedOptimizerConfig
 from phiforge.learners.leo import LeoConfig
 from phiforge.learners.maml import MamlConfig
 from phiforge.learners.maml_plus_plus import MamlPlusPlusConfig, step_weights
