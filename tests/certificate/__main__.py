@@ -29,11 +29,9 @@ shows, of the proofs that it has passed, the worst error of each kind against it
   tensor's largest error is relative to its largest entry (at least a thousandth of the largest of all); the loss is
   compared too. Single tasks are of one shot, jobs of two tasks of two; learners of regressions are held to it on
   sinusoids with the perceptron as well. In float32, with one inner step, the reference stays in float64, and the
-  error is relative to the largest entry of all: the median of five starts, as rounding may switch a ReLU or a
-  maximum, which alone can change a gradient by a third; the starts are such that where this was written it seldom
-  does. Other machines round otherwise, so this is the one figure that may differ between them. Learned optimiser
-  and Meta-LSTM divide by gradients and take their signs, so rounding is amplified: their limit in float32 by
-  backpropagation is 1e-3.
+  error is relative to the largest entry of all: the median of nine starts, as rounding may switch a ReLU or a
+  maximum, which alone can change a gradient by a third. Other machines round otherwise, so this is the one figure
+  that may differ between them.
 * Every φ is moved a little off its fresh start, so that entries which begin alike cannot be taken for each other.
 * **sum of episodes** (`sum`): a job's contribution is the sum of its episodes', whether or not they share backward
   passes. It holds for every estimator but `reinforce`, whose baseline is the job's, and wherever a draw is named by

@@ -18,8 +18,6 @@ NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 MLP = {"name": "mlp", "width": 10}
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
-ROUGH = 1e-3
-"""Limit in float32 of learners whose rule divides by gradients and takes their signs: rounding is amplified."""
 
 
 class Proof(NamedTuple):
@@ -175,9 +173,7 @@ def _gradient(learner: str, estimator: str, variants: list[Variant]) -> Iterator
     for label, config, _ in variants[:1] if LEARNERS[learner].regresses else variants:
         yield Proof("several tasks", label, partial(proofs.of_several_tasks, config, estimator))
     label, config, _ = variants[0]
-    divides = learner in ("learned_optimizer", "meta_lstm") and estimator == "backpropagation"
-    limit = ROUGH if divides else 1e-4
-    yield Proof("float32", label, partial(proofs.in_float32, config, estimator, limit))
+    yield Proof("float32", label, partial(proofs.in_float32, config, estimator))
     if learner != "leo":  # which draws for each episode by its place in the job: see several tasks
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimating(estimator)))
 
