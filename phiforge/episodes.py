@@ -17,6 +17,8 @@ from phiforge.errors import FormatError
 
 MAGIC = b"PHIFORGE-EPISODES-2\n"
 _DIGEST_BYTES = 32
+_LEVEL = -3
+"""Of zstandard: reads and writes faster than level 1, for a third more bytes (a third of what they hold)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class EpisodeBatch:
     def to_bytes(self) -> bytes:
         """Return magic, SHA-256 and compressed arrays; equal batches give equal bytes."""
         arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
-        payload = zstandard.ZstdCompressor(level=3).compress(save(arrays))
+        payload = zstandard.ZstdCompressor(level=_LEVEL).compress(save(arrays))
         return MAGIC + hashlib.sha256(payload).digest() + payload
 
     @classmethod

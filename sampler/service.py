@@ -6,13 +6,15 @@ from functools import lru_cache
 from phiforge.episodes import EpisodeBatch
 from phiforge.errors import DataError, FormatError, MissingObjectError
 from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
+from phiforge.memory import keep_freed_memory
 from phiforge.platform import Platform
 from phiforge.progress import fail
 from phiforge.queue import SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.service import serve
 from phiforge.spec.data import SinusoidData
-from sampler.datasets import Dataset, load
+from sampler.datasets import load
+from sampler.pool import Pool
 from sampler.sampling import sample_batch
 from sampler.sinusoid import sample_sinusoids
 
@@ -24,7 +26,7 @@ class Sampler:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        self.dataset = lru_cache(maxsize=4)(self._load)
+        self.pool = lru_cache(maxsize=4)(self._load)
 
     def sample_training(self, run: str, version: int, sent_at: float) -> None:
         """Write the episodes of every job of ``version`` that are not there yet."""
@@ -60,14 +62,15 @@ class Sampler:
         if isinstance(spec.data, SinusoidData):
             return sample_sinusoids(spec.data, task, episodes, *seed)
         mirror = training and spec.sampling.augmentation == "mirror"
-        return sample_batch(self.dataset(record.dataset), split, task, episodes, *seed, mirror=mirror)
+        return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, mirror=mirror)
 
-    def _load(self, digest: str) -> Dataset:
-        return load(digest, self.platform.store)
+    def _load(self, digest: str) -> Pool:
+        return Pool(load(digest, self.platform.store))
 
 
 def run(platform: Platform) -> None:
     """Serve the sampling queue until told to stop."""
+    keep_freed_memory()
     sampler = Sampler(platform)
     platform.queue.handle(SAMPLE_TRAINING, sampler.sample_training)
     platform.queue.handle(SAMPLE_EVALUATION, sampler.sample_evaluation)

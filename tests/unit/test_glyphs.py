@@ -8,6 +8,7 @@ from phiforge.spec.data import GlyphsData
 from phiforge.spec.task import Task
 from sampler.datasets.dataset import SPLITS
 from sampler.datasets.glyphs import Glyphs
+from sampler.pool import Pool
 from sampler.sampling import sample_batch
 
 
@@ -124,7 +125,7 @@ def test_the_fingerprint_names_what_draws(glyphs):
 
 def test_pixels_alone_neither_fail_nor_suffice(glyphs):
     # Given 200 episodes of letters that are kept for testing
-    batch = sample_batch(glyphs, "test", Task(n_way=5, k_shot=1, n_query=5), 200, "nearest neighbour", 0)
+    batch = sample_batch(Pool(glyphs), "test", Task(n_way=5, k_shot=1, n_query=5), 200, "nearest neighbour", 0)
     support, query = (each.reshape(*each.shape[:2], -1).astype(np.float32) for each in (batch.support_x, batch.query_x))
     # If each query takes the label of the support image with the nearest pixels
     distances = np.square(query[:, :, None] - support[:, None]).sum(axis=-1)

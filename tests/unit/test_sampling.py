@@ -18,7 +18,8 @@ from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.store import LocalStore
 from sampler.datasets import Dataset, SourceClass, TaskClass
-from sampler.sampling import sample_batch
+from sampler.pool import Pool
+from sampler.sampling import sample_batch, without_replacement
 from sampler.service import Sampler
 
 SIZE, DRAWINGS, CLASSES = 3, 6, 12
@@ -40,28 +41,29 @@ def tiny_dataset(turns=1):
     )
 
 
-TINY, TURNED = tiny_dataset(), tiny_dataset(turns=4)
+TINY, TURNED = Pool(tiny_dataset()), Pool(tiny_dataset(turns=4))
 
 
 @st.composite
 def arguments(draw):
-    """A dataset, a split of it, a task that it can give, a number of episodes and a seed."""
-    dataset = draw(st.sampled_from([TINY, TURNED]))
+    """A pool, a split of it, a task that it can give, a number of episodes and a seed."""
+    pool = draw(st.sampled_from([TINY, TURNED]))
     split = draw(st.sampled_from(list(SPLIT_OF)))
     k_shot = draw(st.integers(1, DRAWINGS - 1))
     task = Task(
-        n_way=draw(st.integers(2, len(dataset.splits[split]))),
+        n_way=draw(st.integers(2, len(pool.dataset.splits[split]))),
         k_shot=k_shot,
         n_query=draw(st.integers(1, DRAWINGS - k_shot)),
     )
-    return dataset, split, task, draw(st.integers(1, 3)), draw(st.integers(0, 2**63))
+    return pool, split, task, draw(st.integers(1, 3)), draw(st.integers(0, 2**63))
 
 
 @given(arguments())
 def test_what_an_episode_is(given_arguments):
     # Given any task that a split can give
-    dataset, split, task, episodes, seed = given_arguments
-    batch = sample_batch(dataset, split, task, episodes, seed)
+    pool, split, task, episodes, seed = given_arguments
+    dataset = pool.dataset
+    batch = sample_batch(pool, split, task, episodes, seed)
     support = task.n_way * task.k_shot
     # I expect as many episodes, of the shapes and types that are documented,
     assert len(batch) == episodes
@@ -110,7 +112,7 @@ def test_a_turned_class_by_hand():
     dataset = Dataset(
         "one", np.repeat(image, 2, axis=0), classes, {"train": tuple(TaskClass(0, turn) for turn in range(4))}
     )
-    batch = sample_batch(dataset, "train", Task(n_way=4, k_shot=1, n_query=1), 1, 0)
+    batch = sample_batch(Pool(dataset), "train", Task(n_way=4, k_shot=1, n_query=1), 1, 0)
     # I expect each orientation to be a class of its own.
     by_turn = {int(turn): x.tolist() for x, (_, turn) in zip(batch.support_x[0, :, 0], batch.origin[0], strict=False)}
     assert by_turn == {0: [[1, 2], [3, 4]], 1: [[2, 4], [1, 3]], 2: [[4, 3], [2, 1]], 3: [[3, 1], [4, 2]]}
@@ -119,8 +121,9 @@ def test_a_turned_class_by_hand():
 @given(arguments())
 def test_mirrored_classes(given_arguments):
     # Given any task that a split can give, if its classes may be mirrored
-    dataset, split, task, episodes, seed = given_arguments
-    batch = sample_batch(dataset, split, task, episodes, seed, mirror=True)
+    pool, split, task, episodes, seed = given_arguments
+    dataset = pool.dataset
+    batch = sample_batch(pool, split, task, episodes, seed, mirror=True)
     count = len(dataset.splits[split])
     for index in range(episodes):
         labels = np.concatenate([batch.support_y[index], batch.query_y[index]])
@@ -141,7 +144,7 @@ def test_a_mirrored_image_by_hand():
     image = np.array([[1, 2], [3, 4]], np.uint8).reshape(1, 1, 2, 2)
     splits = {"train": (TaskClass(0, 0), TaskClass(0, 1))}
     dataset = Dataset("one", np.repeat(image, 2, axis=0), (SourceClass("a", 0, 2),), splits)
-    batch = sample_batch(dataset, "train", Task(n_way=2, k_shot=1, n_query=1), 50, 0, mirror=True)
+    batch = sample_batch(Pool(dataset), "train", Task(n_way=2, k_shot=1, n_query=1), 50, 0, mirror=True)
     found = {
         int(turn): x.tolist()
         for images, origin in zip(batch.support_x[:, :, 0], batch.origin, strict=True)
@@ -161,28 +164,42 @@ def test_about_half_of_the_classes_are_mirrored():
 @given(arguments())
 def test_nothing_is_mirrored_unless_asked_for(given_arguments):
     # Given any task, I expect the option to be off by default, and then no class beyond those of the split.
-    dataset, split, task, episodes, seed = given_arguments
-    batch = sample_batch(dataset, split, task, episodes, seed)
-    assert batch.to_bytes() == sample_batch(dataset, split, task, episodes, seed, mirror=False).to_bytes()
+    pool, split, task, episodes, seed = given_arguments
+    dataset = pool.dataset
+    batch = sample_batch(pool, split, task, episodes, seed)
+    assert batch.to_bytes() == sample_batch(pool, split, task, episodes, seed, mirror=False).to_bytes()
     assert batch.origin[:, :, 1].max() < 4
     assert batch.classes.max() < len(dataset.splits[split])
 
 
 @given(arguments())
 def test_equal_arguments_give_equal_bytes(given_arguments):
-    dataset, split, task, episodes, seed = given_arguments
-    again = tiny_dataset(turns=len(dataset.splits["train"]) // len(SPLIT_OF["train"]))
+    pool, split, task, episodes, seed = given_arguments
+    again = Pool(tiny_dataset(turns=len(pool.dataset.splits["train"]) // len(SPLIT_OF["train"])))
     assert (
-        sample_batch(dataset, split, task, episodes, seed, "train", 1, 2).to_bytes()
+        sample_batch(pool, split, task, episodes, seed, "train", 1, 2).to_bytes()
         == sample_batch(again, split, task, episodes, seed, "train", 1, 2).to_bytes()
     )
 
 
-def test_an_episode_does_not_depend_on_how_many_are_drawn_with_it():
-    # Given two and five episodes of one name, I expect the first two to be the same.
-    few, many = (sample_batch(TINY, "train", Task(n_query=2), episodes, 0) for episodes in (2, 5))
-    assert np.array_equal(few.support_x, many.support_x[:2])
-    assert np.array_equal(few.origin, many.origin[:2])
+@given(st.lists(st.integers(3, 9), min_size=1, max_size=5), st.integers(1, 3), st.integers(0, 2**63))
+def test_drawing_without_replacement(sizes, count, seed):
+    # Given sizes, I expect of each as many numbers below it as asked for, no two the same.
+    drawn = without_replacement(np.random.default_rng(seed), np.array(sizes), count)
+    assert drawn.shape == (len(sizes), count)
+    for row, size in zip(drawn, sizes, strict=True):
+        assert len(set(row)) == count
+        assert 0 <= row.min() <= row.max() < size
+
+
+def test_every_order_is_as_likely_as_any_other():
+    # Given many draws of 2 out of 3 and of 2 out of 4, side by side
+    drawn = without_replacement(np.random.default_rng(0), np.tile([3, 4], 6000), 2).reshape(6000, 2, 2)
+    for pairs, size in zip(drawn.transpose(1, 0, 2), (3, 4), strict=True):
+        # I expect each ordered pair about as often as any other (five standard errors).
+        seen, counts = np.unique(pairs, axis=0, return_counts=True)
+        assert len(seen) == size * (size - 1)
+        assert np.abs(counts - counts.mean()).max() < 5 * np.sqrt(counts.mean())
 
 
 def test_every_class_and_drawing_has_its_turn():
@@ -200,7 +217,7 @@ def test_every_class_and_drawing_has_its_turn():
 @pytest.mark.parametrize("task", [Task(n_way=4), Task(n_way=2, k_shot=5, n_query=2)], ids=["ways", "drawings"])
 def test_more_than_a_split_has(task):
     # Given a task of more ways or drawings than there are, I expect an error, not one class or drawing twice.
-    with pytest.raises(ValueError, match="larger sample than population"):
+    with pytest.raises(ValueError, match="low >= high"):
         sample_batch(TINY, "validation", task, 1, 0)
 
 
@@ -217,9 +234,9 @@ def sampled(tmp_path):
 
     def write(run, spec):
         store = LocalStore(tmp_path / run)
-        runs[run] = RunRecord(run, spec, "digest", TINY.image_shape, len(TINY.splits["train"]), 0.0)
+        runs[run] = RunRecord(run, spec, "digest", TINY.dataset.image_shape, len(TINY.dataset.splits["train"]), 0.0)
         sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__))
-        sampler.dataset = lambda digest: {"digest": TINY}[digest]
+        sampler.pool = lambda digest: {"digest": TINY}[digest]
         for version in range(2):
             sampler.sample_training(run, version, 0.0)
         for split in ("validation", "test"):
@@ -301,7 +318,7 @@ def test_only_training_is_mirrored(sampled):
     # I expect some classes of training tasks to be mirror images, in others' place,
     training = batch(training_episodes_key("mirror", 0, 0))
     assert training.origin[:, :, 1].max() >= 4
-    assert training.classes.max() >= len(TINY.splits["train"])
+    assert training.classes.max() >= len(TINY.dataset.splits["train"])
     assert plain.get(training_episodes_key("plain", 0, 0)) != training.to_bytes()
     # and the judged episodes to be the very same as the other run's.
     for split in ("validation", "test"):
