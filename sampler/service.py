@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from phiforge.episodes import EpisodeBatch
 from phiforge.errors import DataError, FormatError, MissingObjectError
-from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.memory import keep_freed_memory
+from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.platform import Platform
 from phiforge.progress import fail
 from phiforge.queue import SAMPLE_EVALUATION, SAMPLE_TRAINING

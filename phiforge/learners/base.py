@@ -59,6 +59,13 @@ class Mode:
         """Return what a network must know of a pass after ``step`` inner steps."""
         return Pass(step, self.training, self.noted)
 
+    def learning(self, step: int) -> Pass:
+        """Return the same of a pass that an inner loop learns from: by the set at hand, on unseen tasks too.
+
+        The support set is known as a whole, and other statistics would make other gradients than φ was trained for.
+        """
+        return Pass(step)
+
 
 EVALUATION = Mode(training=False)
 

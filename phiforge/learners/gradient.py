@@ -67,7 +67,8 @@ class GradientLearner(ModelLearner):
         return gradients_at(loss, theta, moving, keep_graph=mode.second_order)
 
     def _loss_at(self, support_x: Tensor, support_y: Tensor, mode: Mode, step: int) -> Loss:
-        return lambda theta: task_loss(self.model.outputs(theta, support_x, mode.at(step)), support_y)
+        at = mode.learning(step)
+        return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
 
 
 def gradients_at(loss: Loss, theta: Mapping[str, Tensor], moving: Mapping[str, Tensor], *, keep_graph: bool) -> Tensors:

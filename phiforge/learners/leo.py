@@ -29,7 +29,11 @@ class LeoConfig(Part):
 
     name: Literal["leo"] = "leo"
     latent: int = Field(default=32, ge=1, le=1024, description="Size of a class's code z.")
-    latent_lr: float = Field(default=1.0, gt=0, description="What the learned step size in z starts from.")
+    latent_lr: float = Field(
+        default=0.1,
+        gt=0,
+        description="What the learned step size in z starts from; 1 as published, on a trained embedding.",
+    )
     latent_steps: int = Field(default=5, ge=1, le=100, description="Steps in z.")
     finetuning_lr: float = Field(default=1e-3, gt=0, description="What that in the weights starts from.")
     finetuning_steps: int = Field(default=5, ge=0, le=100, description="Steps in the decoded weights.")

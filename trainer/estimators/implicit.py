@@ -40,7 +40,10 @@ class Implicit(Estimator):
             points = {name: value.requires_grad_() for name, value in descended_entries(theta).items()}
             found = outcome(learner.model.outputs({**theta, **points}, episode.query_x, at), episode.query_y)
             slope = _gradient(found.loss, points, create_graph=False)
-            support = task_loss(learner.model.outputs({**theta, **points}, episode.support_x, at), episode.support_y)
+            learning = mode.learning(len(path) - 1)
+            support = task_loss(
+                learner.model.outputs({**theta, **points}, episode.support_x, learning), episode.support_y
+            )
             product = _curvature(support, points, learner.config.proximal)
             gradients.append(conjugate_gradient(product, slope, self.config.iterations))
             losses, accuracies = losses + found.loss.item(), accuracies + found.accuracy.item()

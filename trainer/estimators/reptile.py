@@ -56,7 +56,7 @@ class Reptile(Estimator):
             moving = {name: value for name, value in theta.items() if learner.moves(name)}
             with torch.enable_grad():
                 slopes = gradients_at(
-                    lambda at, x=x, y=y: task_loss(learner.model.outputs(at, x, mode.at(0)), y),  # type: ignore[misc]
+                    lambda at, x=x, y=y: task_loss(learner.model.outputs(at, x, mode.learning(0)), y),  # type: ignore[misc]
                     theta,
                     moving,
                     keep_graph=False,
