@@ -63,6 +63,7 @@ def main() -> None:
             s3_endpoint=s3.endpoint,
             s3_access_key=s3.access_key,
             s3_secret_key=s3.secret_key,
+            keep_episodes="all",
         )
         with Stack(settings, trainers=TRAINERS) as stack:
             platform = Platform.open(settings)

@@ -71,7 +71,7 @@ class Evaluator:
         """Return the chunk's episodes; while they are not there, ask for them and put the chunk at the queue's end."""
         key = evaluation_episodes_key(record, split, chunk)
         try:
-            episodes = read_episodes(self.platform, key, record.spec.numerics.dtype)
+            episodes = read_episodes(self.platform, key, record.spec.numerics.dtype).episodes
         except NotReadyError:
             self.platform.queue.sample_evaluation(record.run, split, chunk)
             self.platform.queue.evaluate(record.run, split, version, chunk)

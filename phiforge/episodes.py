@@ -89,6 +89,14 @@ class EpisodeBatch:
             raise FormatError(f"unreadable episode file: {error}") from error
 
 
+def digest_of(data: bytes) -> str:
+    """Return the digest of an episode file in hexadecimal: the SHA-256 of its payload, which its header holds.
+
+    It names what is in the file only if ``EpisodeBatch.from_bytes`` takes ``data``.
+    """
+    return data[len(MAGIC) :][:_DIGEST_BYTES].hex()
+
+
 def _tensor(values: NDArray[Any], device: str, dtype: torch.dtype) -> Tensor:
     tensor = torch.from_numpy(values).to(device)
     if values.dtype == np.uint8:

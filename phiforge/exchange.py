@@ -14,8 +14,9 @@ from redis.commands.core import Script
 
 from phiforge.canonical import canonical_json
 from phiforge.errors import ServiceError
+from phiforge.lineage import Origin
 from phiforge.record import Checkpoint
-from phiforge.tensors import encode
+from phiforge.tensors import encode, fingerprint
 
 Pulse = Literal["state", "evaluation"]
 """What a run may be waiting for: the open step, or scores."""
@@ -34,6 +35,7 @@ class State(NamedTuple):
     loss: float | None
     accuracy: float | None
     step_seconds: float
+    optimizer_hash: str = ""
 
 
 class Published(NamedTuple):
@@ -43,12 +45,28 @@ class Published(NamedTuple):
     contributions: int
 
 
+class OpenStep(NamedTuple):
+    """All that the next version is made of, as it was at one moment: nothing in it is checked yet.
+
+    ``contributions`` and ``origins`` are by job, in order of job; φ and the optimiser's state are safetensors bytes.
+    """
+
+    head: int
+    phi_hash: str
+    optimizer_hash: str
+    phi: bytes | None
+    optimizer: bytes | None
+    contributions: dict[int, bytes]
+    origins: dict[int, bytes]
+
+
 class Commit(NamedTuple):
     """The next version, ready to be made the head."""
 
     phi: bytes
     optimizer: bytes
     phi_hash: str
+    optimizer_hash: str
     log_entry: bytes
     loss: float
     accuracy: float
@@ -92,6 +110,7 @@ class Exchange:
             loss=_optional_float(text, "loss"),
             accuracy=_optional_float(text, "accuracy"),
             step_seconds=float(text.get("step_ms", 0)) / 1000,
+            optimizer_hash=text.get("optimizer_hash", ""),
         )
 
     def phi(self, run: str, version: int) -> bytes | None:
@@ -111,20 +130,36 @@ class Exchange:
             there, attempts, _ = pipe.execute()
         return bool(there), int(attempts)
 
-    def publish(self, run: str, version: int, job: int, payload: bytes) -> Published:
-        """Add a job's contribution to the open step, unless it is there or the step is over."""
-        keys = [self._key(run, "state"), self._key(run, f"contributions:{version}")]
-        outcome, count = self._publish(keys=keys, args=[version, job, payload])
+    def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
+        """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""
+        keys = [self._key(run, name) for name in ("state", f"contributions:{version}", f"origins:{version}")]
+        outcome, count = self._publish(keys=keys, args=[version, job, payload, origin.to_bytes()])
         return Published(outcome.decode(), int(count))
 
     def contributed(self, run: str, version: int) -> set[int]:
         """Return the jobs whose contributions to the open step are there."""
         return {int(job) for job in self.redis.hkeys(self._key(run, f"contributions:{version}"))}
 
-    def contributions(self, run: str, version: int) -> list[bytes]:
-        """Return the open step's contributions in order of job."""
-        by_job = self.redis.hgetall(self._key(run, f"contributions:{version}"))
-        return [by_job[job] for job in sorted(by_job, key=int)]
+    def open_step(self, run: str, version: int) -> OpenStep | None:
+        """Return what ``version + 1`` is made of, or None if ``version`` is not the head."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(self._key(run, "state"), "head", "phi_hash", "optimizer_hash")
+            pipe.get(self._key(run, f"phi:{version}"))
+            pipe.get(self._key(run, f"optimizer:{version}"))
+            pipe.hgetall(self._key(run, f"contributions:{version}"))
+            pipe.hgetall(self._key(run, f"origins:{version}"))
+            (head, phi_hash, optimizer_hash), phi, optimizer, contributions, origins = pipe.execute()
+        if head is None or int(head) != version:
+            return None
+        hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
+        return OpenStep(version, *hashes, phi, optimizer, _in_order(contributions), _in_order(origins))
+
+    def drop_contributions(self, run: str, version: int, jobs: Collection[int]) -> None:
+        """Take the contributions of ``jobs`` out of the open step: they are damaged, and computed again when asked."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            for name in ("contributions", "origins"):
+                pipe.hdel(self._key(run, f"{name}:{version}"), *map(str, jobs))
+            pipe.execute()
 
     def commit(self, run: str, version: int, jobs: int, commit: Commit) -> bool:
         """Make ``commit`` version + 1; False if another worker was first or the step is over."""
@@ -138,27 +173,30 @@ class Exchange:
             self._key(run, f"optimizer:{kept_from}"),
             self._key(run, "log"),
             self._key(run, f"attempts:{version}"),
+            self._key(run, f"origins:{version}"),
         ]
         args: list[bytes | str | int | float] = [
             *(version, version + 1, jobs, commit.phi, commit.optimizer, commit.phi_hash, commit.log_entry),
-            *(commit.loss, commit.accuracy, commit.tasks),
+            *(commit.loss, commit.accuracy, commit.tasks, commit.optimizer_hash),
         ]
         return bool(self._commit(keys=keys, args=args))
 
     def restore(self, run: str, checkpoint: Checkpoint) -> bool:
         """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do."""
         version = checkpoint.version
-        names = ("state", f"phi:{version}", f"optimizer:{version}", "log", f"contributions:{version}")
+        names = (
+            *("state", f"phi:{version}", f"optimizer:{version}", "log"),
+            *(f"contributions:{version}", f"origins:{version}"),
+        )
         args: list[bytes | str | int | float] = [
             *(version, encode(checkpoint.phi), encode(checkpoint.optimizer)),
-            *(checkpoint.phi_hash, checkpoint.tasks),
+            *(checkpoint.phi_hash, checkpoint.tasks, fingerprint(checkpoint.optimizer)),
         ]
         return bool(self._restore(keys=[self._key(run, name) for name in names], args=args))
 
     def log(self, run: str) -> dict[int, bytes]:
         """Return the commit log's entries that may not be in object storage yet, by version."""
-        entries = self.redis.hgetall(self._key(run, "log"))
-        return {int(version): entry for version, entry in sorted(entries.items(), key=lambda item: int(item[0]))}
+        return _in_order(self.redis.hgetall(self._key(run, "log")))
 
     def drop_log(self, run: str, versions: Collection[int]) -> None:
         """Drop the entries of ``versions``, which are in object storage now."""
@@ -190,8 +228,7 @@ class Exchange:
 
     def scores(self, run: str, split: str, version: int) -> dict[int, bytes]:
         """Return the scores that are there, by chunk."""
-        by_chunk = self.redis.hgetall(self._key(run, f"scores:{split}:{version}"))
-        return {int(chunk): payload for chunk, payload in sorted(by_chunk.items(), key=lambda item: int(item[0]))}
+        return _in_order(self.redis.hgetall(self._key(run, f"scores:{split}:{version}")))
 
     def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
         """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
@@ -246,3 +283,7 @@ def connect(url: str) -> redis.Redis:
 
 def _optional_float(fields: Mapping[str, str], name: str) -> float | None:
     return float(fields[name]) if name in fields else None
+
+
+def _in_order(fields: Mapping[bytes, bytes]) -> dict[int, bytes]:
+    return {int(number): value for number, value in sorted(fields.items(), key=lambda item: int(item[0]))}

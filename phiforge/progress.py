@@ -5,12 +5,14 @@ Progress is level-triggered: both compare what is with what should be, and do wh
 
 import logging
 
-from phiforge import judging
+from phiforge import judging, retention
 from phiforge.errors import FormatError, PhiforgeError, RunError
-from phiforge.metrics import FAILED_RUNS, RESENT, RESTORED
+from phiforge.exchange import State
+from phiforge.lineage import is_whole
+from phiforge.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
 from phiforge.platform import Platform
 from phiforge.record import Checkpoint, RunRecord, training_episodes_key
-from phiforge.tensors import decode
+from phiforge.tensors import decode, fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -36,29 +38,60 @@ def advance(platform: Platform, record: RunRecord, version: int) -> None:
 
 
 def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> None:
-    """Write the checkpoint and the log segment of ``version``, which must be the head, unless they are there."""
+    """Write the checkpoint and the log segment of ``version``, which must be the head, unless they are there.
+
+    If what Redis holds of them is damaged it is dropped, and the run goes on from the checkpoint before.
+    """
     if platform.record.has_checkpoint(record.run, version):
         return
     phi, optimizer = platform.exchange.phi(record.run, version), platform.exchange.optimizer(record.run, version)
     state = platform.exchange.state(record.run)
     if phi is None or optimizer is None or state is None or state.head != version:
         return
-    segment = _log_segment(platform, record, version)
+    before = _recorded_before(record, version)
+    segment = {number: each for number, each in platform.exchange.log(record.run).items() if before < number <= version}
+    checkpoint = _checkpoint(version, phi, optimizer, state)
+    if checkpoint is None or not is_whole(segment, before, version, state.phi_hash):
+        _drop_damaged_head(platform, record, version)
+        return
     platform.record.append_log(record.run, version, list(segment.values()))
-    checkpoint = Checkpoint(version, decode(phi), decode(optimizer), state.phi_hash, state.tasks)
     platform.record.save_checkpoint(record.run, checkpoint)
     platform.exchange.drop_log(record.run, segment.keys())
+    retention.after_checkpoint(platform, record)
 
 
-def _log_segment(platform: Platform, record: RunRecord, version: int) -> dict[int, bytes]:
-    """Return the log's entries since the checkpoint before ``version``; they stay in Redis until that is written."""
-    before = max(earlier for earlier in range(version) if record.spec.records_at(earlier))
-    entries = platform.exchange.log(record.run)
-    return {number: entry for number, entry in entries.items() if before < number <= version}
+def _recorded_before(record: RunRecord, version: int) -> int:
+    """Return the version of the checkpoint before: the log's later entries stay in Redis until this one is written."""
+    first = record.first_version
+    return max((earlier for earlier in range(first, version) if record.spec.records_at(earlier)), default=first)
+
+
+def _checkpoint(version: int, phi: bytes, optimizer: bytes, state: State) -> Checkpoint | None:
+    """Return the head as a checkpoint, or None if a bit of it changed since it was committed."""
+    try:
+        checkpoint = Checkpoint(version, decode(phi), decode(optimizer), state.phi_hash, state.tasks)
+    except FormatError:
+        return None
+    hashes = fingerprint(checkpoint.phi), fingerprint(checkpoint.optimizer)
+    return checkpoint if hashes == (state.phi_hash, state.optimizer_hash) else None
+
+
+def _drop_damaged_head(platform: Platform, record: RunRecord, version: int) -> None:
+    """Let the run go on from its newest checkpoint, unless somebody wrote ``version`` meanwhile, log and all."""
+    if platform.record.has_checkpoint(record.run, version):
+        return
+    log.error(
+        "run %s: version %d is damaged in Redis, going back to the checkpoint before", record.run, version
+    )
+    DAMAGED.inc()
+    platform.exchange.forget(record.run)
 
 
 def reconcile_all(platform: Platform) -> None:
     """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others."""
+    for run in platform.record.ended():
+        if platform.exchange.lock(f"retention:{run}", LOCK_SECONDS):
+            platform.queue.retain(run)
     for run in platform.record.active():
         lock = f"reconcile:{run}"
         if not platform.exchange.lock(lock, LOCK_SECONDS):

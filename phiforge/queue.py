@@ -16,12 +16,14 @@ QUEUES: tuple[QueueName, ...] = ("sampling", "training", "evaluation")
 
 SAMPLE_TRAINING = "phiforge.sample_training"
 SAMPLE_EVALUATION = "phiforge.sample_evaluation"
+RETAIN = "phiforge.retain"
 TRAIN = "phiforge.train"
 EVALUATE = "phiforge.evaluate"
 
 _QUEUE_OF: dict[str, QueueName] = {
     SAMPLE_TRAINING: "sampling",
     SAMPLE_EVALUATION: "sampling",
+    RETAIN: "sampling",
     TRAIN: "training",
     EVALUATE: "evaluation",
 }
@@ -49,6 +51,10 @@ class Queue:
         """Ask a sampler for a chunk of the fixed episodes of ``split``."""
         self._send(SAMPLE_EVALUATION, run=run, split=split, chunk=chunk)
 
+    def retain(self, run: str) -> None:
+        """Ask a sampler to delete the training episodes that ``run`` does not need any more."""
+        self._send(RETAIN, run=run)
+
     def train(self, run: str, version: int, job: int) -> None:
         """Ask a trainer for the contribution of ``job`` to the step from ``version``."""
         self._send(TRAIN, run=run, version=version, job=job)
@@ -66,7 +72,7 @@ class Queue:
         worker = self.app.Worker(
             pool="solo",
             queues=[self.name(queue)],
-            hostname=f"{queue}-{os.getpid()}@{socket.gethostname()}",
+            hostname=worker_name(queue),
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,
@@ -83,6 +89,11 @@ class Queue:
     def _send(self, message: str, **fields: Any) -> None:  # noqa: ANN401 - JSON values
         queue = self.name(_QUEUE_OF[message])
         self.app.send_task(message, kwargs=fields | {"sent_at": time.time()}, queue=queue)
+
+
+def worker_name(queue: QueueName) -> str:
+    """Return how this process is called where it serves ``queue``."""
+    return f"{queue}-{os.getpid()}@{socket.gethostname()}"
 
 
 def _app(settings: Settings) -> Celery:

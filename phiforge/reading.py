@@ -2,10 +2,11 @@
 
 import logging
 import time
+from typing import NamedTuple
 
 import torch
 
-from phiforge.episodes import Episode, EpisodeBatch
+from phiforge.episodes import Episode, EpisodeBatch, digest_of
 from phiforge.errors import FormatError, MissingObjectError
 from phiforge.metrics import DAMAGED
 from phiforge.platform import Platform
@@ -20,7 +21,14 @@ class NotReadyError(Exception):
     """Raised when episodes are not there, with why: ``waiting`` or ``damaged``; they must be asked for again."""
 
 
-def read_episodes(platform: Platform, key: str, dtype: str) -> list[Episode]:
+class Read(NamedTuple):
+    """Episodes, and the digest of the file they were in."""
+
+    episodes: list[Episode]
+    digest: str
+
+
+def read_episodes(platform: Platform, key: str, dtype: str) -> Read:
     """Return the episodes under ``key`` on this process's device; damaged ones are deleted.
 
     Raises NotReadyError if they are damaged, or not there after a short wait.
@@ -28,8 +36,9 @@ def read_episodes(platform: Platform, key: str, dtype: str) -> list[Episode]:
     patience = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            batch = EpisodeBatch.from_bytes(platform.store.get(key))
-            return list(batch.episodes(platform.settings.device, getattr(torch, dtype)))
+            data = platform.store.get(key)
+            batch = EpisodeBatch.from_bytes(data)
+            return Read(list(batch.episodes(platform.settings.device, getattr(torch, dtype))), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:
                 raise NotReadyError("waiting") from None

@@ -7,13 +7,23 @@ from typing import Any, NamedTuple
 
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import FormatError, MissingObjectError, RunError
+from phiforge.lineage import Entry
 from phiforge.spec.run import RunSpec
 from phiforge.store import Store
 from phiforge.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
 
 
+class Parent(NamedTuple):
+    """Where a branch left another run: at which version, with which φ, after how many tasks."""
+
+    run: str
+    version: int
+    phi_hash: str
+    tasks: int
+
+
 class RunRecord(NamedTuple):
-    """What was submitted: the spec and the published dataset it is about."""
+    """What was submitted: the spec and the published dataset it is about; and, of a branch, where it starts."""
 
     run: str
     spec: RunSpec
@@ -21,6 +31,17 @@ class RunRecord(NamedTuple):
     input_shape: tuple[int, ...]
     train_classes: int
     created_at: float
+    parent: Parent | None = None
+
+    @property
+    def first_version(self) -> int:
+        """The version the run starts from: 0, or that at which it left its parent."""
+        return self.parent.version if self.parent else 0
+
+    def tasks_at(self, version: int) -> int:
+        """Return how many tasks φ of ``version`` was learned from, those of a branch's parent included."""
+        before = self.parent.tasks if self.parent else 0
+        return before + (version - self.first_version) * self.spec.outer.meta_batch
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,7 @@ class Record:
             "spec": record.spec.model_dump(mode="json"),
             "spec_hash": record.spec.hash,
             "input_shape": list(record.input_shape),
+            "parent": record.parent._asdict() if record.parent else None,
         }
         if not self.store.put_if_absent(_submitted(record.run), canonical_json(fields)):
             raise RunError(f"run {record.run!r} exists already")
@@ -58,7 +80,8 @@ class Record:
             raise RunError(f"there is no run {run!r} in {self.store.url}") from error
         spec = RunSpec.model_validate(fields["spec"])
         shape = tuple(fields["input_shape"])
-        return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"])
+        parent = Parent(**fields["parent"]) if fields.get("parent") else None
+        return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"], parent)
 
     def runs(self) -> list[str]:
         """Return the ids of all runs ever submitted, in order of id."""
@@ -70,8 +93,17 @@ class Record:
         self.store.put(f"active/{run}", b"")
 
     def retire(self, run: str) -> None:
-        """Mark ``run`` as one that needs nothing more."""
+        """Mark ``run`` as one that needs nothing more, once its episodes are deleted."""
+        self.store.put(f"ended/{run}", b"")
         self.store.delete(f"active/{run}")
+
+    def ended(self) -> list[str]:
+        """Return the ids of the runs that are over and whose episodes are not deleted yet."""
+        return [key.removeprefix("ended/") for key in self.store.list("ended/")]
+
+    def settle(self, run: str) -> None:
+        """Mark the episodes of ``run``, which is over, as dealt with."""
+        self.store.delete(f"ended/{run}")
 
     def active(self) -> list[str]:
         """Return the ids of the runs that services should move."""
@@ -92,6 +124,7 @@ class Record:
     def reopen(self, run: str) -> None:
         """Undo ``end``: the run goes on from its newest checkpoint."""
         self.activate(run)
+        self.settle(run)
         for status in ("cancelled", "failed"):
             self.store.delete(_key(run, f"{status}.json"))
 
@@ -136,16 +169,38 @@ class Record:
     def checkpoints(self, run: str) -> list[int]:
         """Return the versions that have a whole checkpoint, in order."""
         keys = self.store.list(_key(run, "checkpoints/"))
-        return [int(key.split("/")[-1].removesuffix(".json")) for key in keys if key.endswith(".json")]
+        return [_version_of(key) for key in keys if key.endswith(".json")]
 
     def append_log(self, run: str, version: int, entries: Sequence[bytes]) -> None:
         """Write the commit log's segment that ends at ``version``, one JSON line a version."""
         self.store.put(_key(run, "log", f"{version:08d}.jsonl"), b"".join(entry + b"\n" for entry in entries))
 
-    def log(self, run: str) -> Iterator[dict[str, Any]]:
+    def log(self, run: str) -> Iterator[Entry]:
         """Yield the commit log's entries in order of version."""
         for key in self.store.list(_key(run, "log/")):
-            yield from (json.loads(line) for line in self.store.get(key).splitlines())
+            yield from self._segment(key)
+
+    def _segment(self, key: str) -> list[Entry]:
+        try:
+            return [dict(json.loads(line)) for line in self.store.get(key).splitlines()]
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"the commit log's segment {key} is damaged: {error}") from error
+
+    def log_entry(self, run: str, version: int) -> Entry:
+        """Return the log's entry of ``version``; raises RunError, with what there is, if it is not written yet."""
+        segments = [key for key in self.store.list(_key(run, "log/")) if _version_of(key) >= version]
+        for entry in self._segment(segments[0]) if segments else ():
+            if entry["version"] == version:
+                return entry
+        raise RunError(
+            f"the commit log of run {run!r} has no version {version} (entries are written with the next checkpoint); "
+            f"allowed: {self.run(run).first_version + 1} to {self.checkpoints(run)[-1]}"
+        )
+
+    def training_episodes(self, run: str) -> Iterator[tuple[int, str]]:
+        """Yield the version and the key of all training episodes that are there."""
+        for key in self.store.list(_key(run, "episodes/")):
+            yield int(key.split("/")[-2]), key
 
     def save_scores(self, run: str, split: str, version: int, scores: Mapping[str, Any]) -> None:
         """Write the scores of one version on one split."""
@@ -153,9 +208,7 @@ class Record:
 
     def scored(self, run: str, split: str) -> list[int]:
         """Return the versions that have scores on ``split``, in order."""
-        return [
-            int(key.split("/")[-1].removesuffix(".json")) for key in self.store.list(_key(run, "scores", f"{split}/"))
-        ]
+        return [_version_of(key) for key in self.store.list(_key(run, "scores", f"{split}/"))]
 
     def scores(self, run: str, split: str, version: int) -> dict[str, Any]:
         """Read the scores of one version on one split."""
@@ -191,6 +244,10 @@ def evaluation_episodes_key(record: RunRecord, split: str, chunk: int) -> str:
 def _submitted(run: str) -> str:
     """Beside the runs, not inside them, so that listing all runs does not list all their episodes."""
     return f"submitted/{run}.json"
+
+
+def _version_of(key: str) -> int:
+    return int(key.split("/")[-1].partition(".")[0])
 
 
 def _key(run: str, *parts: str) -> str:

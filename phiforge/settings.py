@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,6 +40,13 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(default=2.0, gt=0, description="Pause between two looks at every active run.")
     stall_seconds: float = Field(
         default=2.0, gt=0, description="Shortest silence of a run after which missing messages are sent again."
+    )
+    keep_episodes: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        default=0,
+        description="Versions before the newest checkpoint whose episodes stay until the run ends; or all, for good.",
+    )
+    keep_checkpoints: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        default="all", description="Newest checkpoints that are kept, besides the first and the validated ones; or all."
     )
     log_level: str = "INFO"
 

@@ -9,8 +9,9 @@ from phiforge.memory import keep_freed_memory
 from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.platform import Platform
 from phiforge.progress import fail
-from phiforge.queue import SAMPLE_EVALUATION, SAMPLE_TRAINING
+from phiforge.queue import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.retention import delete_episodes
 from phiforge.service import serve
 from phiforge.spec.data import SinusoidData
 from sampler.datasets import load
@@ -29,19 +30,36 @@ class Sampler:
         self.pool = lru_cache(maxsize=4)(self._load)
 
     def sample_training(self, run: str, version: int, sent_at: float) -> None:
-        """Write the episodes of every job of ``version`` that are not there yet."""
+        """Write the episodes of every job of ``version`` that are not there yet; none of a version that is past."""
+        if not self._is_to_come(run, version):
+            return
         record = self.platform.run(run)
-        spec = record.spec
-        for job in range(spec.outer.jobs):
-            key = training_episodes_key(run, version, job)
-            seed = (spec.seed, "train", version, job)
-            self._write(key, record, "train", seed)
+        for job in range(record.spec.outer.jobs):
+            self._write(training_episodes_key(run, version, job), record, "train", _seed(record, version, job))
+
+    def training_batch(self, record: RunRecord, version: int, job: int) -> EpisodeBatch:
+        """Return the episodes of one job, drawn again: the same bytes as ever.
+
+        Raises DataError, FormatError or MissingObjectError if the dataset cannot be read.
+        """
+        return self._sample(record, "train", _seed(record, version, job))
+
+    def retain(self, run: str, sent_at: float) -> None:
+        """Delete training episodes that ``run`` does not need any more."""
+        delete_episodes(self.platform, run)
 
     def sample_evaluation(self, run: str, split: str, chunk: int, sent_at: float) -> None:
         """Write one chunk of the fixed episodes of ``split``, unless it is there."""
         record = self.platform.run(run)
         seed = (record.spec.evaluation.seed, "evaluation", split, chunk)
         self._write(evaluation_episodes_key(record, split, chunk), record, split, seed)
+
+    def _is_to_come(self, run: str, version: int) -> bool:
+        """Say whether a trainer may still ask for ``version``: a late message must not leave episodes for good."""
+        state = self.platform.exchange.state(run)
+        if state is None:
+            return self.platform.record.status(run) == "running"
+        return state.status == "running" and version >= state.head
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         if self.platform.store.exists(key):
@@ -68,10 +86,15 @@ class Sampler:
         return Pool(load(digest, self.platform.store))
 
 
+def _seed(record: RunRecord, version: int, job: int) -> tuple[int | str, ...]:
+    return (record.spec.seed, "train", version, job)
+
+
 def run(platform: Platform) -> None:
     """Serve the sampling queue until told to stop."""
     keep_freed_memory()
     sampler = Sampler(platform)
     platform.queue.handle(SAMPLE_TRAINING, sampler.sample_training)
     platform.queue.handle(SAMPLE_EVALUATION, sampler.sample_evaluation)
+    platform.queue.handle(RETAIN, sampler.retain)
     serve(platform, "sampling")

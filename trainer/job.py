@@ -4,20 +4,24 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import torch
 
+from phiforge.canonical import sha256_hex
 from phiforge.episodes import Episode
 from phiforge.errors import RunError
-from phiforge.exchange import State
+from phiforge.exchange import OpenStep, State
+from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS
 from phiforge.platform import Platform, learner_of
 from phiforge.progress import advance, fail
-from phiforge.reading import NotReadyError, read_episodes
+from phiforge.queue import worker_name
+from phiforge.reading import NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
-from phiforge.tensors import Tensors, decode, fingerprint
+from phiforge.tensors import Tensors
+from trainer.committing import damaged_jobs, head_is_intact, intact, next_version
 from trainer.estimators import Contribution, Step, build_estimator
-from trainer.reduction import reduce
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,7 @@ class Trainer:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self.name = worker_name("training")
         self._phi: tuple[str, Tensors] = ("", {})
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
@@ -65,17 +70,20 @@ class Trainer:
     def _contribute(self, record: RunRecord, state: State, job: int) -> tuple[str, int]:
         with _timed("read"):
             phi = self._read_phi(record, state)
-            episodes = self._read_episodes(record, state.head, job)
+            episodes, digest = self._read_episodes(record, state.head, job)
+        started = time.perf_counter()
         with _timed("compute"):
-            payload = self._compute(record, phi, episodes, state.head, job).to_bytes()
+            payload = self.compute(record, phi, episodes, state.head, job).to_bytes()
+        seconds = time.perf_counter() - started
         TRAINED_TASKS.inc(len(episodes))
         with _timed("publish"):
-            outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload)
+            origin = Origin(sha256_hex(payload), digest, self.name, seconds)
+            outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
         return outcome, count
 
-    def _compute(
-        self, record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int
-    ) -> Contribution:
+    @staticmethod
+    def compute(record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int) -> Contribution:
+        """Return what ``job`` contributes to the step from ``version``, which depends on the arguments alone."""
         spec = record.spec
         if torch.get_num_threads() != spec.numerics.threads:
             torch.set_num_threads(spec.numerics.threads)
@@ -90,18 +98,22 @@ class Trainer:
         """Return φ of the head on this trainer's device; Redis is asked only when the head is new here."""
         if self._phi[0] != state.phi_hash:
             data = self.platform.exchange.phi(record.run, state.head)
-            if data is None:
+            if data is None and self.platform.exchange.state(record.run) != state:
                 raise NotReadyError("stale")
-            phi = decode(data)
-            if fingerprint(phi) != state.phi_hash:
-                DAMAGED.inc()
-                self.platform.exchange.forget(record.run)
-                raise NotReadyError("damaged")
+            phi = intact(data, state.phi_hash)
+            if phi is None:
+                self._forget(record)
             device = self.platform.settings.device
             self._phi = (state.phi_hash, {name: value.to(device) for name, value in phi.items()})
         return self._phi[1]
 
-    def _read_episodes(self, record: RunRecord, version: int, job: int) -> list[Episode]:
+    def _forget(self, record: RunRecord) -> NoReturn:
+        """Drop a head that is damaged in Redis: ``reconcile`` restores it from the newest checkpoint."""
+        DAMAGED.inc()
+        self.platform.exchange.forget(record.run)
+        raise NotReadyError("damaged")
+
+    def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
             return read_episodes(
@@ -114,19 +126,29 @@ class Trainer:
 
     def _commit(self, record: RunRecord, version: int) -> None:
         with _timed("commit"):
-            phi = self.platform.exchange.phi(record.run, version)
-            optimizer = self.platform.exchange.optimizer(record.run, version)
-            payloads = self.platform.exchange.contributions(record.run, version)
-            if phi is None or optimizer is None or len(payloads) != record.spec.outer.jobs:
+            step = self.platform.exchange.open_step(record.run, version)
+            if step is None or len(step.contributions) != record.spec.outer.jobs:
                 COMMITS_LOST.inc()
                 return
-            estimator = build_estimator(record.spec.estimator)
-            commit = reduce(estimator, Step(record.spec, version), phi, optimizer, payloads)
+            self._check(record, step)
+            commit = next_version(record, step, self.name)
             if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
             advance(self.platform, record, version + 1)
+
+    def _check(self, record: RunRecord, step: OpenStep) -> None:
+        """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
+        if not head_is_intact(step):
+            self._forget(record)
+        if jobs := damaged_jobs(step):
+            log.error("run %s: dropping damaged contributions of jobs %s of version %d", record.run, jobs, step.head)
+            DAMAGED.inc(len(jobs))
+            self.platform.exchange.drop_contributions(record.run, step.head, jobs)
+            for job in jobs:
+                self.platform.queue.train(record.run, step.head, job)
+            raise NotReadyError("damaged")
 
 
 @contextmanager

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
-from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import RunError
-from phiforge.exchange import Commit
 from phiforge.tensors import Tensors, decode, encode, fingerprint
 from trainer import optimizers
 from trainer.estimators import Contribution, Estimator, Step
@@ -17,7 +16,18 @@ MOMENTUM = 0.1
 """How much of a normalisation's running statistics one version replaces, as in torch."""
 
 
-def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, payloads: Sequence[bytes]) -> Commit:
+class Reduced(NamedTuple):
+    """One outer update: the next φ and optimiser's state, as safetensors bytes, and means over its tasks."""
+
+    phi: bytes
+    optimizer: bytes
+    phi_hash: str
+    optimizer_hash: str
+    loss: float
+    accuracy: float
+
+
+def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, payloads: Sequence[bytes]) -> Reduced:
     """Return version + 1 from φ, the optimiser's state and every job's contribution, in order of job.
 
     Raises RunError if the loss or φ stops being finite: such a run cannot get better.
@@ -34,23 +44,13 @@ def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, paylo
             f"the step from version {step.version} is not finite (query loss {loss}): lower outer.lr, "
             f"now {step.spec.outer.lr}, or the inner learning rate, or set outer.clip_norm"
         )
-    accuracy = sum(contribution.accuracy for contribution in contributions) / tasks
-    phi_hash = fingerprint(new_phi)
-    entry = {
-        "version": step.version + 1,
-        "phi_hash": phi_hash,
-        "contributions": [sha256_hex(payload) for payload in payloads],
-        "loss": loss,
-        "accuracy": accuracy,
-    }
-    return Commit(
+    return Reduced(
         phi=encode(new_phi),
         optimizer=encode(updated.state),
-        phi_hash=phi_hash,
-        log_entry=canonical_json(entry),
+        phi_hash=fingerprint(new_phi),
+        optimizer_hash=fingerprint(updated.state),
         loss=loss,
-        accuracy=accuracy,
-        tasks=(step.version + 1) * step.spec.outer.meta_batch,
+        accuracy=sum(contribution.accuracy for contribution in contributions) / tasks,
     )
 
 

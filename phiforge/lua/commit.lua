@@ -1,6 +1,7 @@
 -- Make the next version the head: only if nobody did, and only from a full set of contributions.
--- KEYS: state, contributions, next phi, next optimizer, old phi, old optimizer, log, attempts.
--- ARGV: version, next version, jobs, phi, optimizer, phi hash, log entry, query loss, query accuracy, tasks.
+-- KEYS: state, contributions, next phi, next optimizer, old phi, old optimizer, log, attempts, origins.
+-- ARGV: version, next version, jobs, phi, optimizer, phi hash, log entry, query loss, query accuracy, tasks,
+-- optimizer hash.
 -- Returns 1 if this call committed, else 0.
 local state = redis.call('HMGET', KEYS[1], 'status', 'head', 'committed_at', 'resends', 'step_ms')
 if state[1] ~= 'running' or state[2] ~= ARGV[1] then return 0 end
@@ -14,8 +15,8 @@ if state[3] and (state[4] or '0') == '0' then
 end
 redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
-redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8])
+redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8], KEYS[9])
 redis.call('HSET', KEYS[7], ARGV[2], ARGV[7])
-redis.call('HSET', KEYS[1], 'head', ARGV[2], 'phi_hash', ARGV[6], 'loss', ARGV[8], 'accuracy', ARGV[9],
-  'tasks', ARGV[10], 'committed_at', now, 'moved_at', now, 'resends', 0, 'step_ms', tostring(step_ms))
+redis.call('HSET', KEYS[1], 'head', ARGV[2], 'phi_hash', ARGV[6], 'optimizer_hash', ARGV[11], 'loss', ARGV[8],
+  'accuracy', ARGV[9], 'tasks', ARGV[10], 'committed_at', now, 'moved_at', now, 'resends', 0, 'step_ms', tostring(step_ms))
 return 1

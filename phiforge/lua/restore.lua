@@ -1,14 +1,14 @@
 -- Put a checkpoint's version at the head: only if Redis has no head, or an older one.
--- KEYS: state, phi, optimizer, log, contributions of that version.
--- ARGV: version, phi, optimizer, phi hash, tasks, run's static fields as name, value, ...
+-- KEYS: state, phi, optimizer, log, contributions and origins of that version.
+-- ARGV: version, phi, optimizer, phi hash, tasks, optimizer hash.
 -- Returns 1 if this call restored, else 0.
 local head = redis.call('HGET', KEYS[1], 'head')
 if head and tonumber(head) >= tonumber(ARGV[1]) then return 0 end
-redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
+redis.call('DEL', KEYS[1], KEYS[4], KEYS[5], KEYS[6])
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[3], ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], 'head', ARGV[1], 'status', 'running', 'phi_hash', ARGV[4], 'tasks', ARGV[5],
-  'moved_at', now, 'resends', 0)
+  'optimizer_hash', ARGV[6], 'moved_at', now, 'resends', 0)
 return 1

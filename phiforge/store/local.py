@@ -1,9 +1,11 @@
 """Object storage in a local folder: what the embedded stack uses, safe for many processes of one machine."""
 
+import errno
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +16,8 @@ _TEMPORARY = "~writing"
 """Holds values until they are whole; no key can name it, for ``~`` is in no key."""
 
 _ABANDONED_SECONDS = 3600.0
+
+_TRIES = 10
 
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -41,16 +45,15 @@ class LocalStore:
     def put(self, key: str, value: bytes) -> None:
         """Write ``value`` under ``key``; raises StoreError for a bad key or a folder that cannot be written."""
         with self._reporting("write", key), self._written_aside(value) as temporary:
-            temporary.replace(self._target(key))
+            self._into_place(temporary.replace, key)
 
     def put_if_absent(self, key: str, value: bytes) -> bool:
         """Write ``value`` unless ``key`` exists: of all writers on this machine one sees True."""
         with self._reporting("write", key), self._written_aside(value) as temporary:
-            target = self._target(key)
             try:
-                os.link(temporary, target)
+                self._into_place(partial(os.link, temporary), key)
             except FileExistsError:
-                if target.is_dir():
+                if self._path(key).is_dir():
                     raise
                 return False
             return True
@@ -75,9 +78,15 @@ class LocalStore:
         return self._walk(folder + slash, prefix)
 
     def delete(self, key: str) -> None:
-        """Remove ``key``; no error if it is not there."""
+        """Remove ``key`` and the folders that it leaves empty; no error if it is not there."""
         with self._reporting("delete", key), suppress(*_NOT_THERE):
-            self._path(key).unlink()
+            path = self._path(key)
+            path.unlink()
+            for folder in path.parents[: key.count("/")]:
+                try:
+                    folder.rmdir()
+                except OSError:  # not empty
+                    break
 
     def _walk(self, folder: str, prefix: str) -> Iterator[str]:
         for name in self._names(folder):
@@ -98,10 +107,21 @@ class LocalStore:
         check_key(key)
         return self._root / key
 
-    def _target(self, key: str) -> Path:
+    def _into_place(self, move: Callable[[Path], object], key: str) -> None:
+        """Let ``move`` make the file of ``key``; again if its folder, then empty, was deleted under it."""
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                self._make_folder(path.parent)
+                move(path)
+                return
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:  # not to be taken for the key's own value
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
 
     @contextmanager
     def _written_aside(self, value: bytes) -> Iterator[Path]:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from client.submission import submit
+from phiforge.canonical import sha256_hex
 from phiforge.errors import StoreError
+from phiforge.exchange import Published
+from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import advance, ensure_checkpoint, reconcile
 from phiforge.record import Checkpoint, training_episodes_key
@@ -51,6 +54,11 @@ def head(platform: Platform, run: str) -> int:
     return state.head
 
 
+def publish(platform: Platform, run: str, payload: bytes) -> Published:
+    """Publish a contribution of job 0 to the step from version 0."""
+    return platform.exchange.publish(run, 0, 0, payload, Origin(sha256_hex(payload), "episodes", "somebody", 0.1))
+
+
 def test_the_last_job_in_commits(platform: Platform, run: str) -> None:
     # Given a trainer
     trainer = Trainer(platform)
@@ -86,7 +94,7 @@ def test_a_zombie_leaves_nothing_behind(platform: Platform, run: str) -> None:
         Trainer(platform).handle(run, 0, job, sent_at=0)
     phi = platform.exchange.phi(run, 1)
     # If a worker wakes up with an old job's contribution, or an old commit
-    late = platform.exchange.publish(run, 0, 0, b"late")
+    late = publish(platform, run, b"late")
     # I expect it to be turned away,
     assert late.outcome == "stale"
     assert platform.exchange.contributed(run, 0) == set()
@@ -98,11 +106,13 @@ def test_a_zombie_leaves_nothing_behind(platform: Platform, run: str) -> None:
 
 def test_a_contribution_counts_once(platform: Platform, run: str) -> None:
     # Given a published contribution
-    assert platform.exchange.publish(run, 0, 0, b"first").outcome == "published"
+    assert publish(platform, run, b"first").outcome == "published"
     # If it comes again with other bytes, I expect the first to stay.
-    again = platform.exchange.publish(run, 0, 0, b"second")
+    again = publish(platform, run, b"second")
     assert (again.outcome, again.contributions) == ("duplicate", 1)
-    assert platform.exchange.contributions(run, 0) == [b"first"]
+    step = platform.exchange.open_step(run, 0)
+    assert step
+    assert step.contributions == {0: b"first"}
 
 
 def test_killed_between_the_last_contribution_and_the_commit(platform: Platform, run: str) -> None:
