@@ -96,6 +96,8 @@ def show(run: RunId) -> None:
     record = platform.record.run(run)
     status = platform.record.status(run)
     shown = {"run": run, "status": status, "dataset": record.dataset, "spec": record.spec.model_dump(mode="json")}
+    if record.parent:
+        shown["parent"] = record.parent._asdict()
     if status == "complete":
         shown["report"] = platform.record.report(run)
     elif status != "running":
@@ -123,6 +125,80 @@ def resume(run: RunId) -> None:
     platform.exchange.check()
     resume_run(platform, run)
     console.print(f"resumed {run}", highlight=False)
+
+
+@app.command(rich_help_panel="Lineage")
+def verify(
+    run: RunId,
+    version: Annotated[int | None, typer.Option(min=0, help="The version to compute again.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All versions, from the first checkpoint on.")] = False,
+) -> None:
+    """Compute versions of RUN again, by default those since its last checkpoint but one, and compare every hash."""
+    from client.lineage_view import print_verified
+    from client.verification import verify as verify_run
+
+    if every and version is not None:
+        raise typer.BadParameter("give --version or --all, not both")
+    platform = _open()
+    with console.status("reading") as status:
+        verified = verify_run(
+            platform, run, version, every=every, report=lambda done: status.update(f"version {done} computed again")
+        )
+    print_verified(console, verified)
+    if verified.differences:
+        raise SystemExit(1)
+
+
+@app.command(rich_help_panel="Lineage")
+def why(
+    run: RunId,
+    version: Annotated[int | None, typer.Argument(metavar="VERSION", help="A version of φ.")] = None,
+    item: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="Instead: the versions in which this class took part.")
+    ] = None,
+    drawing: Annotated[int | None, typer.Option(min=0, help="With --item: this drawing of the class alone.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the episodes and source items behind VERSION of RUN; or, with --item, the versions behind which one is."""
+    from client.lineage_view import print_where, print_why
+    from client.why import appearance_json, where
+    from client.why import why as explain
+
+    if (version is None) == (item is None) or (drawing is not None and item is None):
+        raise typer.BadParameter("give a VERSION, or --item CLASS and maybe --drawing N")
+    platform = _open()
+    if item is not None:
+        found = where(platform, run, item, drawing)
+        if as_json:
+            typer.echo(json.dumps([appearance_json(*each) for each in found], indent=2, ensure_ascii=False))
+        else:
+            print_where(console, found)
+        return
+    assert version is not None
+    explained = explain(platform, run, version)
+    if as_json:
+        typer.echo(json.dumps(explained.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print_why(console, explained)
+
+
+@app.command(rich_help_panel="Lineage")
+def branch(
+    run: RunId,
+    at: Annotated[int, typer.Option("--at", min=0, metavar="VERSION", help="The version to go on from.")],
+    set_: Overrides = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the new run until it is over.")] = False,
+) -> None:
+    """Queue a new run that goes on from VERSION of RUN: to the same φ or, with --set, another way."""
+    from client.branching import branch as branch_run
+
+    platform = _open()
+    platform.exchange.check()
+    with _progress() as report:
+        new = branch_run(platform, run, at, set_ or [], report)
+    console.print(f"queued [bold]{new}[/bold], from version {at} of {run}", highlight=False, soft_wrap=True)
+    if watch:
+        _watch(platform, [new])
 
 
 @app.command(rich_help_panel="Services")

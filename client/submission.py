@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -26,17 +26,30 @@ def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None
 
     The dataset is published to object storage first, unless it is there.
     """
+    record = checked_record(raw, lambda data: prepare(data, platform.settings, platform.store, progress))
+    return enqueue(platform, record, first_checkpoint(record))
+
+
+def checked_record(raw: Mapping[str, Any], facts_of: Callable[[DataSpec], Facts]) -> RunRecord:
+    """Return a new run of the spec that ``raw`` is; ``facts_of`` says what is known of its dataset.
+
+    Raises SpecError with every fault.
+    """
     found: list[Facts] = []
 
-    def facts_of(data: DataSpec) -> DatasetFacts:
-        found.append(prepare(data, platform.settings, platform.store, progress))
+    def look_up(data: DataSpec) -> DatasetFacts:
+        found.append(facts_of(data))
         return DatasetFacts(found[-1].classes, found[-1].drawings)
 
-    spec = parse_spec(raw, facts_of)
+    spec = parse_spec(raw, look_up)
     digest, input_shape = found[-1].digest, found[-1].input_shape
-    record = RunRecord(_run_id(spec), spec, digest, input_shape, _train_classes(spec, found[-1]), time.time())
+    return RunRecord(_run_id(spec), spec, digest, input_shape, _train_classes(spec, found[-1]), time.time())
+
+
+def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
+    """Write ``record`` and where it starts down, let services move it, and return its id."""
     platform.record.create(record)
-    platform.record.save_checkpoint(record.run, _first_checkpoint(record))
+    platform.record.save_checkpoint(record.run, start)
     platform.record.activate(record.run)
     reconcile(platform, record.run)
     return record.run
@@ -73,7 +86,8 @@ def _run_id(spec: RunSpec) -> str:
     return f"{spec.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
 
-def _first_checkpoint(record: RunRecord) -> Checkpoint:
+def first_checkpoint(record: RunRecord) -> Checkpoint:
+    """Return where a run that is no branch starts: φ₀, and an optimiser that has seen nothing."""
     phi = initial_phi(record)
     return Checkpoint(0, phi, init_state(record.spec.outer, phi), fingerprint(phi), tasks=0)
 

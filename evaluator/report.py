@@ -25,7 +25,8 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "best_version": best,
         "phi_hash": checkpoint.phi_hash,
         "final_phi_hash": platform.record.checkpoint(record.run, spec.outer.versions).phi_hash,
-        "tasks_seen": spec.outer.versions * spec.outer.meta_batch,
+        "tasks_seen": record.tasks_at(spec.outer.versions),
+        "parent": record.parent._asdict() if record.parent else None,
         "seconds": time.time() - record.created_at,
         "test": {name: value for name, value in test.items() if name != "per_task"},
         "validation": [
@@ -37,5 +38,4 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
 def _point(platform: Platform, record: RunRecord, version: int) -> dict[str, float]:
     """Return one point of the curve of validation accuracy against tasks seen."""
     scores = platform.record.scores(record.run, "validation", version)
-    tasks = version * record.spec.outer.meta_batch
-    return {"tasks_seen": tasks} | {name: scores[name] for name in _CURVE_FIELDS}
+    return {"tasks_seen": record.tasks_at(version)} | {name: scores[name] for name in _CURVE_FIELDS}

@@ -80,9 +80,9 @@ def is_whole(entries: Mapping[int, bytes], after: int, upto: int, phi_hash: str)
         return False
     try:
         steps = [reproducible(json.loads(entry)) for entry in entries.values()]
+        if not all(_is_undamaged(step) for step in steps):
+            return False
     except (ValueError, AttributeError):  # not JSON, or not a mapping
-        return False
-    if any(not _is_undamaged(step) for step in steps):
         return False
     hashes = [step["phi_hash"] for step in steps]
     return [step["phi_hash_before"] for step in steps[1:]] == hashes[:-1] and hashes[-1:] == [phi_hash]

@@ -80,9 +80,7 @@ def _drop_damaged_head(platform: Platform, record: RunRecord, version: int) -> N
     """Let the run go on from its newest checkpoint, unless somebody wrote ``version`` meanwhile, log and all."""
     if platform.record.has_checkpoint(record.run, version):
         return
-    log.error(
-        "run %s: version %d is damaged in Redis, going back to the checkpoint before", record.run, version
-    )
+    log.error("run %s: version %d is damaged in Redis, going back to the checkpoint before", record.run, version)
     DAMAGED.inc()
     platform.exchange.forget(record.run)
 

@@ -1,6 +1,7 @@
 """The record of every run in object storage: which key holds what, and how it is written."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -175,10 +176,19 @@ class Record:
         """Write the commit log's segment that ends at ``version``, one JSON line a version."""
         self.store.put(_key(run, "log", f"{version:08d}.jsonl"), b"".join(entry + b"\n" for entry in entries))
 
-    def log(self, run: str) -> Iterator[Entry]:
-        """Yield the commit log's entries in order of version."""
+    def log(self, run: str, after: int = 0, upto: float = math.inf) -> Iterator[Entry]:
+        """Yield the commit log's entries of the versions above ``after`` up to ``upto``, in order.
+
+        Raises FormatError where a segment is not what was written.
+        """
         for key in self.store.list(_key(run, "log/")):
-            yield from self._segment(key)
+            if _version_of(key) <= after:
+                continue
+            for entry in self._segment(key):
+                if entry["version"] > upto:
+                    return
+                if entry["version"] > after:
+                    yield entry
 
     def _segment(self, key: str) -> list[Entry]:
         try:
@@ -188,10 +198,8 @@ class Record:
 
     def log_entry(self, run: str, version: int) -> Entry:
         """Return the log's entry of ``version``; raises RunError, with what there is, if it is not written yet."""
-        segments = [key for key in self.store.list(_key(run, "log/")) if _version_of(key) >= version]
-        for entry in self._segment(segments[0]) if segments else ():
-            if entry["version"] == version:
-                return entry
+        for entry in self.log(run, version - 1, version):
+            return entry
         raise RunError(
             f"the commit log of run {run!r} has no version {version} (entries are written with the next checkpoint); "
             f"allowed: {self.run(run).first_version + 1} to {self.checkpoints(run)[-1]}"

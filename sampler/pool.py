@@ -5,10 +5,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sampler.datasets import Dataset
+from sampler.datasets import Catalogue, Dataset
 
 MIRROR = 4
 """Added to the quarter turns of an image that is then mirrored."""
+
+
+def table_of(catalogue: Catalogue, split: str) -> NDArray[np.int64]:
+    """Return [3, classes of ``split``]: each one's first image, its number of drawings and its quarter turns."""
+    classes = catalogue.classes
+    rows = [
+        (classes[each.source].first, classes[each.source].drawings, each.quarter_turns)
+        for each in catalogue.splits[split]
+    ]
+    return np.array(rows, dtype=np.int64).T
 
 
 class Pool:
@@ -23,17 +33,10 @@ class Pool:
 
     @cached_property
     def _tables(self) -> dict[str, NDArray[np.int64]]:
-        classes = self.dataset.classes
-        return {
-            split: np.array(
-                [(classes[each.source].first, classes[each.source].drawings, each.quarter_turns) for each in members],
-                dtype=np.int64,
-            ).T
-            for split, members in self.dataset.splits.items()
-        }
+        return {split: table_of(self.dataset.catalogue, split) for split in self.dataset.splits}
 
     def table(self, split: str) -> NDArray[np.int64]:
-        """Return [3, classes of ``split``]: each one's first image, its number of drawings and its quarter turns."""
+        """Return ``table_of`` a split."""
         return self._tables[split]
 
     def images(self, origin: NDArray[np.int32]) -> NDArray[np.uint8]:

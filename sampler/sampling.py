@@ -1,15 +1,33 @@
 """From a dataset to episodes: class-balanced, without replacement, named by a seed, many at once."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from phiforge.episodes import EpisodeBatch
 from phiforge.randomness import SeedPart, numpy_generator
+from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
-from sampler.pool import Pool
+from sampler.pool import MIRROR, Pool
 
 Integers = NDArray[np.int64]
+
+
+class Drawn(NamedTuple):
+    """What episodes are made of: the origin of their images [episodes, n_way, drawings, 2], classes [episodes, n_way].
+
+    Of each class the first ``k_shot`` drawings are its support, the others its query.
+    """
+
+    origin: NDArray[np.int32]
+    classes: Integers
+
+
+def training_seed(spec: RunSpec, version: int, job: int) -> tuple[SeedPart, ...]:
+    """Name the episodes that ``job`` takes in the step from ``version``."""
+    return (spec.seed, "train", version, job)
 
 
 def sample_batch(
@@ -21,24 +39,29 @@ def sample_batch(
     ``mirror``, each class is by a coin its mirror image, a class of its own beyond those of the split. The turn in an
     episode's origin is in quarters, and four more if the image was then mirrored.
     """
-    generator, dataset = numpy_generator(*seed), pool.dataset
-    count = len(dataset.splits[split])
-    classes = without_replacement(generator, np.full(episodes, count), task.n_way)
-    mirrored = generator.integers(2, size=classes.shape) if mirror else np.zeros_like(classes)
-    first, drawings, turns = pool.table(split)[:, classes]
-    drawn = without_replacement(generator, drawings.ravel(), task.drawings).reshape(*classes.shape, -1)
-    origin = np.empty((*drawn.shape, 2), dtype=np.int32)
-    origin[..., 0] = first[..., None] + drawn
-    origin[..., 1] = (turns + 4 * mirrored)[..., None]
+    origin, classes = draw(pool.table(split), task, episodes, *seed, mirror=mirror)
     support, query = (_flat(part) for part in np.split(origin, [task.k_shot], axis=2))
     return EpisodeBatch(
         support_x=pool.images(support),
         support_y=_labels(task.n_way, task.k_shot, episodes),
         query_x=pool.images(query),
         query_y=_labels(task.n_way, task.n_query, episodes),
-        classes=classes + mirrored * count,
+        classes=classes,
         origin=np.concatenate([support, query], axis=1),
     )
+
+
+def draw(table: Integers, task: Task, episodes: int, *seed: SeedPart, mirror: bool = False) -> Drawn:
+    """Return what ``sample_batch`` makes its episodes of, from the ``table`` of a split (``sampler.pool.table_of``)."""
+    generator, count = numpy_generator(*seed), table.shape[1]
+    classes = without_replacement(generator, np.full(episodes, count), task.n_way)
+    mirrored = generator.integers(2, size=classes.shape) if mirror else np.zeros_like(classes)
+    first, drawings, turns = table[:, classes]
+    drawn = without_replacement(generator, drawings.ravel(), task.drawings).reshape(*classes.shape, -1)
+    origin = np.empty((*drawn.shape, 2), dtype=np.int32)
+    origin[..., 0] = first[..., None] + drawn
+    origin[..., 1] = (turns + MIRROR * mirrored)[..., None]
+    return Drawn(origin, classes + mirrored * count)
 
 
 def without_replacement(generator: Generator, sizes: Integers, count: int) -> Integers:

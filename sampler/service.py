@@ -16,7 +16,7 @@ from phiforge.service import serve
 from phiforge.spec.data import SinusoidData
 from sampler.datasets import load
 from sampler.pool import Pool
-from sampler.sampling import sample_batch
+from sampler.sampling import sample_batch, training_seed
 from sampler.sinusoid import sample_sinusoids
 
 log = logging.getLogger(__name__)
@@ -35,14 +35,15 @@ class Sampler:
             return
         record = self.platform.run(run)
         for job in range(record.spec.outer.jobs):
-            self._write(training_episodes_key(run, version, job), record, "train", _seed(record, version, job))
+            seed = training_seed(record.spec, version, job)
+            self._write(training_episodes_key(run, version, job), record, "train", seed)
 
     def training_batch(self, record: RunRecord, version: int, job: int) -> EpisodeBatch:
         """Return the episodes of one job, drawn again: the same bytes as ever.
 
         Raises DataError, FormatError or MissingObjectError if the dataset cannot be read.
         """
-        return self._sample(record, "train", _seed(record, version, job))
+        return self._sample(record, "train", training_seed(record.spec, version, job))
 
     def retain(self, run: str, sent_at: float) -> None:
         """Delete training episodes that ``run`` does not need any more."""
@@ -84,10 +85,6 @@ class Sampler:
 
     def _load(self, digest: str) -> Pool:
         return Pool(load(digest, self.platform.store))
-
-
-def _seed(record: RunRecord, version: int, job: int) -> tuple[int | str, ...]:
-    return (record.spec.seed, "train", version, job)
 
 
 def run(platform: Platform) -> None:

@@ -18,10 +18,19 @@ class Updated(NamedTuple):
     state: Tensors
 
 
-def init_state(outer: Outer, phi: Mapping[str, Tensor]) -> Tensors:
-    """Return the state before the first update: zeros of φ's shapes under ``mean/``, ``square/`` or ``momentum/``."""
-    slots = ("mean", "square") if isinstance(outer.optimizer, AdamConfig) else ("momentum",)
-    return {f"{slot}/{name}": torch.zeros_like(value) for slot in slots for name, value in phi.items()}
+SINCE = "since"
+"""Names the version at which a state was zero, in a state that did not begin with its run."""
+
+
+def init_state(outer: Outer, phi: Mapping[str, Tensor], version: int = 0) -> Tensors:
+    """Return the state before the first update: zeros of φ's shapes under ``mean/``, ``square/`` or ``momentum/``.
+
+    Where the first update is not that of version 0, Adam must know which it is, to correct its moments' bias.
+    """
+    adam = isinstance(outer.optimizer, AdamConfig)
+    slots = ("mean", "square") if adam else ("momentum",)
+    state = {f"{slot}/{name}": torch.zeros_like(value) for slot in slots for name, value in phi.items()}
+    return state | {SINCE: torch.tensor(version)} if adam and version else state
 
 
 def update(
@@ -64,14 +73,16 @@ def _adam(
 ) -> Updated:
     means, squares = without_prefix("mean", state), without_prefix("square", state)
     new_phi = dict(phi)
-    mean_scale, square_scale = 1 - config.beta1 ** (version + 1), 1 - config.beta2 ** (version + 1)
+    since = {name: value for name, value in state.items() if name == SINCE}
+    updates = version + 1 - int(since.get(SINCE, 0))
+    mean_scale, square_scale = 1 - config.beta1**updates, 1 - config.beta2**updates
     for name, slope in gradient.items():
         mean = config.beta1 * means[name].double() + (1 - config.beta1) * slope
         square = config.beta2 * squares[name].double() + (1 - config.beta2) * slope.square()
         step = (mean / mean_scale) / ((square / square_scale).sqrt() + config.epsilon)
         new_phi[name] = (phi[name].double() - lr * step).to(phi[name].dtype)
         means[name], squares[name] = mean.to(phi[name].dtype), square.to(phi[name].dtype)
-    return Updated(new_phi, with_prefix("mean", means) | with_prefix("square", squares))
+    return Updated(new_phi, with_prefix("mean", means) | with_prefix("square", squares) | since)
 
 
 def _sgd(

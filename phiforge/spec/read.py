@@ -29,7 +29,7 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise SpecError([f"{path} holds {type(raw).__name__}, expected a mapping like 'task: {{n_way: 5}}'"])
     for override in overrides:
-        _override(raw, override)
+        apply_override(raw, override)
     return raw
 
 
@@ -47,7 +47,8 @@ def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] |
     return RunSpec.model_validate(dict(raw))
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
+def apply_override(raw: dict[str, Any], override: str) -> None:
+    """Change one field of a raw spec, ``section.field=value``; raises SpecError if that is not what it says."""
     path, equals, text = override.partition("=")
     if not equals or not all(path.split(".")):
         raise SpecError([f"--set {override!r}: expected section.field=value, like outer.lr=3e-4"])

@@ -13,10 +13,10 @@ from phiforge.errors import MissingObjectError
 from phiforge.settings import Settings
 from phiforge.spec.data import DataSpec, GlyphsData, OmniglotData, SinusoidData
 from phiforge.store import Store
-from sampler.datasets.dataset import Dataset, Progress, SourceClass, TaskClass
+from sampler.datasets.dataset import Catalogue, Dataset, Progress, SourceClass, TaskClass
 from sampler.datasets.glyphs import Glyphs
 from sampler.datasets.omniglot import Omniglot
-from sampler.datasets.published import Facts, load, load_facts, publish
+from sampler.datasets.published import Facts, load, load_catalogue, load_facts, publish
 
 
 class Source(Protocol):
@@ -68,6 +68,7 @@ def ensure_published(
 
 
 __all__ = [
+    "Catalogue",
     "Dataset",
     "Facts",
     "Progress",
@@ -75,6 +76,7 @@ __all__ = [
     "TaskClass",
     "ensure_published",
     "load",
+    "load_catalogue",
     "load_facts",
     "prepare",
     "publish",

@@ -30,6 +30,13 @@ class TaskClass(NamedTuple):
     quarter_turns: int
 
 
+class Catalogue(NamedTuple):
+    """A dataset without its images: what its classes are called, and which of them belong to which split."""
+
+    classes: tuple[SourceClass, ...]
+    splits: Mapping[str, tuple[TaskClass, ...]]
+
+
 @dataclass(frozen=True)
 class Dataset:
     """``images``: uint8 [images, channels, height, width], ink 255 on 0; ``source``: where they come from.
@@ -51,6 +58,11 @@ class Dataset:
                     name = self.classes[source].name
                     raise DataError(f"class {name!r} is in the splits {owner[source]!r} and {split!r}, allowed is one")
                 owner[source] = split
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The dataset without its images."""
+        return Catalogue(self.classes, self.splits)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

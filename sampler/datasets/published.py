@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import FormatError
 from phiforge.store import Store
-from sampler.datasets.dataset import Dataset, SourceClass, TaskClass
+from sampler.datasets.dataset import Catalogue, Dataset, SourceClass, TaskClass
 
 SHARD_BYTES = 8 * 2**20
 """Images per shard, before compression."""
@@ -47,12 +47,19 @@ def load(digest: str, store: Store) -> Dataset:
     """Read a published dataset; raises FormatError if a bit of it changed, MissingObjectError if it is not there."""
     index = _read_index(digest, store)
     images = [_read_shard(shard, index["image_shape"], store) for shard in index["shards"]]
-    return Dataset(
-        name=index["name"],
-        images=np.concatenate(images),
+    catalogue = _catalogue(index)
+    return Dataset(index["name"], np.concatenate(images), catalogue.classes, catalogue.splits, index["source"])
+
+
+def load_catalogue(digest: str, store: Store) -> Catalogue:
+    """Read what the classes of a published dataset are; raises as ``load`` does."""
+    return _catalogue(_read_index(digest, store))
+
+
+def _catalogue(index: Mapping[str, Any]) -> Catalogue:
+    return Catalogue(
         classes=tuple(SourceClass(*each) for each in index["classes"]),
         splits={split: tuple(TaskClass(*each) for each in classes) for split, classes in index["splits"].items()},
-        source=index["source"],
     )
 
 

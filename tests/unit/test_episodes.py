@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from phiforge.episodes import MAGIC, EpisodeBatch
+from phiforge.episodes import MAGIC, EpisodeBatch, digest_of
 from phiforge.errors import FormatError
 
 
@@ -178,3 +178,10 @@ def test_tensors_do_not_share_memory_with_the_batch(batch):
         episode.support_x.zero_()
         episode.query_x.zero_()
     assert batch.to_bytes() == before
+
+
+@BOTH
+def test_the_digest_is_of_what_follows_the_header(batch):
+    # Given an episode file, I expect its digest to be the SHA-256 of what follows its header, read off the header.
+    data = batch.to_bytes()
+    assert digest_of(data) == hashlib.sha256(data[len(MAGIC) + 32 :]).hexdigest()

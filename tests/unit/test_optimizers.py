@@ -235,3 +235,17 @@ def test_entries_without_a_gradient_stay(optimizer):
     assert found.state.keys() == state.keys()
     assert {name for name in phi if not torch.equal(found.phi[name], phi[name])} == {"head.bias"}
     assert all(torch.equal(found.state[name], state[name]) for name in state if not name.endswith("/head.bias"))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_a_state_that_begins_later_begins_the_same(optimizer):
+    # Given a constant rate, and an optimiser that begins at version 7
+    outer, phi = outer_of(optimizer), random_of("phi")
+    early, late, early_state, late_state = phi, phi, init_state(outer, phi), init_state(outer, phi, 7)
+    # If it gets the gradients that another gets from version 0 on, by way of its bytes
+    for version in range(STEPS):
+        early, early_state = update(outer, version, early, early_state, random_of("gradient", version))
+        late, late_state = update(outer, version + 7, late, late_state, random_of("gradient", version))
+        late_state = decode(encode(late_state))
+    # I expect the same φ to the bit.
+    assert fingerprint(late) == fingerprint(early)

@@ -235,7 +235,11 @@ def sampled(tmp_path):
     def write(run, spec):
         store = LocalStore(tmp_path / run)
         runs[run] = RunRecord(run, spec, "digest", TINY.dataset.image_shape, len(TINY.dataset.splits["train"]), 0.0)
-        sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__))
+        moving = {
+            "exchange": SimpleNamespace(state=lambda run: None),
+            "record": SimpleNamespace(status=lambda run: "running"),
+        }
+        sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__, **moving))
         sampler.pool = lambda digest: {"digest": TINY}[digest]
         for version in range(2):
             sampler.sample_training(run, version, 0.0)

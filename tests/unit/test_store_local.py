@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -79,6 +80,42 @@ def test_a_key_is_not_also_a_folder(tmp_path: Path, key: str) -> None:
     # and nothing changed.
     assert not store.exists(key)
     assert store.get("a/b") == b"1"
+
+
+def test_a_deleted_key_leaves_no_empty_folder(tmp_path: Path) -> None:
+    # Given two keys in a folder of a folder
+    store = LocalStore(tmp_path)
+    for name in ("b", "c"):
+        store.put(f"x/a/{name}", b"")
+    # If they are deleted, I expect the folders to stay with the first and to go with the last.
+    store.delete("x/a/b")
+    assert store.exists("x/a/c")
+    store.delete("x/a/c")
+    assert not (tmp_path / "x").exists()
+
+
+def test_keys_are_written_while_their_folder_is_deleted(tmp_path: Path) -> None:
+    # Given a thread that keeps making a folder empty
+    store, stop = LocalStore(tmp_path), threading.Event()
+
+    def empty() -> None:
+        while not stop.is_set():
+            store.put("a/b/c", b"")
+            store.delete("a/b/c")
+
+    emptying = threading.Thread(target=empty)
+    emptying.start()
+    try:
+        # If keys are written into it and deleted again, I expect each to be there.
+        for number in range(300):
+            key = f"a/b/{number}"
+            assert store.put_if_absent(key, b"1")
+            store.put(key, b"2")
+            assert store.get(key) == b"2"
+            store.delete(key)
+    finally:
+        stop.set()
+        emptying.join()
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

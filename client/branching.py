@@ -1,0 +1,97 @@
+"""``phiforge branch``: a new run that goes on from any version of another, with the same spec or a changed one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from client.episodes import TrainingEpisodes
+from client.submission import checked_record, enqueue, initial_phi
+from client.verification import expect_recorded, readable_checkpoint
+from phiforge.errors import RunError, SpecError
+from phiforge.platform import Platform
+from phiforge.record import Checkpoint, Parent, RunRecord
+from phiforge.spec.data import DataSpec, SinusoidData
+from phiforge.spec.read import apply_override
+from phiforge.tensors import Tensors
+from sampler.datasets import Facts, Progress, load_facts, prepare
+from trainer.optimizers import init_state
+from trainer.replay import replay
+
+
+def branch(
+    platform: Platform, run: str, version: int, overrides: Sequence[str] = (), progress: Progress | None = None
+) -> str:
+    """Queue a run that starts at ``version`` of ``run``, with ``section.field=value`` changed, and return its id.
+
+    Without a change it takes the same steps to the same φ. A version without a checkpoint is computed again.
+    Raises SpecError for a spec with faults, RunError if there is no such version or its φ does not fit the new spec.
+    """
+    parent = platform.run(run)
+    expect_recorded(run, version, parent.first_version, platform.record.checkpoints(run)[-1])
+    raw: dict[str, Any] = parent.spec.model_dump(mode="json")
+    for override in overrides:
+        apply_override(raw, override)
+    record = checked_record(raw, lambda data: _facts(platform, parent, data, progress))
+    if record.spec.outer.versions < version:
+        last = record.spec.outer.versions
+        raise SpecError([f"outer.versions: {last}, but the branch starts at version {version}; allowed: that or more"])
+    start = checkpoint_at(platform, parent, version)
+    _expect_fit(start.phi, initial_phi(record), f"version {version} of run {run!r}")
+    origin = Parent(run, version, start.phi_hash, start.tasks)
+    return enqueue(platform, record._replace(parent=origin), _carried_on(start, parent, record))
+
+
+def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkpoint:
+    """Return φ and the optimiser's state of any recorded version, computed again where it has no checkpoint.
+
+    Raises RunError if what is computed is not what the log says.
+    """
+    start, _ = readable_checkpoint(platform, record, version)
+    checkpoint = start
+    episodes = TrainingEpisodes(platform, record)
+    for checkpoint, entry in replay(record, start, version, episodes.file, platform.settings.device):
+        logged = platform.record.log_entry(record.run, checkpoint.version)
+        if entry["phi_hash"] != logged["phi_hash"]:
+            raise RunError(
+                f"version {checkpoint.version} of run {record.run!r} comes out with φ {entry['phi_hash']}, "
+                f"but its log says {logged['phi_hash']}: see `phiforge verify {record.run} --version "
+                f"{checkpoint.version}`, or branch at one of its checkpoints, {platform.record.checkpoints(record.run)}"
+            )
+    return checkpoint
+
+
+def _facts(platform: Platform, parent: RunRecord, data: DataSpec, progress: Progress | None) -> Facts:
+    """Look the dataset up; the parent's own is taken as it was published, whatever became of its source."""
+    if data == parent.spec.data and not isinstance(data, SinusoidData):
+        return load_facts(parent.dataset, platform.store)
+    return prepare(data, platform.settings, platform.store, progress)
+
+
+def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Checkpoint:
+    """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind."""
+    before, after = parent.spec.outer.optimizer, record.spec.outer.optimizer
+    if before.name == after.name:
+        return start
+    fresh = init_state(record.spec.outer, start.phi, start.version)
+    return Checkpoint(start.version, start.phi, fresh, start.phi_hash, start.tasks)
+
+
+def _expect_fit(there: Tensors, needed: Tensors, where: str) -> None:
+    """Raise RunError, naming what differs on both sides, unless φ has the entries that the new spec's learner needs."""
+    had, wanted = _shapes(there), _shapes(needed)
+    if had == wanted:
+        return
+    raise RunError(
+        f"φ of {where} does not fit the new spec: it has {_listed(had, wanted)}; the new spec needs "
+        f"{_listed(wanted, had)}. Submit a new run, or leave what shapes φ as it is"
+    )
+
+
+def _shapes(tensors: Tensors) -> dict[str, str]:
+    return {
+        name: f"{name} {list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+        for name, value in sorted(tensors.items())
+    }
+
+
+def _listed(these: dict[str, str], those: dict[str, str]) -> str:
+    return ", ".join(shape for name, shape in these.items() if those.get(name) != shape) or "nothing else"

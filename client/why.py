@@ -1,0 +1,145 @@
+"""``phiforge why``: from a version of φ to the episodes and source items behind it, and back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from client.episodes import TrainingEpisodes
+from client.verification import expect_recorded
+from phiforge.episodes import EpisodeBatch, digest_of
+from phiforge.errors import RunError
+from phiforge.lineage import Entry
+from phiforge.platform import Platform
+from phiforge.record import RunRecord
+from phiforge.spec.data import SinusoidData
+from sampler.datasets import Catalogue, load_catalogue
+from sampler.lineage import Appearance, Sources, appearances, sources
+
+NO_CATALOGUE = Catalogue((), {})
+"""Of tasks that are drawn from a formula."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a step: what its episodes were made of, and whether they are the ones that were logged."""
+
+    job: int
+    digest: str
+    as_logged: bool
+    contribution: str
+    worker: str
+    compute_seconds: float
+    episodes: list[Sources]
+
+
+@dataclass(frozen=True)
+class Why:
+    """The step that led to a version: ``run`` is the one that took it, maybe one that the run asked for came out of."""
+
+    run: str
+    version: int
+    entry: Entry
+    jobs: list[Job]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is known as JSON values."""
+        jobs = [
+            {name: value for name, value in vars(job).items() if name != "episodes"}
+            | {"episodes": [_episode_json(episode) for episode in job.episodes]}
+            for job in self.jobs
+        ]
+        return {"run": self.run, "version": self.version, "log": self.entry, "jobs": jobs}
+
+
+def why(platform: Platform, run: str, version: int) -> Why:
+    """Return the episodes behind the step to ``version`` of ``run`` or, before a branch, of the run it left.
+
+    Raises RunError if there is no such version, or no step led to it.
+    """
+    record = _owner(platform, run, version)
+    entry = platform.record.log_entry(record.run, version)
+    episodes = TrainingEpisodes(platform, record)
+    catalogue = _catalogue(platform, record)
+    files = [episodes.file(version - 1, job) for job in range(record.spec.outer.jobs)]
+    return Why(record.run, version, entry, [_job(entry, catalogue, job, data) for job, data in enumerate(files)])
+
+
+def where(platform: Platform, run: str, name: str, drawing: int | None = None) -> list[tuple[str, Appearance]]:
+    """Return in which steps behind the newest recorded version of ``run`` a class, or one drawing of it, took part.
+
+    Each comes with the run that took the step. Raises RunError if there is no such class or drawing.
+    """
+    found: list[tuple[str, Appearance]] = []
+    for record, last in reversed(list(_ancestry(platform, run))):
+        catalogue = _catalogue(platform, record)
+        images = _images(record, catalogue, name, drawing)
+        for version in range(record.first_version + 1, last + 1):
+            found += [(record.run, each) for each in appearances(record, catalogue, version, images)]
+    return found
+
+
+def appearance_json(run: str, appearance: Appearance) -> dict[str, Any]:
+    """Return where an item took part as JSON values."""
+    return {"run": run} | appearance._asdict() | {"item": appearance.item._asdict()}
+
+
+def _owner(platform: Platform, run: str, version: int) -> RunRecord:
+    """Return the run, of ``run`` and those it came out of, that took the step to ``version``."""
+    record = platform.run(run)
+    expect_recorded(run, version, 0, platform.record.checkpoints(run)[-1])
+    if version == 0:
+        raise RunError(f"φ of version 0 of run {run!r} was drawn from the seed: no episode is behind it")
+    while record.parent and version <= record.parent.version:
+        record = platform.run(record.parent.run)
+    return record
+
+
+def _ancestry(platform: Platform, run: str) -> Iterator[tuple[RunRecord, int]]:
+    """Yield a run and those it came out of, each with the last version of it that counts."""
+    last = platform.record.checkpoints(run)[-1]
+    record = platform.run(run)
+    yield record, last
+    while record.parent:
+        last = record.parent.version
+        record = platform.run(record.parent.run)
+        yield record, last
+
+
+def _catalogue(platform: Platform, record: RunRecord) -> Catalogue:
+    return (
+        NO_CATALOGUE if isinstance(record.spec.data, SinusoidData) else load_catalogue(record.dataset, platform.store)
+    )
+
+
+def _images(record: RunRecord, catalogue: Catalogue, name: str, drawing: int | None) -> list[int]:
+    """Return the dataset's numbers of a class's drawings, or of one."""
+    if catalogue is NO_CATALOGUE:
+        raise RunError(f"the tasks of run {record.run!r} are drawn from a formula: there are no source items")
+    source = next((each for each in catalogue.classes if each.name == name), None)
+    if source is None:
+        near = [each.name for each in catalogue.classes if name.lower() in each.name.lower()][:10]
+        raise RunError(
+            f"the dataset of run {record.run!r} has no class {name!r}; "
+            + (f"similar: {', '.join(near)}" if near else f"the first are: {_first(catalogue)}")
+        )
+    if drawing is None:
+        return list(range(source.first, source.first + source.drawings))
+    if not 0 <= drawing < source.drawings:
+        raise RunError(f"class {name!r} has no drawing {drawing}; allowed: 0 to {source.drawings - 1}")
+    return [source.first + drawing]
+
+
+def _first(catalogue: Catalogue) -> str:
+    return ", ".join(each.name for each in catalogue.classes[:10])
+
+
+def _job(entry: Entry, catalogue: Catalogue, job: int, data: bytes) -> Job:
+    logged, seen = entry["jobs"][job], entry["observed"]["jobs"][job]
+    digest = digest_of(data)
+    episodes = sources(catalogue, EpisodeBatch.from_bytes(data))
+    same = digest == logged["episodes"]
+    return Job(job, digest, same, logged["contribution"], seen["worker"], seen["compute_seconds"], episodes)
+
+
+def _episode_json(episode: Sources) -> dict[str, Any]:
+    return {role: [item._asdict() for item in items] for role, items in episode._asdict().items()}
