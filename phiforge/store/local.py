@@ -121,7 +121,10 @@ class LocalStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:  # not to be taken for the key's own value
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+            kind, number = (
+                (NotADirectoryError, errno.ENOTDIR) if folder.is_file() else (FileNotFoundError, errno.ENOENT)
+            )
+            raise kind(number, os.strerror(number)) from error
 
     @contextmanager
     def _written_aside(self, value: bytes) -> Iterator[Path]:
