@@ -77,7 +77,7 @@ def test_help_is_enough_to_work_from(home: Path) -> None:
     shown = phiforge(home, "--help").stdout
     # I expect every command with what it does.
     for command in (
-        *("demo", "up", "submit", "runs", "watch", "show", "cancel", "resume"),
+        *("demo", "up", "submit", "runs", "watch", "show", "cancel", "resume", "verify", "why", "branch"),
         *("sampler", "trainer", "evaluator"),
     ):
         assert re.search(rf"{command}\s+\S+", shown), command
@@ -96,6 +96,54 @@ def test_submit_watch_show(home: Path, up: ChildProcess, spec: Path) -> None:
     assert shown["spec"]["outer"]["versions"] == 4
     assert shown["spec"]["outer"]["lr"] == 3e-4
     assert shown["report"]["test"]["tasks"] == 20
+
+
+def test_verify_why_branch(home: Path, up: ChildProcess, spec: Path) -> None:
+    # Given a finished run with checkpoints of versions 0, 2 and 4
+    changes = ("--set", "outer.versions=4", "--set", "checkpoint.every=2", "--watch")
+    answer = phiforge(home, "submit", str(spec), *changes)
+    assert answer.returncode == 0, answer.stderr
+    run = submitted(answer.stdout)
+    # If all of it is verified, I expect every hash to be the same.
+    verified = phiforge(home, "verify", run, "--all")
+    assert verified.returncode == 0, verified.stderr
+    assert "1 to 4" in verified.stdout
+    assert "every hash is the same" in verified.stdout
+    # If it is asked what is behind a version, I expect its episodes and their items, and from an item the way back.
+    explained = json.loads(phiforge(home, "why", run, "3", "--json").stdout)
+    assert [job["as_logged"] for job in explained["jobs"]] == [True] * 4
+    item = explained["jobs"][2]["episodes"][1]["support"][0]
+    assert item["name"] in phiforge(home, "why", run, "3").stdout
+    answer = phiforge(home, "why", run, "--item", item["name"], "--drawing", str(item["drawing"]), "--json")
+    places = [(each["version"], each["job"], each["episode"], each["role"]) for each in json.loads(answer.stdout)]
+    assert (3, 2, 1, "support") in places
+    assert (
+        f"{len(places)} times"
+        in phiforge(home, "why", run, "--item", item["name"], "--drawing", str(item["drawing"])).stdout
+    )
+    # If a branch leaves it where it has no checkpoint, I expect it to end with the same φ and to know its parent.
+    answer = phiforge(home, "branch", run, "--at", "3", "--set", "name=small-branch", "--watch")
+    assert answer.returncode == 0, answer.stderr
+    new = re.search(r"small-branch-\d{8}-\d{6}-[0-9a-f]{4}", answer.stdout)
+    assert new, answer.stdout
+    shown, parents = (json.loads(phiforge(home, "show", each).stdout) for each in (new.group(), run))
+    assert shown["parent"]["run"] == run
+    assert shown["parent"]["version"] == 3
+    assert shown["report"]["final_phi_hash"] == parents["report"]["final_phi_hash"]
+    assert shown["report"]["tasks_seen"] == 4 * 8
+    # If it is to have another shape, I expect a sentence that says which φ has and which is needed.
+    refused = phiforge(home, "branch", run, "--at", "2", "--set", "learner.network.channels=8")
+    assert refused.returncode == 1
+    assert "does not fit the new spec" in refused.stderr
+    # If the log is changed behind its back, I expect verify to fail, and to name the version and the job.
+    log = home / "store" / "runs" / run / "log" / "00000004.jsonl"
+    first, second = log.read_text().splitlines()
+    entry = json.loads(first)
+    entry["jobs"][1]["contribution"] = "0" * 64
+    log.write_text(json.dumps(entry) + "\n" + second + "\n")
+    verified = phiforge(home, "verify", run)
+    assert verified.returncode == 1
+    assert "version 3, job 1, is the first that differs" in verified.stdout
 
 
 def test_cancel_and_resume(home: Path, up: ChildProcess, spec: Path) -> None:
@@ -136,7 +184,7 @@ def test_a_bad_spec_is_refused_with_every_fault(home: Path, up: ChildProcess, tm
 
 def test_an_unknown_run(home: Path, up: ChildProcess) -> None:
     # Given no such run, if it is asked for, I expect a sentence and no traceback.
-    for command in ("show", "watch", "cancel", "resume"):
+    for command in ("show", "watch", "cancel", "resume", "verify"):
         answer = phiforge(home, command, "nobody")
         assert answer.returncode == 1
         assert "there is no run 'nobody'" in answer.stderr

@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from client.processes import ChildProcess, free_port
 from client.servers import RedisServer, S3Server
 from client.stack import Stack
-from client.submission import submit
+from client.submission import cancel, submit
+from client.verification import verify
 from phiforge.platform import Platform
 from phiforge.settings import Settings
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
@@ -92,6 +93,30 @@ def test_what_a_run_leaves_behind(platform: Platform, finished: str) -> None:
     assert report["transductive"] is True
     assert report["final_phi_hash"] == hashes(platform, finished)[20]
     assert finished not in platform.record.active()
+
+
+def test_a_finished_run_keeps_no_episodes(platform: Platform, stack: Stack, finished: str) -> None:
+    # Given a finished run, and one that was cancelled, if the samplers have dealt with what is left of them
+    cancelled = submit(platform, small_spec(outer={"versions": 100_000}))
+    wait_for_version(platform, cancelled, 2)
+    cancel(platform, cancelled)
+    wait_until(lambda: not platform.record.ended(), "the deletion of episodes", stack)
+    # I expect the one to be its checkpoints, log segments, scores and report,
+    kept = [key.removeprefix(f"runs/{finished}/") for key in platform.store.list(f"runs/{finished}/")]
+    recorded = ["00000000", "00000005", "00000010", "00000015", "00000020"]
+    assert sorted(kept) == sorted(
+        [
+            *(f"checkpoints/{version}.{kind}" for version in recorded for kind in ("json", "safetensors")),
+            *(f"log/{version}.jsonl" for version in recorded[1:]),
+            *(f"scores/validation/{version}.json" for version in recorded[::2]),
+            f"scores/test/{platform.record.report(finished)['best_version']:08d}.json",
+            "report.json",
+        ]
+    )
+    # no episode of the other to be left, and the first to be verified from the seed.
+    assert list(platform.record.training_episodes(cancelled)) == []
+    found = verify(platform, finished)
+    assert (found.differences, found.versions, found.episodes_read) == ([], [16, 17, 18, 19, 20], 0)
 
 
 def test_all_learners_are_judged_on_the_same_episodes(platform: Platform, stack: Stack, finished: str) -> None:
