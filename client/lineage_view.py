@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from client.verification import Verified
@@ -76,7 +77,7 @@ def _differences(differences: Sequence[Difference]) -> Table:
     shown = Table("version", "job", "what", "written down", "computed again")
     for each in differences:
         job = "–" if each.job is None else str(each.job)
-        shown.add_row(str(each.version), job, each.what, each.logged, each.computed)
+        shown.add_row(str(each.version), job, each.what, escape(each.logged), escape(each.computed))
     return shown
 
 
@@ -98,7 +99,7 @@ def _classes(episode: Sources) -> Iterator[tuple[str, str, str, str]]:
         for item in items:
             of_class.setdefault((item.name, _turn(item)), ([], []))[role].append(item.drawing)
     for (name, turn), (support, query) in of_class.items():
-        yield name, turn, _numbers(support), _numbers(query)
+        yield escape(name), turn, _numbers(support), _numbers(query)
 
 
 def _turn(item: Item) -> str:
