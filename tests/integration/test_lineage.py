@@ -414,7 +414,7 @@ def test_another_optimizer_starts_afresh(platform: Platform, trained: str) -> No
     move(platform, back)
     after = platform.record.checkpoint(back, 8).phi
     moved = max(float((after[name] - before[name]).abs().max()) for name in after)
-    assert moved < 2 * 0.001 * 1.01
+    assert 1.8 * 0.001 < moved < 2 * 0.001 * 1.01
     assert verify(platform, back, every=True).differences == []
 
 
