@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-fast lint types imports check lock benchmark benchmark-omniglot certificate clean help
+.PHONY: demo test test-fast lint types imports check lock benchmark benchmark-omniglot certificate secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,12 @@ benchmark-omniglot: $(READY) ## every learner on real Omniglot at one budget of 
 
 certificate: $(READY) ## prove every learner x estimator cell and print the table
 	mkdir -p docs/results; $(BIN)/python -m tests.certificate > docs/results/certificate.md
+
+secrets: ## certificates, users and passwords for a fleet in containers, in deploy/secrets
+	$(PYTHON) deploy/make_secrets.py
+
+audit: $(READY) ## known vulnerabilities of what is locked (asks a database on the network)
+	$(BIN)/python deploy/audit.py requirements.lock requirements-dev.lock
 
 lock: $(READY) ## pin every dependency again
 	for extras in "requirements.lock --extra embedded" "requirements-dev.lock --extra embedded --extra dev"; do \

@@ -35,14 +35,17 @@ _S3_OPTIONS = (
 class RedisServer:
     """A Redis without persistence on a unix socket that only this user may open, or on a port of the loopback.
 
-    What it holds is lost when it stops: nothing in a run depends on more.
+    With the folder of secrets that ``deploy/make_secrets.py`` writes, the port speaks TLS and everyone must log in, on
+    the socket too. What it holds is lost when it stops: nothing in a run depends on more.
     """
 
-    def __init__(self, socket: Path, log: Path, port: int | None = None) -> None:
+    def __init__(self, socket: Path, log: Path, port: int | None = None, secrets: Path | None = None) -> None:
         self.socket = socket
-        self.url = f"redis://127.0.0.1:{port}/0" if port else f"unix://{socket}"
+        scheme = "rediss" if secrets else "redis"
+        self.url = f"{scheme}://127.0.0.1:{port}/0" if port else f"unix://{socket}"
         self._log = log
         self._port = port or 0
+        self._secrets = secrets
 
     @property
     def pid(self) -> int:
@@ -65,10 +68,18 @@ class RedisServer:
         self.socket.unlink(missing_ok=True)
 
     def _options(self) -> list[str]:
-        address = ["--bind", "127.0.0.1", "--port", str(self._port)]
+        address = ["--bind", "127.0.0.1", *self._port_options()]
         socket = ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         in_memory = ["--save", "", "--appendonly", "no"]
         return [*address, *socket, *in_memory, "--daemonize", "no", "--dir", str(self._log.parent.resolve())]
+
+    def _port_options(self) -> list[str]:
+        if not self._secrets:
+            return ["--port", str(self._port)]
+        files = {"tls-ca-cert-file": "ca.crt", "tls-cert-file": "redis.crt", "tls-key-file": "redis.key"}
+        files |= {"aclfile": "redis-users.acl"}
+        named = [each for name, file in files.items() for each in (f"--{name}", str(self._secrets / file))]
+        return ["--port", "0", "--tls-port", str(self._port), "--tls-auth-clients", "no", *named]
 
     def _answers(self) -> bool:
         client = redis.Redis.from_url(f"unix://{self.socket}", socket_timeout=1)
@@ -81,17 +92,27 @@ class RedisServer:
 
 
 class S3Server:
-    """SeaweedFS's S3 server, with all it needs in one process, on free ports of the loopback."""
+    """SeaweedFS's S3 server, with all it needs in one process, on free ports of the loopback.
+
+    With the folder of secrets that ``deploy/make_secrets.py`` writes, it speaks TLS and has a user for each service
+    instead of the one with ``access_key``.
+    """
 
     def __init__(
-        self, folder: Path, log: Path, access_key: str = "phiforge", secret_key: str = "phiforge-secret"
+        self,
+        folder: Path,
+        log: Path,
+        access_key: str = "phiforge",
+        secret_key: str = "phiforge-secret",
+        secrets: Path | None = None,
     ) -> None:
-        self.access_key = access_key
-        self.secret_key = secret_key
+        self.access_key = "client" if secrets else access_key
+        self.secret_key = (secrets / "client-s3-secret-key").read_text() if secrets else secret_key
         self._folder = folder
         self._log = log
+        self._secrets = secrets
         self.ports = free_ports(len(_PORTS))
-        self.endpoint = f"http://127.0.0.1:{self.ports[0]}"
+        self.endpoint = f"{'https' if secrets else 'http'}://127.0.0.1:{self.ports[0]}"
 
     @property
     def pid(self) -> int:
@@ -103,6 +124,7 @@ class S3Server:
         binary = weed_binary()
         self._folder.mkdir(parents=True, exist_ok=True)
         keys = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        keys = {} if self._secrets else keys
         self._process = ChildProcess([str(binary), "mini", *self._options()], self._log, keys)
         self._process.wait_until_ready(self._answers, _START_SECONDS)
         return self
@@ -119,14 +141,19 @@ class S3Server:
         options = dict(zip(_PORTS, map(str, self.ports), strict=True))
         options |= {"dir": str(self._folder), "ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
         options |= {f"{part}.localSocket": str(self._folder / f"{part}.sock") for part in ("s3", "filer")}
+        if self._secrets:
+            files = {"config": "object-store-identities.json", "cert.file": "object-store.crt"}
+            files |= {"key.file": "object-store.key"}
+            options |= {f"s3.{name}": str(self._secrets / file) for name, file in files.items()}
         return [*(f"-{name}={value}" for name, value in options.items()), *_S3_OPTIONS]
 
     def _answers(self) -> bool:
-        host = self.endpoint.removeprefix("http://")
-        with PoolManager(timeout=2.0, retries=False) as pool:
+        scheme, _, host = self.endpoint.partition("://")
+        authority = str(self._secrets / "ca.crt") if self._secrets else None
+        with PoolManager(timeout=2.0, retries=False, ca_certs=authority) as pool:
             try:
                 healthy = pool.request("GET", f"{self.endpoint}/healthz").status == 200
-                client = Minio(host, self.access_key, self.secret_key, secure=False, http_client=pool)
+                client = Minio(host, self.access_key, self.secret_key, secure=scheme == "https", http_client=pool)
                 return healthy and client.list_buckets() is not None
             except (MinioException, HTTPError):
                 return False

@@ -87,6 +87,9 @@ class Stack:
         own = {
             "HOME": str(settings.home.resolve()),
             "REDIS_URL": settings.broker_url,
+            "REDIS_USER": settings.redis_user,
+            "REDIS_PASSWORD": settings.redis_password.get_secret_value(),
+            "ALLOW_PLAINTEXT": str(settings.allow_plaintext),
             "STORE_URL": settings.object_store_url,
             "S3_ENDPOINT": settings.s3_endpoint,
             "S3_ACCESS_KEY": settings.s3_access_key,
@@ -99,4 +102,6 @@ class Stack:
             "STALL_SECONDS": str(settings.stall_seconds),
             "LOG_LEVEL": settings.log_level,
         }
+        authorities = {"REDIS_CA": settings.redis_ca, "S3_CA": settings.s3_ca}
+        own |= {name: str(file.resolve()) for name, file in authorities.items() if file}
         return dict(os.environ) | {f"PHIFORGE_{name}": value for name, value in own.items()}

@@ -16,7 +16,9 @@ from phiforge.canonical import canonical_json
 from phiforge.errors import ServiceError
 from phiforge.lineage import Origin
 from phiforge.record import Checkpoint
+from phiforge.settings import Settings
 from phiforge.tensors import encode, fingerprint
+from phiforge.transport import check_encrypted
 
 Pulse = Literal["state", "evaluation"]
 """What a run may be waiting for: the open step, or scores."""
@@ -276,9 +278,22 @@ class Exchange:
         return f"{self.namespace}:{{{run}}}:{name}"
 
 
-def connect(url: str) -> redis.Redis:
-    """Return a client of the Redis at ``url``, which returns bytes."""
-    return redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+def connect(settings: Settings) -> redis.Redis:
+    """Return a client of the Redis that ``settings`` name, which returns bytes; raises ServiceError for a bad address.
+
+    Over TLS the server must show a certificate of its own name that ``redis_ca`` or the system vouches for.
+    """
+    if refused := check_encrypted("PHIFORGE_REDIS_URL", settings.broker_url, settings.allow_plaintext):
+        raise ServiceError(refused)
+    options: dict[str, Any] = {"socket_timeout": 30, "socket_connect_timeout": 5}
+    if settings.broker_login:
+        options |= dict(zip(("username", "password"), settings.broker_login, strict=True))
+    if settings.redis_ca and settings.broker_url.startswith("rediss://"):
+        options["ssl_ca_certs"] = str(settings.redis_ca)
+    try:
+        return redis.Redis.from_url(settings.broker_url, **options)
+    except ValueError as error:
+        raise ServiceError(f"PHIFORGE_REDIS_URL is {settings.broker_url!r}: {error}") from error
 
 
 def _optional_float(fields: Mapping[str, str], name: str) -> float | None:

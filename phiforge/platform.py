@@ -27,7 +27,7 @@ class Platform:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """Connect to what ``settings`` name; raises StoreError if the object storage cannot be used."""
-        exchange = Exchange(connect(settings.broker_url), settings.namespace)
+        exchange = Exchange(connect(settings), settings.namespace)
         return cls(settings, open_store(settings), exchange, Queue(settings))
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ def _drop_damaged_head(platform: Platform, record: RunRecord, version: int) -> N
     platform.exchange.forget(record.run)
 
 
-def reconcile_all(platform: Platform) -> None:
+def reconcile_all(platform: Platform, keeps_checkpoints: bool = True) -> None:
     """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others."""
     for run in platform.record.ended():
         if platform.exchange.lock(f"retention:{run}", LOCK_SECONDS):
@@ -95,15 +95,18 @@ def reconcile_all(platform: Platform) -> None:
         if not platform.exchange.lock(lock, LOCK_SECONDS):
             continue
         try:
-            reconcile(platform, run)
+            reconcile(platform, run, keeps_checkpoints)
         except PhiforgeError:
             log.exception("cannot reconcile run %s", run)
         finally:
             platform.exchange.unlock(lock)
 
 
-def reconcile(platform: Platform, run: str) -> None:
-    """Compare what is with what should be, and do what is missing."""
+def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> None:
+    """Compare what is with what should be, and do what is missing.
+
+    Who may not write checkpoints (``keeps_checkpoints`` is False) leaves a head that lacks its own to those who may.
+    """
     record = platform.run(run)
     status = platform.record.status(run)
     if status != "running":
@@ -118,12 +121,17 @@ def reconcile(platform: Platform, run: str) -> None:
         _restore(platform, record)
         return
     patience = platform.settings.stall_seconds
-    if state.head < record.spec.outer.versions and platform.exchange.stalled(run, "state", patience):
+    can_move = keeps_checkpoints or not _lacks_checkpoint(platform, record, state.head)
+    if can_move and state.head < record.spec.outer.versions and platform.exchange.stalled(run, "state", patience):
         _resend(platform, record, state.head)
     if platform.exchange.stalled(run, "evaluation", patience):
         for split, version in judging.due(platform, record):
             RESENT.labels(kind="evaluation").inc()
             judging.send(platform, record, split, version)
+
+
+def _lacks_checkpoint(platform: Platform, record: RunRecord, head: int) -> bool:
+    return record.spec.records_at(head) and not platform.record.has_checkpoint(record.run, head)
 
 
 def _restore(platform: Platform, record: RunRecord) -> None:
@@ -172,3 +180,10 @@ def fail(platform: Platform, run: str, reason: str) -> None:
     FAILED_RUNS.inc()
     platform.record.end(run, "failed", reason)
     platform.exchange.stop(run, "failed")
+
+
+def report_failure(platform: Platform, run: str, reason: str) -> None:
+    """Mark ``run`` failed where Redis may not be written: the next reconcile stops it there."""
+    log.error("run %s failed: %s", run, reason)
+    FAILED_RUNS.inc()
+    platform.record.note_end(run, "failed", reason)

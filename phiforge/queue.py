@@ -2,9 +2,12 @@
 
 import os
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from celery import Celery
 from kombu.entity import Queue as BrokerQueue
@@ -68,7 +71,12 @@ class Queue:
         self.app.task(handler, name=message, ignore_result=True)
 
     def serve(self, queue: QueueName) -> None:
-        """Take messages of ``queue`` one at a time, in this process, until SIGTERM or SIGINT."""
+        """Take messages of ``queue`` one at a time, in this process, until SIGTERM or SIGINT.
+
+        What is taken and not done yet lies under keys of this queue's own, which no other service needs to touch.
+        """
+        own = {"unacked_key": "unacked", "unacked_index_key": "unacked_index", "unacked_mutex_key": "unacked_mutex"}
+        self.app.conf.broker_transport_options |= {option: f"{self.name(queue)}.{name}" for option, name in own.items()}
         worker = self.app.Worker(
             pool="solo",
             queues=[self.name(queue)],
@@ -98,13 +106,18 @@ def worker_name(queue: QueueName) -> str:
 
 def _app(settings: Settings) -> Celery:
     """Build the app; a message names its queue alone, so that no exchange's bindings in Redis can be lost."""
-    app = Celery("phiforge", broker=settings.broker_url.replace("unix://", "redis+socket://"), set_as_current=False)
+    app = Celery("phiforge", broker=_address(settings), set_as_current=False)
+    if settings.broker_url.startswith("rediss://"):
+        app.conf.broker_use_ssl = _tls(settings.redis_ca)
     names = [f"{settings.namespace}.{queue}" for queue in QUEUES]
     app.conf.update(
         task_queues=[BrokerQueue(name) for name in names],
         task_default_queue=names[0],
         task_serializer="json",
+        result_serializer="json",
+        event_serializer="json",
         accept_content=["json"],
+        result_accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=True,
         worker_prefetch_multiplier=1,
@@ -122,3 +135,16 @@ def _app(settings: Settings) -> Celery:
         },
     )
     return app
+
+
+def _address(settings: Settings) -> str:
+    """Return the broker's address as Celery wants it, with the password in it; Celery masks that when it prints it."""
+    login = ":".join(quote(part, safe="") for part in settings.broker_login) + "@" if settings.broker_login else ""
+    scheme, _, place = settings.broker_url.partition("://")
+    return f"{'redis+socket' if scheme == 'unix' else scheme}://{login}{place}"
+
+
+def _tls(ca: Path | None) -> dict[str, Any]:
+    """Ask for a certificate of the server's own name, which ``ca`` or the system vouches for."""
+    strict: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    return strict | ({"ssl_ca_certs": str(ca)} if ca else {})

@@ -119,8 +119,12 @@ class Record:
 
     def end(self, run: str, status: str, reason: str) -> None:
         """Write down that ``run`` was ``cancelled`` or ``failed``, and why; then retire it."""
-        self.store.put(_key(run, f"{status}.json"), canonical_json({"reason": reason}))
+        self.note_end(run, status, reason)
         self.retire(run)
+
+    def note_end(self, run: str, status: str, reason: str) -> None:
+        """Write down that ``run`` was ``cancelled`` or ``failed``, and why; the next reconcile retires it."""
+        self.store.put(_key(run, f"{status}.json"), canonical_json({"reason": reason}))
 
     def reopen(self, run: str) -> None:
         """Undo ``end``: the run goes on from its newest checkpoint."""

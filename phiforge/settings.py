@@ -1,19 +1,26 @@
-"""Where Phiforge runs: environment variables ``PHIFORGE_*``. Nothing here may change φ."""
+"""Where Phiforge runs: environment variables ``PHIFORGE_*``, and files for secrets. Nothing here may change φ."""
 
 import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+SECRETS_DIR = "/run/secrets"
+"""Where Docker, Compose and Kubernetes lay secrets; ``PHIFORGE_SECRETS_DIR`` names another folder."""
 
 
 class Settings(BaseSettings):
-    """One process's surroundings, read from the environment (``PHIFORGE_REDIS_URL=...``)."""
+    """One process's surroundings: ``PHIFORGE_REDIS_URL=...``, or a file ``phiforge_redis_url`` in the secrets' folder.
 
-    model_config = SettingsConfigDict(env_prefix="PHIFORGE_", frozen=True, extra="ignore")
+    A variable wins over a file. No secret shows in what is printed of this, nor in what is said of a wrong value.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PHIFORGE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(
         default=Path(".phiforge"), description="Local state: the embedded object store, sockets, logs, cached data."
@@ -22,12 +29,23 @@ class Settings(BaseSettings):
         default="",
         description="redis://host:port/db, rediss://... or unix:///path.sock; default: the embedded stack's socket.",
     )
+    redis_user: str = Field(default="", description="Who to be for Redis; default: its user 'default'.")
+    redis_password: SecretStr = Field(default=SecretStr(""), description="May stand in the address too.")
+    redis_ca: Path | None = Field(
+        default=None, description="Certificates that a rediss:// server's must come from; default: the system's."
+    )
     store_url: str = Field(
         default="", description="file:///folder or s3://bucket; default: the folder 'store' of the home."
     )
     s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="Address of the S3 server of an s3:// store.")
     s3_access_key: str = "phiforge"
     s3_secret_key: SecretStr = SecretStr("phiforge-secret")
+    s3_ca: Path | None = Field(
+        default=None, description="Certificates that an https:// server's must come from; default: the system's."
+    )
+    allow_plaintext: bool = Field(
+        default=False, description="Let http:// and redis:// leave this machine: whoever is on the way reads all."
+    )
     namespace: str = Field(
         default="phiforge", pattern=r"^[a-z0-9-]+$", description="Prefix of every Redis key and queue; one per fleet."
     )
@@ -50,10 +68,45 @@ class Settings(BaseSettings):
     )
     log_level: str = "INFO"
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the secrets' folder if there is one."""
+        folder = Path(os.environ.get("PHIFORGE_SECRETS_DIR", SECRETS_DIR))
+        files = [SecretsSettingsSource(settings_cls, folder)] if folder.is_dir() else []
+        return (init_settings, env_settings, *files)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_password_out(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Move user and password from the Redis address to their own fields: addresses are printed, those are not."""
+        address = str(values.get("redis_url", ""))
+        _, _, place = address.partition("://")
+        user_and_password, at, rest = place.rpartition("@")
+        if "password=" in urlsplit(address).query:
+            raise ValueError("PHIFORGE_REDIS_URL takes a password as redis://user:password@host, not after a '?'")
+        if not at:
+            return values
+        user, _, password = user_and_password.partition(":")
+        apart = {"redis_url": address.replace(place, rest), "redis_user": unquote(user)}
+        return values | apart | {"redis_password": SecretStr(unquote(password))}
+
     @property
     def broker_url(self) -> str:
-        """The Redis address, with the embedded stack's socket as the default."""
+        """The Redis address without user and password, with the embedded stack's socket as the default."""
         return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def broker_login(self) -> tuple[str, str] | None:
+        """User and password for Redis, if it wants any: the embedded stack's socket is open to this user alone."""
+        password = self.redis_password.get_secret_value()
+        return (self.redis_user or "default", password) if self.redis_url and password else None
 
     @property
     def redis_socket(self) -> Path:

@@ -1,9 +1,11 @@
 """Object storage on any S3 server that keeps its promise about conditional writes."""
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 from xml.etree.ElementTree import ParseError
@@ -15,6 +17,9 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTime
 
 from phiforge.errors import MissingObjectError, StoreError
 from phiforge.store.keys import check_key, check_prefix
+
+logging.getLogger("urllib3").setLevel(logging.INFO)
+"""At DEBUG it writes every address it asks, and presigned ones open the store to whoever reads them."""
 
 _TIMEOUT = Timeout(connect=2.0, read=30.0)
 """Seconds; with the retries below an endpoint that swallows packets is given up within ten."""
@@ -39,10 +44,11 @@ class S3Store:
     Raises StoreError if the server cannot be reached, refuses the keys, or ignores ``If-None-Match``.
     """
 
-    def __init__(self, endpoint: str, bucket: str, access_key: str, secret_key: str) -> None:
+    def __init__(self, endpoint: str, bucket: str, access_key: str, secret_key: str, ca: Path | None = None) -> None:
+        """Open ``bucket``; over https the server must show a certificate that ``ca``, else the system, vouches for."""
         self._bucket = bucket
         self._endpoint = _checked(endpoint)
-        self._pool = PoolManager(timeout=_TIMEOUT, retries=_RETRY, maxsize=32)
+        self._pool = PoolManager(timeout=_TIMEOUT, retries=_RETRY, maxsize=32, ca_certs=_readable(ca))
         with self._reporting("open", ""):
             self._client = Minio(
                 urlsplit(endpoint).netloc,
@@ -158,6 +164,12 @@ class S3Store:
             f"cannot {verb} {key!r} in {self.url} at {self._endpoint}: {reason}; check that an S3 server runs there "
             "(PHIFORGE_S3_ENDPOINT) and takes the keys (PHIFORGE_S3_ACCESS_KEY, PHIFORGE_S3_SECRET_KEY)"
         )
+
+
+def _readable(ca: Path | None) -> str | None:
+    if ca is not None and not ca.is_file():
+        raise StoreError(f"PHIFORGE_S3_CA is {str(ca)!r}, which is no file")
+    return str(ca) if ca else None
 
 
 def _checked(endpoint: str) -> str:
