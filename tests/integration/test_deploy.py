@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
@@ -17,6 +18,7 @@ import phiforge.metrics  # noqa: F401 - registers the metrics
 from evaluator.collector import RunCollector
 from phiforge.platform import Platform
 from phiforge.settings import Settings
+from tests.secured import make_secrets
 from tests.servers import require
 
 ROOT = Path(__file__).parents[2]
@@ -216,7 +218,18 @@ def test_every_alert_is_seen_to_fire() -> None:
     assert {alert for alert, _ in FIRING.values()} == {alert["alert"] for alert in rules("alert")}
 
 
-# The compose file and the image
+# The compose file, its secrets and the image
+
+
+CLEAN = {"name": "a", "version": "1", "vulns": []}
+SKIPPED = {"name": "b", "skip_reason": "not found"}
+HOLED = {"name": "c", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+AUDITS = [
+    ([CLEAN], "1 of 1 packages audited, 0 vulnerable"),
+    ([CLEAN, SKIPPED], "NOT AUDITED: 1 packages (not found)"),
+    ([SKIPPED], "0 of 1 packages audited"),
+    ([CLEAN, HOLED], "VULNERABLE c 2: PYSEC-1, mended in 3"),
+]
 
 
 def test_compose_starts_what_a_fleet_needs(compose: dict[str, Any]) -> None:
@@ -275,6 +288,74 @@ def test_every_volume_and_network_is_declared(compose: dict[str, Any]) -> None:
     assert networks == set(compose["networks"])
 
 
+def test_each_service_is_shown_its_own_secrets_alone(compose: dict[str, Any]) -> None:
+    # Given what each service is shown, as file and as the name it has within
+    shown = {
+        name: {
+            (each, each) if isinstance(each, str) else (each["source"], each["target"])
+            for each in service.get("secrets", ())
+        }
+        for name, service in compose["services"].items()
+    }
+    # I expect the certificate of the fleet's authority, and where its settings look for them its own password and key;
+    for name in (*SERVICES, ONE_OFF):
+        assert shown.pop(name) == {
+            ("ca.crt", "ca.crt"),
+            (f"{name}-redis-password", "phiforge_redis_password"),
+            (f"{name}-s3-secret-key", "phiforge_s3_secret_key"),
+        }
+    # the servers their own, none of which is a service's password;
+    assert {file for file, _ in shown.pop("redis")} == {"ca.crt", "redis.crt", "redis.key", "redis-users.acl"}
+    stores = {"ca.crt", "object-store.crt", "object-store.key", "object-store-identities.json"}
+    assert {file for file, _ in shown.pop("object-store")} == stores
+    assert {file for file, _ in shown.pop("grafana")} == {"grafana-admin-password"}
+    assert shown == {"prometheus": set()}
+
+
+def test_every_secret_is_made(compose: dict[str, Any], tmp_path: Path) -> None:
+    # Given the secrets that compose shows to anybody, I expect `make secrets` to make these and no others,
+    made = make_secrets(tmp_path / "secrets")
+    assert {path.name for path in made.iterdir()} == set(compose["secrets"])
+    assert all(secret == {"file": f"./deploy/secrets/{name}"} for name, secret in compose["secrets"].items())
+    # where nobody but their owner gets in, and never in the repository;
+    assert made.stat().st_mode & 0o077 == 0
+    assert "deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    # if asked again, to leave them as they are.
+    before = {path.name: path.read_bytes() for path in made.iterdir()}
+    make_secrets(made)
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+
+
+def test_the_fleet_has_no_way_out(compose: dict[str, Any]) -> None:
+    # Given the networks, I expect the fleet's and its data's to lead nowhere,
+    networks = compose["networks"]
+    inner = {name for name, options in networks.items() if options and options["internal"]}
+    assert inner == {"data", "monitoring"}
+    for name in (*SERVICES, "redis", "object-store"):
+        assert set(compose["services"][name]["networks"]) <= inner, name
+    # and of SeaweedFS's parts S3 alone, which knows users, to listen beyond its container.
+    command = compose["services"]["object-store"]["command"]
+    assert {"-ip.bind=127.0.0.1", "-s3.ip.bind=0.0.0.0", "server"} <= set(command)
+    environment = compose["services"]["object-store"]["environment"]
+    parts = ("MASTER", "VOLUME", "FILER", "S3", "CLIENT")
+    files = {f"WEED_GRPC_{part}_{kind}" for part in parts for kind in ("CERT", "KEY")}
+    assert set(environment) == files | {"WEED_GRPC_CA"}
+
+
+def test_redis_listens_to_nobody_in_the_clear(compose: dict[str, Any]) -> None:
+    command = compose["services"]["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert (options["--port"], options["--tls-port"]) == ("0", "6379")
+    assert options["--aclfile"] == "/run/secrets/redis-users.acl"
+
+
+@pytest.mark.parametrize(("packages", "verdict"), AUDITS)
+def test_an_audit_counts_what_nobody_answered_for(packages: list[dict[str, Any]], verdict: str) -> None:
+    # Given an answer of pip-audit, which exits with 0 when it passed over every package, I expect it in plain words.
+    read_answer = runpy.run_path(str(ROOT / "deploy" / "audit.py"))["read"]
+    assert verdict in read_answer({"dependencies": packages}).sentence
+
+
 def test_compose_sets_real_settings_to_valid_values(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     # Given every variable that the compose file names
     fields = {f"PHIFORGE_{field.upper()}" for field in Settings.model_fields}
@@ -287,9 +368,13 @@ def test_compose_sets_real_settings_to_valid_values(compose: dict[str, Any], mon
             if value is not None:
                 monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value))
         settings = Settings()
-        # I expect it to find Redis and the object store by their names.
-        assert settings.redis_url.startswith("redis://redis:")
-        assert settings.s3_endpoint.startswith("http://object-store:")
+        # I expect it to find Redis and the object store by their names, over TLS, as itself, with no secret in sight.
+        assert settings.redis_url.startswith("rediss://redis:")
+        assert settings.s3_endpoint.startswith("https://object-store:")
+        assert settings.redis_ca == settings.s3_ca == Path("/run/secrets/ca.crt")
+        assert settings.redis_user == settings.s3_access_key == name
+        assert not settings.allow_plaintext
+        assert not [variable for variable in environment if "PASSWORD" in variable or "SECRET" in variable]
         assert settings.omniglot is None
         assert name == ONE_OFF or (settings.metrics_host, settings.metrics_port) == ("0.0.0.0", 9100)
 
