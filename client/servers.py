@@ -85,6 +85,8 @@ class RedisServer:
         client = redis.Redis.from_url(f"unix://{self.socket}", socket_timeout=1)
         try:
             return bool(client.ping())
+        except redis.AuthenticationError:
+            return self._secrets is not None  # it is there, and wants to know who asks
         except (redis.ConnectionError, redis.TimeoutError):
             return False
         finally:

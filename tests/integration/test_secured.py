@@ -291,13 +291,17 @@ def permitted(client: redis.Redis, *command: str) -> bool:
 
 
 def test_who_has_no_password_may_knock_and_no_more(tls_redis: RedisServer, secrets: Path) -> None:
-    # Given nobody's password
-    client = redis.Redis.from_url(tls_redis.url, ssl_ca_certs=str(secrets / "ca.crt"))
-    # I expect the server's life to be visible, as health checks need it, and nothing else.
-    assert client.ping()
+    # Given nobody's password, I expect nothing to be allowed;
+    stranger = redis.Redis.from_url(tls_redis.url, ssl_ca_certs=str(secrets / "ca.crt"))
+    with pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    # given a health check's user, which needs none, I expect the server's life to be visible and nothing else.
+    health = redis.Redis.from_url(tls_redis.url, ssl_ca_certs=str(secrets / "ca.crt"), username="health", password="-")
+    assert health.ping()
     for command in (("GET", "phiforge:{other}:state"), ("SCAN", "0"), ("LPUSH", "phiforge.training", "x")):
-        assert not permitted(client, *command), command
-    client.close()
+        assert not permitted(health, *command), command
+    stranger.close()
+    health.close()
 
 
 def test_a_server_of_another_authority_is_not_talked_to(
