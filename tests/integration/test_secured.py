@@ -22,11 +22,11 @@ from urllib3 import PoolManager
 from client.processes import free_port
 from client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from client.submission import cancel, resume, submit
+from client.verification import verify
 from phiforge.canonical import sha256_hex
 from phiforge.errors import FormatError, ServiceError, StoreError
 from phiforge.exchange import connect
 from phiforge.platform import Platform
-from phiforge.record import training_episodes_key
 from phiforge.settings import Settings
 from phiforge.store import open_store
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
@@ -133,12 +133,12 @@ def test_a_run_completes_with_each_service_as_itself(platform: Platform, stack: 
         assert "NOPERM" not in log, service.name
 
 
-def test_damaged_objects_are_made_again(platform: Platform, settings: dict[str, Settings], finished: str) -> None:
-    # Given the rights of a trainer, if it finds episodes damaged, I expect it to be able to drop them for the sampler.
-    store = open_store(settings["trainer"])
-    key = training_episodes_key(finished, 0, 0)
-    store.delete(key)
-    assert not store.exists(key)
+def test_a_run_can_be_verified_and_its_episodes_are_deleted(platform: Platform, finished: str) -> None:
+    # Given that run, I expect its sampler to have deleted its episodes, which nothing needs any more,
+    wait_until(lambda: finished not in platform.record.ended(), "the end of its retention")
+    assert list(platform.record.training_episodes(finished)) == []
+    # and the person who submitted it to be able to compute it again.
+    assert verify(platform, finished, 20).differences == []
 
 
 def test_a_dataset_that_cannot_be_sampled_fails_the_run(platform: Platform, stack: SecuredStack, finished: str) -> None:
@@ -163,6 +163,7 @@ OBJECTS = {
     "dataset": "datasets/shards/aa",
     "submission": "submitted/other.json",
     "active": "active/other",
+    "ended": "ended/other",
     "episodes": "runs/other/episodes/00000000/0000",
     "evaluation episodes": "evaluation/aa/test/0000",
     "φ₀": "runs/other/checkpoints/00000000.safetensors",
@@ -177,23 +178,23 @@ OBJECTS = {
 REFUSED: dict[str, dict[str, set[str]]] = {
     "sampler": {
         PUT: set(OBJECTS) - {"episodes", "evaluation episodes", "failure"},
-        GET: {"φ₀", "φ", "log", "scores", "anything else"},
-        DELETE: set(OBJECTS) - {"episodes"},
+        GET: {"ended", "φ₀", "φ", "log", "scores", "anything else"},
+        DELETE: set(OBJECTS) - {"episodes", "ended"},
     },
     "trainer": {
-        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure"},
-        GET: {"evaluation episodes", "anything else"},
+        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "ended"},
+        GET: {"evaluation episodes", "ended", "anything else"},
         DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active"},
     },
     "evaluator": {
-        PUT: set(OBJECTS) - {"scores", "report", "failure"},
+        PUT: set(OBJECTS) - {"scores", "report", "failure", "ended"},
         GET: set(),
         DELETE: set(OBJECTS) - {"evaluation episodes", "active"},
     },
     "client": {
-        PUT: set(OBJECTS) - {"dataset", "submission", "active", "φ₀", "φ", "cancellation"},
+        PUT: set(OBJECTS) - {"dataset", "submission", "active", "φ₀", "φ", "cancellation", "ended"},
         GET: set(),
-        DELETE: set(OBJECTS) - {"active", "failure", "cancellation"},
+        DELETE: set(OBJECTS) - {"active", "ended", "failure", "cancellation"},
     },
 }
 
