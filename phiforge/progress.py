@@ -4,6 +4,9 @@ Progress is level-triggered: both compare what is with what should be, and do wh
 """
 
 import logging
+from contextlib import suppress
+
+from redis.exceptions import NoPermissionError
 
 from phiforge import judging, retention
 from phiforge.errors import FormatError, PhiforgeError, RunError
@@ -175,15 +178,13 @@ def _resend(platform: Platform, record: RunRecord, head: int) -> None:
 
 
 def fail(platform: Platform, run: str, reason: str) -> None:
-    """Mark ``run`` failed, for a fault that trying again cannot mend."""
-    log.error("run %s failed: %s", run, reason)
-    FAILED_RUNS.inc()
-    platform.record.end(run, "failed", reason)
-    platform.exchange.stop(run, "failed")
+    """Mark ``run`` failed, for a fault that trying again cannot mend.
 
-
-def report_failure(platform: Platform, run: str, reason: str) -> None:
-    """Mark ``run`` failed where Redis may not be written: the next reconcile stops it there."""
+    A service that may not write runs' state in Redis, as a sampler, leaves stopping and retiring it to ``reconcile``.
+    """
     log.error("run %s failed: %s", run, reason)
     FAILED_RUNS.inc()
     platform.record.note_end(run, "failed", reason)
+    with suppress(NoPermissionError):
+        platform.exchange.stop(run, "failed")
+        platform.record.retire(run)

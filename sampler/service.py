@@ -8,7 +8,7 @@ from phiforge.errors import DataError, FormatError, MissingObjectError
 from phiforge.memory import keep_freed_memory
 from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.platform import Platform
-from phiforge.progress import report_failure
+from phiforge.progress import fail
 from phiforge.queue import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.retention import delete_episodes
@@ -69,7 +69,7 @@ class Sampler:
             try:
                 batch = self._sample(record, split, seed)
             except (DataError, FormatError, MissingObjectError) as error:
-                report_failure(self.platform, record.run, f"its dataset cannot be sampled: {error}")
+                fail(self.platform, record.run, f"its dataset cannot be sampled: {error}")
                 return
             self.platform.store.put(key, batch.to_bytes())
         SAMPLED_EPISODES.labels(split=split).inc(len(batch))

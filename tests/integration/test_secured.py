@@ -172,18 +172,19 @@ OBJECTS = {
     "scores": "runs/other/scores/test/00000005.json",
     "report": "runs/other/report.json",
     "failure": "runs/other/failed.json",
+    "evidence": "runs/other/failed/00000005-0000/episodes",
     "cancellation": "runs/other/cancelled.json",
     "anything else": "elsewhere/aa",
 }
 REFUSED: dict[str, dict[str, set[str]]] = {
     "sampler": {
         PUT: set(OBJECTS) - {"episodes", "evaluation episodes", "failure"},
-        GET: {"ended", "φ₀", "φ", "log", "scores", "anything else"},
+        GET: {"ended", "φ₀", "φ", "log", "scores", "evidence", "anything else"},
         DELETE: set(OBJECTS) - {"episodes", "ended"},
     },
     "trainer": {
-        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "ended"},
-        GET: {"evaluation episodes", "ended", "anything else"},
+        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended"},
+        GET: {"evaluation episodes", "ended", "evidence", "anything else"},
         DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active"},
     },
     "evaluator": {
