@@ -5,7 +5,7 @@ from typing import Any
 
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, enqueue, initial_phi
-from client.verification import expect_recorded, readable_checkpoint
+from client.verification import expect_recorded, readable_checkpoint, recorded
 from phiforge.errors import RunError, SpecError
 from phiforge.platform import Platform
 from phiforge.record import Checkpoint, Parent, RunRecord
@@ -26,7 +26,7 @@ def branch(
     Raises SpecError for a spec with faults, RunError if there is no such version or its φ does not fit the new spec.
     """
     parent = platform.run(run)
-    expect_recorded(run, version, parent.first_version, platform.record.checkpoints(run)[-1])
+    expect_recorded(run, version, parent.first_version, recorded(platform, run)[-1])
     raw: dict[str, Any] = parent.spec.model_dump(mode="json")
     for override in overrides:
         apply_override(raw, override)

@@ -100,6 +100,8 @@ class Stack:
             "DEVICE": settings.device,
             "RECONCILE_SECONDS": str(settings.reconcile_seconds),
             "STALL_SECONDS": str(settings.stall_seconds),
+            "KEEP_EPISODES": str(settings.keep_episodes),
+            "KEEP_CHECKPOINTS": str(settings.keep_checkpoints),
             "LOG_LEVEL": settings.log_level,
         }
         authorities = {"REDIS_CA": settings.redis_ca, "S3_CA": settings.s3_ca}

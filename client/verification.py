@@ -75,11 +75,19 @@ def readable_checkpoint(platform: Platform, record: RunRecord, upto: int) -> tup
 
 def _span(platform: Platform, record: RunRecord, version: int | None, *, every: bool) -> tuple[int, int]:
     """Return the version to start at or before, and the last one to compute."""
-    there = platform.record.checkpoints(record.run)
+    there = recorded(platform, record.run)
     if every or version is None:
         return there[0 if every else -2 if len(there) > 1 else -1], there[-1]
     expect_recorded(record.run, version, record.first_version, there[-1])
     return max(version - 1, record.first_version), version
+
+
+def recorded(platform: Platform, run: str) -> list[int]:
+    """Return the versions of ``run`` that have a checkpoint, in order; raises RunError if none has."""
+    there = platform.record.checkpoints(run)
+    if not there:
+        raise RunError(f"run {run!r} has no checkpoint left in {platform.store.url}")
+    return there
 
 
 def expect_recorded(run: str, version: int, first: int, last: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.episodes import TrainingEpisodes
-from client.verification import expect_recorded
+from client.verification import expect_recorded, recorded
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.errors import RunError
 from phiforge.lineage import Entry
@@ -86,7 +86,7 @@ def appearance_json(run: str, appearance: Appearance) -> dict[str, Any]:
 def _owner(platform: Platform, run: str, version: int) -> RunRecord:
     """Return the run, of ``run`` and those it came out of, that took the step to ``version``."""
     record = platform.run(run)
-    expect_recorded(run, version, 0, platform.record.checkpoints(run)[-1])
+    expect_recorded(run, version, 0, recorded(platform, run)[-1])
     if version == 0:
         raise RunError(f"φ of version 0 of run {run!r} was drawn from the seed: no episode is behind it")
     while record.parent and version <= record.parent.version:
@@ -96,8 +96,8 @@ def _owner(platform: Platform, run: str, version: int) -> RunRecord:
 
 def _ancestry(platform: Platform, run: str) -> Iterator[tuple[RunRecord, int]]:
     """Yield a run and those it came out of, each with the last version of it that counts."""
-    last = platform.record.checkpoints(run)[-1]
     record = platform.run(run)
+    last = recorded(platform, run)[-1]
     yield record, last
     while record.parent:
         last = record.parent.version

@@ -209,6 +209,14 @@ class Exchange:
         """Say whether ``run`` has been silent for three typical steps; True notes a resend and doubles the patience."""
         return bool(self._stalled(keys=[self._key(run, pulse)], args=[int(1000 * shortest_seconds)]))
 
+    def retention_due(self, run: str, shortest_seconds: float) -> bool:
+        """Say whether to ask for the deletion of what ``run``, now over, does not need; True doubles the patience."""
+        key = self._key(run, "retention")
+        due = bool(self._stalled(keys=[key], args=[int(1000 * shortest_seconds)]))
+        if due:
+            self.redis.expire(key, EXPIRY_SECONDS)
+        return due
+
     def stop(self, run: str, status: str) -> None:
         """Close the open step for good: nothing is published or committed from here on."""
         keys = [self._key(run, "state"), *self.redis.scan_iter(self._key(run, "*"), count=1000)]

@@ -91,7 +91,7 @@ def _drop_damaged_head(platform: Platform, record: RunRecord, version: int) -> N
 def reconcile_all(platform: Platform, keeps_checkpoints: bool = True) -> None:
     """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others."""
     for run in platform.record.ended():
-        if platform.exchange.lock(f"retention:{run}", LOCK_SECONDS):
+        if platform.exchange.retention_due(run, platform.settings.stall_seconds):
             platform.queue.retain(run)
     for run in platform.record.active():
         lock = f"reconcile:{run}"

@@ -51,7 +51,7 @@ def _unneeded(platform: Platform, run: str, *, over: bool) -> list[str]:
     keep = platform.settings.keep_episodes
     if keep == "all":
         return []
-    newest = platform.record.checkpoints(run)[-1]
+    newest = max(platform.record.checkpoints(run), default=0)
     trained = newest == platform.run(run).spec.outer.versions
     needed_from = math.inf if over or trained else newest - keep
     return [key for version, key in platform.record.training_episodes(run) if version < needed_from]

