@@ -97,6 +97,7 @@ class Stack:
             "DEVICE": settings.device,
             "RECONCILE_SECONDS": str(settings.reconcile_seconds),
             "STALL_SECONDS": str(settings.stall_seconds),
+            "LEASE_SECONDS": str(settings.lease_seconds),
             "LOG_LEVEL": settings.log_level,
         }
         return dict(os.environ) | {f"PHIFORGE_{name}": value for name, value in own.items()}
