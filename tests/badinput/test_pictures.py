@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import stat
 import zipfile
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from client.submission import submit
 from phiforge.errors import DataError, SpecError
+from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.data import ImagesData
@@ -20,7 +23,9 @@ from phiforge.spec.read import parse_spec
 from phiforge.store import LocalStore
 from sampler.datasets import files, images, load, prepare
 from sampler.datasets.images import Images, decode
+from sampler.service import Sampler
 from tests.badinput.pictures import classes, picture, png_that_claims, png_with_text_bomb, write_folder, write_zip
+from trainer.job import Trainer
 
 
 class Wrong(NamedTuple):
@@ -330,3 +335,30 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
     folder = write_folder(tmp_path / "own", classes())
     (tmp_path / "link").symlink_to(folder)
     assert Images(GREY, tmp_path / "link").fingerprint() == Images(GREY, folder).fingerprint()
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("colour", "channels"), [("grey", 1), ("rgb", 3)])
+def test_they_can_be_learned_from(settings: Settings, tmp_path: Path, colour: str, channels: int) -> None:
+    # Given pictures of ten classes
+    place = write_folder(tmp_path / "own", classes(count=10))
+    platform = Platform.open(settings.model_copy(update={"images": place}))
+    spec = {
+        "data": {"name": "images", "colour": colour, "image_size": 16},
+        "task": {"n_way": 2, "k_shot": 1, "n_query": 2},
+        "learner": {"name": "prototypical", "network": {"name": "conv4", "channels": 8}},
+        "outer": {"versions": 2, "meta_batch": 2, "job_size": 1},
+        "evaluation": {"every": 2, "validation_tasks": 2, "test_tasks": 2},
+    }
+    # If a run learns from them, whose services have not the pictures but what was published
+    run = submit(platform, spec)
+    shutil.rmtree(place)
+    Sampler(platform).sample_training(run, 0, sent_at=0)
+    for job in range(2):
+        Trainer(platform).handle(run, 0, job, sent_at=0)
+    # I expect its first version, of so many channels.
+    state = platform.exchange.state(run)
+    assert state
+    assert state.head == 1
+    assert platform.run(run).input_shape == (channels, 16, 16)
+    platform.close()
