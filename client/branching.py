@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from client.episodes import TrainingEpisodes
-from client.submission import checked_record, enqueue, initial_phi
+from client.submission import checked_record, enqueue
 from client.verification import expect_recorded, readable_checkpoint, recorded
 from phiforge.errors import RunError, SpecError
-from phiforge.platform import Platform
+from phiforge.platform import Platform, initial_phi
 from phiforge.record import Checkpoint, Parent, RunRecord
 from phiforge.spec.data import DataSpec, SinusoidData
 from phiforge.spec.read import apply_override

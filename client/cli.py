@@ -5,14 +5,15 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from phiforge.environment import read_settings
 from phiforge.errors import PhiforgeError
-from phiforge.settings import Settings
 
 if TYPE_CHECKING:
     from phiforge.platform import Platform
@@ -40,7 +41,7 @@ def demo(trainers: Trainers = None) -> None:
     """Meta-train MAML and ProtoNet on this machine in minutes, against two baselines: the whole pipeline, no set-up."""
     from client.demo import run_demo
 
-    run_demo(Settings(), console, trainers)
+    run_demo(read_settings(), console, trainers)
 
 
 @app.command(rich_help_panel="Start here")
@@ -48,7 +49,7 @@ def up(trainers: Trainers = None) -> None:
     """Start the embedded stack (Redis, sampler, trainers, evaluator) on this machine, until Ctrl-C."""
     from client.embedded import run_stack
 
-    run_stack(Settings(), console, trainers)
+    run_stack(read_settings(), console, trainers)
 
 
 @app.command(rich_help_panel="Runs")
@@ -92,17 +93,38 @@ def watch(run: RunId) -> None:
 @app.command(rich_help_panel="Runs")
 def show(run: RunId) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
+    from phiforge.evidence import found_in
+
     platform = _open()
     record = platform.record.run(run)
     status = platform.record.status(run)
-    shown = {"run": run, "status": status, "dataset": record.dataset, "spec": record.spec.model_dump(mode="json")}
+    shown: dict[str, Any] = {
+        "run": run,
+        "status": status,
+        "dataset": record.dataset,
+        "spec": record.spec.model_dump(mode="json"),
+    }
     if record.parent:
         shown["parent"] = record.parent._asdict()
     if status == "complete":
         shown["report"] = platform.record.report(run)
     elif status != "running":
         shown["reason"] = platform.record.end_reason(run, status)
+    if status == "failed" and (kept := found_in(platform.store, run)):
+        shown["not_finite"] = [found.model_dump() for found in kept]
+        shown["replay"] = f"phiforge replay {run}"
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@app.command(rich_help_panel="Runs")
+def replay(
+    run: RunId,
+    version: Annotated[int | None, typer.Option(min=0, help="Which, if there are several; default: the last.")] = None,
+) -> None:
+    """Compute the job whose loss stopped RUN again, as it was not finite, and print each of its episodes as JSON."""
+    from client.replay import replay as replay_run
+
+    typer.echo(json.dumps(replay_run(_open(), run, version), indent=2, ensure_ascii=False))
 
 
 @app.command(rich_help_panel="Runs")
@@ -230,14 +252,14 @@ def main() -> None:
     try:
         app()
     except PhiforgeError as error:
-        Console(stderr=True).print(f"[bold red]error:[/bold red] {error}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", highlight=False, markup=True)
         raise SystemExit(1) from None
 
 
 def _open() -> "Platform":
     from phiforge.platform import Platform
 
-    settings = Settings()
+    settings = read_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return Platform.open(settings)
 

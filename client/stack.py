@@ -102,6 +102,7 @@ class Stack:
             "STALL_SECONDS": str(settings.stall_seconds),
             "KEEP_EPISODES": str(settings.keep_episodes),
             "KEEP_CHECKPOINTS": str(settings.keep_checkpoints),
+            "LEASE_SECONDS": str(settings.lease_seconds),
             "LOG_LEVEL": settings.log_level,
         }
         authorities = {"REDIS_CA": settings.redis_ca, "S3_CA": settings.s3_ca}

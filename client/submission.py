@@ -5,18 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
 from phiforge.errors import RunError
-from phiforge.platform import Platform, learner_of
+from phiforge.platform import Platform, initial_phi
 from phiforge.progress import reconcile
-from phiforge.randomness import torch_generator
 from phiforge.record import Checkpoint, RunRecord
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.data import DataSpec
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import Tensors, fingerprint
+from phiforge.tensors import fingerprint
 from sampler.datasets import Facts, Progress, prepare
 from trainer.optimizers import init_state
 
@@ -90,10 +87,3 @@ def first_checkpoint(record: RunRecord) -> Checkpoint:
     """Return where a run that is no branch starts: φ₀, and an optimiser that has seen nothing."""
     phi = initial_phi(record)
     return Checkpoint(0, phi, init_state(record.spec.outer, phi), fingerprint(phi), tasks=0)
-
-
-def initial_phi(record: RunRecord) -> Tensors:
-    """Return φ₀, named by the spec's seed alone."""
-    spec = record.spec
-    drawn = learner_of(record, spec.task).init_phi(torch_generator(spec.seed, "phi"))
-    return {name: value.to(getattr(torch, spec.numerics.dtype)) for name, value in drawn.items()}

@@ -1,6 +1,7 @@
 """One evaluation message: from a chunk of fixed episodes to its scores, the summary and the run's report."""
 
 import logging
+import math
 from functools import lru_cache
 
 import torch
@@ -8,8 +9,10 @@ import torch
 from evaluator.report import build_report
 from evaluator.scoring import ChunkScores, score, summary
 from phiforge import judging
+from phiforge.attempts import working
 from phiforge.episodes import Episode
-from phiforge.errors import RunError
+from phiforge.errors import AttemptError, RunError
+from phiforge.fit import check_judged, run_of
 from phiforge.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
 from phiforge.platform import Platform, learner_of
 from phiforge.progress import fail
@@ -28,16 +31,20 @@ class Evaluator:
 
     def handle(self, run: str, split: str, version: int, chunk: int, sent_at: float) -> None:
         """Score one chunk unless its scores are there; the last chunk in moves the run on."""
+        record = run_of(self.platform, run)
+        check_judged(record, split, chunk, version)
         if self.platform.record.status(run) != "running":
             return
-        record = self.platform.run(run)
         try:
             if version not in self.platform.record.scored(run, split):
-                self._score_chunk(record, split, version, chunk)
+                with self.platform.attempts.attempt(run, "evaluation", _name(split, version, chunk)):
+                    self._score_chunk(record, split, version, chunk)
             if version in self.platform.record.scored(run, split):
                 self._conclude(record)
         except NotReadyError as reason:
             log.info("chunk %d of %s of run %s: %s", chunk, split, run, reason)
+        except AttemptError as error:
+            log.warning("will try again: %s", error)
         except RunError as error:
             fail(self.platform, run, str(error))
 
@@ -62,16 +69,24 @@ class Evaluator:
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)
-        with EVALUATE_SECONDS.time():
+        with EVALUATE_SECONDS.time(), working(_name(split, version, chunk)):
             scores = score(learner, phi, episodes, record.spec.evaluation.seed, "judge", split, chunk)
         EVALUATED_TASKS.labels(split=split).inc(len(episodes))
+        for index, loss in enumerate(scores.loss):
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"{_name(split, version, chunk)}, episode {index}: the query loss is {loss}, not finite: lower the "
+                    "inner learning rate or learner.inner_steps_evaluation"
+                )
         return scores
 
     def _read_episodes(self, record: RunRecord, split: str, version: int, chunk: int) -> list[Episode]:
         """Return the chunk's episodes; while they are not there, ask for them and put the chunk at the queue's end."""
         key = evaluation_episodes_key(record, split, chunk)
         try:
-            episodes = read_episodes(self.platform, key, record.spec.numerics.dtype).episodes
+            spec = record.spec
+            count = spec.evaluation.chunk_size
+            episodes = read_episodes(self.platform, key, record, spec.evaluation_task, count).episodes
         except NotReadyError:
             self.platform.queue.sample_evaluation(record.run, split, chunk)
             self.platform.queue.evaluate(record.run, split, version, chunk)
@@ -90,3 +105,7 @@ class Evaluator:
             else:
                 self.platform.exchange.touch(record.run, "evaluation")
                 judging.send(self.platform, record, "test", version)
+
+
+def _name(split: str, version: int, chunk: int) -> str:
+    return f"chunk {chunk} of {split} at version {version}"

@@ -4,14 +4,16 @@ from prometheus_client import REGISTRY
 
 from evaluator.chunk import Evaluator
 from evaluator.collector import RunCollector
+from phiforge.device import check_device
 from phiforge.memory import keep_freed_memory
+from phiforge.messages import EVALUATE
 from phiforge.platform import Platform
-from phiforge.queue import EVALUATE
 from phiforge.service import serve
 
 
 def run(platform: Platform) -> None:
     """Serve the evaluation queue until told to stop."""
+    check_device(platform.settings.device)
     keep_freed_memory()
     REGISTRY.register(RunCollector(platform))
     platform.queue.handle(EVALUATE, Evaluator(platform).handle)

@@ -20,6 +20,9 @@ _DIGEST_BYTES = 32
 _LEVEL = -3
 """Of zstandard: reads and writes faster than level 1, for a third more bytes (a third of what they hold)."""
 
+MOST_BYTES = 2**30
+"""Of one file's arrays: a run whose jobs need more is refused at submit, and a file that claims more is a bomb."""
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -84,9 +87,42 @@ class EpisodeBatch:
         if hashlib.sha256(payload).digest() != digest:
             raise FormatError(f"damaged episode file: the SHA-256 of its {len(payload)} bytes differs from its header")
         try:
-            return cls(**load(zstandard.ZstdDecompressor().decompress(payload)))
+            batch = cls(**load(_unpacked(payload)))
         except (zstandard.ZstdError, SafetensorError, TypeError) as error:
             raise FormatError(f"unreadable episode file: {error}") from error
+        if fault := _fault(batch):
+            raise FormatError(f"unreadable episode file: {fault}")
+        return batch
+
+
+def _fault(batch: EpisodeBatch) -> str | None:
+    """Say which array is not of one batch with the others, or None."""
+    images = batch.support_x.dtype == np.uint8
+    values, targets = (np.uint8, np.int64) if images else (np.float32, np.float32)
+    kinds: dict[str, type[np.generic]] = {"support_x": values, "query_x": values, "classes": np.int64}
+    kinds |= {"support_y": targets, "query_y": targets, "origin": np.int32}
+    dimensions = {"support_x": 5 if images else 3, "support_y": 2 if images else 3, "classes": 2, "origin": 3}
+    dimensions |= {"query_x": dimensions["support_x"], "query_y": dimensions["support_y"]}
+    for name, kind in kinds.items():
+        array = getattr(batch, name)
+        if array.dtype != kind or array.ndim != dimensions[name]:
+            return f"{name} is {array.dtype} of {array.ndim} dimensions, not {np.dtype(kind)} of {dimensions[name]}"
+        if len(array) != len(batch.support_x):
+            return f"{name} is of {len(array)} episodes, support_x of {len(batch.support_x)}"
+    for x, y in ((batch.support_x, "support_y"), (batch.query_x, "query_y")):
+        if getattr(batch, y).shape[1] != x.shape[1]:
+            return f"{y} is of {getattr(batch, y).shape[1]} examples, its x of {x.shape[1]}"
+    if batch.query_x.shape[2:] != batch.support_x.shape[2:]:
+        return f"query_x is of shape {batch.query_x.shape[2:]}, support_x of {batch.support_x.shape[2:]}"
+    return None
+
+
+def _unpacked(payload: bytes) -> bytes:
+    size = zstandard.frame_content_size(payload)
+    if not 0 <= size <= MOST_BYTES:
+        claims = "does not say how much" if size < 0 else f"claims {size} bytes"
+        raise FormatError(f"unreadable episode file: {claims} it unpacks to; allowed are {MOST_BYTES}")
+    return zstandard.ZstdDecompressor().decompress(payload)
 
 
 def digest_of(data: bytes) -> str:

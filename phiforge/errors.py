@@ -36,3 +36,19 @@ class RunError(PhiforgeError):
 
 class ServiceError(PhiforgeError):
     """Raised when a process that Phiforge needs cannot be started or reached."""
+
+
+class MessageError(PhiforgeError):
+    """Raised when a message is not one that a service can act on: it is dropped, for it will never be."""
+
+
+class SettingsError(PhiforgeError):
+    """Raised when a ``PHIFORGE_*`` variable cannot be used; lists every fault at once."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("the settings cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class AttemptError(PhiforgeError):
+    """Raised when work broke off for a reason that another attempt may not meet: memory, input or output."""

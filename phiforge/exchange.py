@@ -87,6 +87,8 @@ class Exchange:
         self._restore = self._script("restore")
         self._stalled = self._script("stalled")
         self._score = self._script("score")
+        self._attempt = self._script("attempt")
+        self._lease = self._script("lease")
 
     def check(self) -> None:
         """Raise ServiceError, saying what to start, if Redis cannot be reached."""
@@ -123,14 +125,26 @@ class Exchange:
         """Return the outer optimiser's state of a recent version as safetensors bytes."""
         return self._bytes(self._key(run, f"optimizer:{version}"))
 
-    def begin(self, run: str, version: int, job: int) -> tuple[bool, int]:
-        """Say whether job's contribution is there already, and count this attempt at it."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hexists(self._key(run, f"contributions:{version}"), str(job))
-            pipe.hincrby(self._key(run, f"attempts:{version}"), str(job), 1)
-            pipe.expire(self._key(run, f"attempts:{version}"), EXPIRY_SECONDS)
-            there, attempts, _ = pipe.execute()
-        return bool(there), int(attempts)
+    def attempts_key(self, run: str, kind: str) -> str:
+        """Return where attempts at the work of one kind are counted; the jobs of a version until its commit."""
+        return self._key(run, f"attempts:{kind}")
+
+    def begin_attempt(self, key: str, work: str, token: str, lease_seconds: float, expiry: int) -> tuple[int, str]:
+        """Note an attempt; return how many before it ended badly, and why the last one did, if it could say."""
+        badly, why = self._attempt(keys=[key], args=[work, token, int(1000 * lease_seconds), expiry])
+        return int(badly), why.decode(errors="replace")
+
+    def lease(self, key: str, attempt: str, work: str, seconds: float, why: str = "") -> None:
+        """Renew an attempt's lease; 0 seconds: it ended badly, and ``why``."""
+        self._lease(keys=[key], args=[attempt, int(1000 * seconds), work, why[:1000]])
+
+    def end_attempt(self, key: str, attempt: str) -> None:
+        """Forget an attempt that ended as it should."""
+        self.redis.hdel(key, attempt)
+
+    def has_contribution(self, run: str, version: int, job: int) -> bool:
+        """Say whether a job's contribution to the open step is there."""
+        return bool(self.redis.hexists(self._key(run, f"contributions:{version}"), str(job)))
 
     def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
         """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""

@@ -12,7 +12,7 @@ JOB_SECONDS = Histogram(
 )
 JOBS = Counter(
     "phiforge_jobs_total",
-    "Jobs by outcome: published, duplicate, stale, stopped, waiting (episodes not there yet), damaged, failed.",
+    "Jobs by outcome: published, duplicate, stale, stopped, waiting (episodes not there yet), damaged, broken, failed.",
     ["outcome"],
 )
 COMMITS = Counter("phiforge_commits_total", "Versions this trainer committed.")
@@ -31,3 +31,12 @@ RESENT = Counter("phiforge_resent_total", "Messages that reconcile sent again: j
 RESTORED = Counter("phiforge_restored_total", "Runs brought back from a checkpoint.")
 DAMAGED = Counter("phiforge_damaged_objects_total", "Objects dropped because their hash was wrong.")
 FAILED_RUNS = Counter("phiforge_failed_runs_total", "Runs this process marked failed.")
+REFUSED_MESSAGES = Counter(
+    "phiforge_refused_messages_total",
+    "Messages dropped unread: unreadable (no message at all), unknown (of no kind that is served here), fields (one of "
+    "the wrong type, missing or too many), misfit (no such run, version, job or chunk).",
+    ["reason"],
+)
+BROKEN_ATTEMPTS = Counter(
+    "phiforge_broken_attempts_total", "Attempts that broke off for lack of memory or a fault of input or output."
+)

@@ -3,13 +3,18 @@
 from functools import lru_cache
 from typing import Self
 
+import torch
+
+from phiforge.attempts import Attempts
 from phiforge.exchange import Exchange, connect
 from phiforge.learners import Learner, TaskShape, build_learner
 from phiforge.queue import Queue
+from phiforge.randomness import torch_generator
 from phiforge.record import Record, RunRecord
 from phiforge.settings import Settings
 from phiforge.spec.task import Task
 from phiforge.store import Store, open_store
+from phiforge.tensors import Tensors
 
 
 class Platform:
@@ -21,6 +26,7 @@ class Platform:
         self.record = Record(store)
         self.exchange = exchange
         self.queue = queue
+        self.attempts = Attempts(exchange, settings.lease_seconds)
         self.run = lru_cache(maxsize=64)(self.record.run)
         """A run's record, which never changes."""
 
@@ -40,3 +46,10 @@ def learner_of(record: RunRecord, task: Task) -> Learner:
     """Return the learner of a run, for tasks of the shape of ``task``."""
     shape = TaskShape(task.n_way, record.input_shape, record.train_classes, record.spec.data.regression)
     return build_learner(record.spec.learner, shape)
+
+
+def initial_phi(record: RunRecord) -> Tensors:
+    """Return φ₀, named by the spec's seed alone."""
+    spec = record.spec
+    drawn = learner_of(record, spec.task).init_phi(torch_generator(spec.seed, "phi"))
+    return {name: value.to(getattr(torch, spec.numerics.dtype)) for name, value in drawn.items()}

@@ -13,9 +13,9 @@ from phiforge.errors import FormatError, PhiforgeError, RunError
 from phiforge.exchange import State
 from phiforge.lineage import is_whole
 from phiforge.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
-from phiforge.platform import Platform
+from phiforge.platform import Platform, initial_phi
 from phiforge.record import Checkpoint, RunRecord, training_episodes_key
-from phiforge.tensors import decode, fingerprint
+from phiforge.tensors import Tensors, decode, fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,8 @@ def reconcile_all(platform: Platform, keeps_checkpoints: bool = True) -> None:
             continue
         try:
             reconcile(platform, run, keeps_checkpoints)
+        except (FormatError, RunError) as error:
+            fail(platform, run, f"it cannot go on: {error}")
         except PhiforgeError:
             log.exception("cannot reconcile run %s", run)
         finally:
@@ -120,7 +122,7 @@ def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> N
     if state and state.status != "running":
         platform.exchange.forget(run)
         state = None
-    if state is None or state.head < platform.record.checkpoints(run)[-1]:
+    if state is None or state.head < max(platform.record.checkpoints(run), default=0):
         _restore(platform, record)
         return
     patience = platform.settings.stall_seconds
@@ -155,11 +157,34 @@ def _newest_checkpoint(platform: Platform, record: RunRecord) -> Checkpoint:
     """Read the newest checkpoint; a damaged one is deleted (it will be written again) and the one before it read."""
     for version in reversed(platform.record.checkpoints(record.run)):
         try:
-            return platform.record.checkpoint(record.run, version)
+            checkpoint = platform.record.checkpoint(record.run, version)
+            check_shapes(record, checkpoint)
+            return checkpoint
         except FormatError:
             log.exception("dropping checkpoint %d of run %s", version, record.run)
             platform.record.delete_checkpoint(record.run, version)
     raise RunError(f"run {record.run!r} has no readable checkpoint left in {platform.store.url}")
+
+
+def check_shapes(record: RunRecord, checkpoint: Checkpoint) -> None:
+    """Raise FormatError unless a checkpoint has the tensors of the run's learner, and an optimiser's state for each."""
+    of = f"checkpoint {checkpoint.version} of run {record.run!r}"
+    expected = {name: tuple(value.shape) for name, value in initial_phi(record).items()}
+    _expect_shapes(f"{of}: φ", checkpoint.phi, expected)
+    slots = record.spec.outer.optimizer.slots
+    state = {f"{slot}/{name}": shape for slot in slots for name, shape in expected.items()}
+    moments = {name: value for name, value in checkpoint.optimizer.items() if "/" in name}  # not since when they are
+    _expect_shapes(f"{of}: the optimiser's state", moments, state)
+
+
+def _expect_shapes(of: str, tensors: Tensors, expected: dict[str, tuple[int, ...]]) -> None:
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    if wrong:
+        raise FormatError(
+            f"{of} has {wrong[0]!r} in shape {found.get(wrong[0])}, expected {expected.get(wrong[0])}; "
+            f"{len(wrong)} differ in all"
+        )
 
 
 def _resend(platform: Platform, record: RunRecord, head: int) -> None:

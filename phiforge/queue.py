@@ -1,5 +1,6 @@
 """The Celery app, its queues and its messages: JSON keys, never tensors."""
 
+import logging
 import os
 import socket
 import ssl
@@ -10,18 +11,19 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from celery import Celery
+from celery.signals import task_internal_error, task_rejected, task_unknown
 from kombu.entity import Queue as BrokerQueue
 
+from phiforge import broker
+from phiforge.errors import MessageError
+from phiforge.messages import EVALUATE, MESSAGES, RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING, TRAIN, read_message
+from phiforge.metrics import REFUSED_MESSAGES
 from phiforge.settings import Settings
+
+log = logging.getLogger(__name__)
 
 QueueName = Literal["sampling", "training", "evaluation"]
 QUEUES: tuple[QueueName, ...] = ("sampling", "training", "evaluation")
-
-SAMPLE_TRAINING = "phiforge.sample_training"
-SAMPLE_EVALUATION = "phiforge.sample_evaluation"
-RETAIN = "phiforge.retain"
-TRAIN = "phiforge.train"
-EVALUATE = "phiforge.evaluate"
 
 _QUEUE_OF: dict[str, QueueName] = {
     SAMPLE_TRAINING: "sampling",
@@ -67,8 +69,25 @@ class Queue:
         self._send(EVALUATE, run=run, split=split, version=version, chunk=chunk)
 
     def handle(self, message: str, handler: Callable[..., None]) -> None:
-        """Let ``handler(**fields, sent_at=...)`` take the messages of one kind in this process."""
-        self.app.task(handler, name=message, ignore_result=True)
+        """Let ``handler(**fields, sent_at=...)`` take the messages of one kind in this process.
+
+        One whose fields are not as they should be does not reach it; one it raises MessageError for is dropped too.
+        """
+
+        def take(*positional: Any, **fields: Any) -> None:  # noqa: ANN401 - whatever was sent
+            try:
+                checked = read_message(message, positional, fields)
+            except MessageError as error:
+                _refuse("fields", error)
+                return
+            try:
+                handler(**checked)
+            except MessageError as error:
+                _refuse("misfit", error)
+            except MemoryError:  # which Celery would take for a reason to end the worker
+                log.exception("no memory for a message of kind %s", message)
+
+        self.app.task(take, name=message, ignore_result=True)
 
     def serve(self, queue: QueueName) -> None:
         """Take messages of ``queue`` one at a time, in this process, until SIGTERM or SIGINT.
@@ -77,6 +96,7 @@ class Queue:
         """
         own = {"unacked_key": "unacked", "unacked_index_key": "unacked_index", "unacked_mutex_key": "unacked_mutex"}
         self.app.conf.broker_transport_options |= {option: f"{self.name(queue)}.{name}" for option, name in own.items()}
+        self._forget_own_tasks()
         worker = self.app.Worker(
             pool="solo",
             queues=[self.name(queue)],
@@ -94,6 +114,12 @@ class Queue:
         """Give the broker connections back."""
         self.app.close()
 
+    def _forget_own_tasks(self) -> None:
+        """Serve nothing but the messages that have a handler: Celery's own tasks run whatever they are told to."""
+        self.app.finalize()
+        for name in [name for name in self.app.tasks if name not in MESSAGES]:
+            self.app.tasks.unregister(name)
+
     def _send(self, message: str, **fields: Any) -> None:  # noqa: ANN401 - JSON values
         queue = self.name(_QUEUE_OF[message])
         self.app.send_task(message, kwargs=fields | {"sent_at": time.time()}, queue=queue)
@@ -104,8 +130,27 @@ def worker_name(queue: QueueName) -> str:
     return f"{queue}-{os.getpid()}@{socket.gethostname()}"
 
 
+def _refuse(reason: str, error: object) -> None:
+    log.error("refused a message: %s", error)
+    REFUSED_MESSAGES.labels(reason=reason).inc()
+
+
+@task_rejected.connect  # type: ignore[untyped-decorator]
+@task_internal_error.connect  # type: ignore[untyped-decorator]
+def _count_rejected(**_: Any) -> None:  # noqa: ANN401 - a signal's
+    """Count what Celery refuses by itself, and logs: other serialisers than JSON, no task in it, no named fields."""
+    REFUSED_MESSAGES.labels(reason="unreadable").inc()
+
+
+@task_unknown.connect  # type: ignore[untyped-decorator]
+def _count_unknown(**_: Any) -> None:  # noqa: ANN401 - a signal's
+    """Count messages of a kind that is not served here, which Celery drops."""
+    REFUSED_MESSAGES.labels(reason="unknown").inc()
+
+
 def _app(settings: Settings) -> Celery:
     """Build the app; a message names its queue alone, so that no exchange's bindings in Redis can be lost."""
+    broker.register()
     app = Celery("phiforge", broker=_address(settings), set_as_current=False)
     if settings.broker_url.startswith("rediss://"):
         app.conf.broker_use_ssl = _tls(settings.redis_ca)
@@ -120,6 +165,7 @@ def _app(settings: Settings) -> Celery:
         result_accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=True,
+        worker_consumer=broker.CONSUMER,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_enable_remote_control=False,

@@ -4,12 +4,15 @@ import logging
 import time
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from phiforge.episodes import Episode, EpisodeBatch, digest_of
-from phiforge.errors import FormatError, MissingObjectError
+from phiforge.errors import FormatError, MissingObjectError, PhiforgeError
 from phiforge.metrics import DAMAGED
 from phiforge.platform import Platform
+from phiforge.record import RunRecord
+from phiforge.spec.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +20,7 @@ PATIENCE_SECONDS = 0.5
 """How long a worker waits for episodes before it takes another message."""
 
 
-class NotReadyError(Exception):
+class NotReadyError(PhiforgeError):
     """Raised when episodes are not there, with why: ``waiting`` or ``damaged``; they must be asked for again."""
 
 
@@ -28,8 +31,8 @@ class Read(NamedTuple):
     digest: str
 
 
-def read_episodes(platform: Platform, key: str, dtype: str) -> Read:
-    """Return the episodes under ``key`` on this process's device; damaged ones are deleted.
+def read_episodes(platform: Platform, key: str, record: RunRecord, task: Task, count: int) -> Read:
+    """Return the ``count`` episodes of ``task`` under ``key`` on this process's device; damaged ones are deleted.
 
     Raises NotReadyError if they are damaged, or not there after a short wait.
     """
@@ -38,7 +41,9 @@ def read_episodes(platform: Platform, key: str, dtype: str) -> Read:
         try:
             data = platform.store.get(key)
             batch = EpisodeBatch.from_bytes(data)
-            return Read(list(batch.episodes(platform.settings.device, getattr(torch, dtype))), digest_of(data))
+            _check(batch, record, task, count)
+            episodes = batch.episodes(platform.settings.device, getattr(torch, record.spec.numerics.dtype))
+            return Read(list(episodes), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:
                 raise NotReadyError("waiting") from None
@@ -48,3 +53,15 @@ def read_episodes(platform: Platform, key: str, dtype: str) -> Read:
             DAMAGED.inc()
             platform.store.delete(key)
             raise NotReadyError("damaged") from error
+
+
+def _check(batch: EpisodeBatch, record: RunRecord, task: Task, count: int) -> None:
+    """Raise FormatError unless these are as many episodes, of as many such examples, as the run's: not another's."""
+    support, query = task.n_way * task.k_shot, task.n_way * task.n_query
+    expected = (count, (support, *record.input_shape), (query, *record.input_shape))
+    found = (len(batch), batch.support_x.shape[1:], batch.query_x.shape[1:])
+    if found != expected:
+        raise FormatError(f"not the run's episodes: (episodes, support, query) are {found}, expected {expected}")
+    labels = [y for y in (batch.support_y, batch.query_y) if np.issubdtype(y.dtype, np.integer)]
+    if any(y.min() < 0 or y.max() >= task.n_way for y in labels):
+        raise FormatError(f"not the run's episodes: they have labels beyond their {task.n_way} ways")

@@ -74,15 +74,18 @@ class Record:
             raise RunError(f"run {record.run!r} exists already")
 
     def run(self, run: str) -> RunRecord:
-        """Read what was submitted as ``run``; raises RunError if there is no such run."""
+        """Read what was submitted as ``run``; raises RunError if there is no such run, FormatError if it is damaged."""
         try:
-            fields = json.loads(self.store.get(_submitted(run)))
+            fields = self._read_json(_submitted(run))
         except MissingObjectError as error:
             raise RunError(f"there is no run {run!r} in {self.store.url}") from error
-        spec = RunSpec.model_validate(fields["spec"])
-        shape = tuple(fields["input_shape"])
-        parent = Parent(**fields["parent"]) if fields.get("parent") else None
-        return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"], parent)
+        try:
+            spec = RunSpec.model_validate(fields["spec"])
+            shape = tuple(int(side) for side in fields["input_shape"])
+            parent = Parent(**fields["parent"]) if fields.get("parent") else None
+            return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"], parent)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"what was submitted as {run!r} cannot be read: {error!r}") from error
 
     def runs(self) -> list[str]:
         """Return the ids of all runs ever submitted, in order of id."""
@@ -141,6 +144,7 @@ class Record:
         """Write φ and the optimiser's state, then the sidecar that makes them count."""
         tensors = encode(with_prefix("phi", checkpoint.phi) | with_prefix("optimizer", checkpoint.optimizer))
         sidecar = {
+            "run": run,
             "version": checkpoint.version,
             "phi_hash": checkpoint.phi_hash,
             "tasks": checkpoint.tasks,
@@ -154,9 +158,12 @@ class Record:
         return self.store.exists(_key(run, "checkpoints", f"{version:08d}.json"))
 
     def checkpoint(self, run: str, version: int) -> Checkpoint:
-        """Read a checkpoint back; raises FormatError if a bit of it changed."""
-        sidecar = json.loads(self.store.get(_key(run, "checkpoints", f"{version:08d}.json")))
-        data = self.store.get(_key(run, "checkpoints", f"{version:08d}.safetensors"))
+        """Read a checkpoint back; raises FormatError if a bit of it changed, or it is another's."""
+        sidecar = self._sidecar(run, version)
+        try:
+            data = self.store.get(_key(run, "checkpoints", f"{version:08d}.safetensors"))
+        except MissingObjectError as error:
+            raise FormatError(f"checkpoint {version} of run {run!r} has a sidecar and no tensors") from error
         if sha256_hex(data) != sidecar["sha256"]:
             raise FormatError(f"checkpoint {version} of run {run!r} is damaged: its SHA-256 is not {sidecar['sha256']}")
         tensors = decode(data)
@@ -165,6 +172,31 @@ class Record:
             raise FormatError(f"checkpoint {version} of run {run!r}: φ is not the one its sidecar names")
         optimizer = without_prefix("optimizer", tensors)
         return Checkpoint(version, phi, optimizer, sidecar["phi_hash"], sidecar["tasks"])
+
+    def _sidecar(self, run: str, version: int) -> dict[str, Any]:
+        """Read what makes a checkpoint count; raises FormatError if it lacks something or is of another one."""
+        sidecar = self._read_json(_key(run, "checkpoints", f"{version:08d}.json"))
+        kinds = {"version": int, "phi_hash": str, "tasks": int, "sha256": str}
+        wrong = [name for name, kind in kinds.items() if not isinstance(sidecar.get(name), kind)]
+        if wrong:
+            raise FormatError(
+                f"the sidecar of checkpoint {version} of run {run!r} says {', '.join(sorted(sidecar)) or 'nothing'}; "
+                f"missing or of the wrong type: {', '.join(wrong)}"
+            )
+        of = (sidecar.get("run", run), sidecar["version"])
+        if of != (run, version):
+            raise FormatError(f"checkpoint {version} of run {run!r} is that of version {of[1]} of run {of[0]!r}")
+        return sidecar
+
+    def _read_json(self, key: str) -> dict[str, Any]:
+        """Return the object under ``key``; raises FormatError if it is no JSON, or no object."""
+        try:
+            value = json.loads(self.store.get(key))
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{key} is no JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise FormatError(f"{key} holds {type(value).__name__}, expected an object")
+        return value
 
     def delete_checkpoint(self, run: str, version: int) -> None:
         """Drop a checkpoint, sidecar first."""

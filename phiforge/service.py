@@ -2,16 +2,22 @@
 
 import logging
 import threading
+from functools import partial
+from wsgiref.simple_server import WSGIServer
 
 import redis
 from prometheus_client import start_http_server
 
-from phiforge.errors import StoreError
+from phiforge.errors import ServiceError, StoreError
 from phiforge.platform import Platform
 from phiforge.progress import reconcile_all
 from phiforge.queue import QueueName
+from phiforge.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_BEATS = 5
+"""Times a lease is renewed before it would run out."""
 
 
 def serve(platform: Platform, queue: QueueName) -> None:
@@ -21,20 +27,42 @@ def serve(platform: Platform, queue: QueueName) -> None:
     """
     settings = platform.settings
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    server, _ = start_http_server(settings.metrics_port, settings.metrics_host)
+    server = _metrics_server(settings)
     log.info("%s service: metrics on http://%s:%d/metrics", queue, settings.metrics_host, server.server_port)
     stop = threading.Event()
-    arguments = (platform, stop, queue == "training")
-    thread = threading.Thread(target=_reconcile_until, args=arguments, name="reconcile", daemon=True)
-    if queue != "sampling":
+    looking = partial(_reconcile_until, platform, stop, queue == "training")
+    beating = partial(_beat_until, platform, stop)
+    background = {"beat": beating} if queue == "sampling" else {"beat": beating, "reconcile": looking}
+    threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in background.items()]
+    for thread in threads:
         thread.start()
     try:
         platform.queue.serve(queue)
     finally:
         stop.set()
-        if thread.is_alive():
+        for thread in threads:
             thread.join(timeout=5)
         server.shutdown()
+
+
+def _metrics_server(settings: Settings) -> WSGIServer:
+    try:
+        return start_http_server(settings.metrics_port, settings.metrics_host)[0]
+    except OSError as error:
+        raise ServiceError(
+            f"cannot listen on {settings.metrics_host}:{settings.metrics_port} for /metrics ({error.strerror or error})"
+            ": set PHIFORGE_METRICS_PORT to a free port, or to 0 for any, and PHIFORGE_METRICS_HOST to an address of "
+            "this machine"
+        ) from error
+
+
+def _beat_until(platform: Platform, stop: threading.Event) -> None:
+    """Renew the lease of whatever this process is at."""
+    while not stop.wait(platform.attempts.lease_seconds / _BEATS):
+        try:
+            platform.attempts.beat()
+        except redis.RedisError as error:
+            log.warning("cannot renew leases now, will try again: %s", error)
 
 
 def _reconcile_until(platform: Platform, stop: threading.Event, keeps_checkpoints: bool) -> None:

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     omniglot: Path | None = Field(
         default=None, description="A folder with Omniglot's two zips or extracted trees; default: download."
     )
+    images: Path | None = Field(
+        default=None, description="A folder, or a zip, of one folder of pictures a class, for data 'images'."
+    )
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of /metrics; 0 picks a free one.")
     device: str = Field(default="cpu", description="Torch device of this trainer or evaluator: cpu, cuda, cuda:1.")
@@ -65,6 +68,9 @@ class Settings(BaseSettings):
     )
     keep_checkpoints: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
         default="all", description="Newest checkpoints that are kept, besides the first and the validated ones; or all."
+    )
+    lease_seconds: float = Field(
+        default=10.0, gt=0, description="Silence after which a worker that had begun a job counts as dead."
     )
     log_level: str = "INFO"
 

@@ -4,12 +4,13 @@ import logging
 from functools import lru_cache
 
 from phiforge.episodes import EpisodeBatch
-from phiforge.errors import DataError, FormatError, MissingObjectError
+from phiforge.errors import DataError, FormatError, MissingObjectError, RunError
+from phiforge.fit import check_judged, check_step, run_of
+from phiforge.guard import guarded
 from phiforge.memory import keep_freed_memory
+from phiforge.messages import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.platform import Platform
-from phiforge.progress import fail
-from phiforge.queue import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.retention import delete_episodes
 from phiforge.service import serve
@@ -31,12 +32,14 @@ class Sampler:
 
     def sample_training(self, run: str, version: int, sent_at: float) -> None:
         """Write the episodes of every job of ``version`` that are not there yet; none of a version that is past."""
+        record = run_of(self.platform, run)
+        check_step(record, version)
         if not self._is_to_come(run, version):
             return
-        record = self.platform.run(run)
-        for job in range(record.spec.outer.jobs):
-            seed = training_seed(record.spec, version, job)
-            self._write(training_episodes_key(run, version, job), record, "train", seed)
+        with guarded(self.platform, run, "sampling", f"sampling version {version}"):
+            for job in range(record.spec.outer.jobs):
+                seed = training_seed(record.spec, version, job)
+                self._write(training_episodes_key(run, version, job), record, "train", seed)
 
     def training_batch(self, record: RunRecord, version: int, job: int) -> EpisodeBatch:
         """Return the episodes of one job, drawn again: the same bytes as ever.
@@ -47,13 +50,16 @@ class Sampler:
 
     def retain(self, run: str, sent_at: float) -> None:
         """Delete training episodes that ``run`` does not need any more."""
+        run_of(self.platform, run)
         delete_episodes(self.platform, run)
 
     def sample_evaluation(self, run: str, split: str, chunk: int, sent_at: float) -> None:
         """Write one chunk of the fixed episodes of ``split``, unless it is there."""
-        record = self.platform.run(run)
+        record = run_of(self.platform, run)
+        check_judged(record, split, chunk)
         seed = (record.spec.evaluation.seed, "evaluation", split, chunk)
-        self._write(evaluation_episodes_key(record, split, chunk), record, split, seed)
+        with guarded(self.platform, run, "sampling", f"sampling chunk {chunk} of {split}"):
+            self._write(evaluation_episodes_key(record, split, chunk), record, split, seed)
 
     def _is_to_come(self, run: str, version: int) -> bool:
         """Say whether a trainer may still ask for ``version``: a late message must not leave episodes for good."""
@@ -69,8 +75,7 @@ class Sampler:
             try:
                 batch = self._sample(record, split, seed)
             except (DataError, FormatError, MissingObjectError) as error:
-                fail(self.platform, record.run, f"its dataset cannot be sampled: {error}")
-                return
+                raise RunError(f"its dataset cannot be sampled: {error}") from error
             self.platform.store.put(key, batch.to_bytes())
         SAMPLED_EPISODES.labels(split=split).inc(len(batch))
 

@@ -8,10 +8,12 @@ from typing import NoReturn
 
 import torch
 
+from phiforge.attempts import working
 from phiforge.canonical import sha256_hex
 from phiforge.episodes import Episode
-from phiforge.errors import RunError
-from phiforge.exchange import OpenStep, State
+from phiforge.errors import AttemptError, FormatError, RunError
+from phiforge.exchange import Commit, OpenStep, State
+from phiforge.fit import check_step, run_of
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS
 from phiforge.platform import Platform, learner_of
@@ -19,14 +21,13 @@ from phiforge.progress import advance, fail
 from phiforge.queue import worker_name
 from phiforge.reading import NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
-from phiforge.tensors import Tensors
+from phiforge.tensors import Tensors, decode
+from trainer import finite
 from trainer.committing import damaged_jobs, head_is_intact, intact, next_version
 from trainer.estimators import Contribution, Step, build_estimator
+from trainer.finite import NotFiniteError
 
 log = logging.getLogger(__name__)
-
-MOST_ATTEMPTS = 20
-"""Times a job may be begun before its run is given up: something about it kills its workers."""
 
 
 class Trainer:
@@ -44,27 +45,29 @@ class Trainer:
             outcome = self._move(run, version, job)
         except NotReadyError as reason:
             outcome = str(reason)
+        except AttemptError as error:
+            outcome = "broken"
+            log.warning("will try again: %s", error)
         except RunError as error:
             outcome = "failed"
             fail(self.platform, run, str(error))
         JOBS.labels(outcome=outcome).inc()
 
     def _move(self, run: str, version: int, job: int) -> str:
+        record = run_of(self.platform, run)
+        check_step(record, version, job)
         state = self.platform.exchange.state(run)
         if state is None or state.head != version:
             return "stale"
         if state.status != "running":
             return "stopped"
-        record = self.platform.run(run)
-        there, attempts = self.platform.exchange.begin(run, version, job)
-        if attempts > MOST_ATTEMPTS:
-            raise RunError(f"job {job} of version {version} was begun {MOST_ATTEMPTS} times and never finished")
-        if there:
-            outcome, count = "duplicate", len(self.platform.exchange.contributed(run, version))
-        else:
-            outcome, count = self._contribute(record, state, job)
-        if count == record.spec.outer.jobs:
-            self._commit(record, version)
+        with self.platform.attempts.attempt(run, str(version), f"job {job} of version {version}"):
+            if self.platform.exchange.has_contribution(run, version, job):
+                outcome, count = "duplicate", len(self.platform.exchange.contributed(run, version))
+            else:
+                outcome, count = self._contribute(record, state, job)
+            if count == record.spec.outer.jobs:
+                self._commit(record, version)
         return outcome
 
     def _contribute(self, record: RunRecord, state: State, job: int) -> tuple[str, int]:
@@ -73,7 +76,10 @@ class Trainer:
             episodes, digest = self._read_episodes(record, state.head, job)
         started = time.perf_counter()
         with _timed("compute"):
-            payload = self.compute(record, phi, episodes, state.head, job).to_bytes()
+            contribution = self.compute(record, phi, episodes, state.head, job)
+            if not finite.is_finite(contribution):
+                self._stop(record, phi, episodes, state.head, job, contribution)
+            payload = contribution.to_bytes()
         seconds = time.perf_counter() - started
         TRAINED_TASKS.inc(len(episodes))
         with _timed("publish"):
@@ -87,12 +93,24 @@ class Trainer:
         spec = record.spec
         if torch.get_num_threads() != spec.numerics.threads:
             torch.set_num_threads(spec.numerics.threads)
-        learner, estimator = learner_of(record, spec.task), build_estimator(spec.estimator)
-        try:
-            return estimator.contribute(learner, phi, episodes, Step(spec, version), job)
-        except Exception as error:
-            log.exception("job %d of version %d of run %s", job, version, record.run)
-            raise RunError(f"job {job} of version {version}: {type(error).__name__}: {error}") from error
+        learner, estimator, step = learner_of(record, spec.task), build_estimator(spec.estimator), Step(spec, version)
+        with working(f"job {job} of version {version}"):
+            return estimator.contribute(learner, phi, episodes, step, job)
+
+    def _stop(
+        self,
+        record: RunRecord,
+        phi: Tensors,
+        episodes: list[Episode],
+        version: int,
+        job: int,
+        contribution: Contribution,
+    ) -> NoReturn:
+        """Find the episode that is not finite, keep what it takes to see it again, and raise NotFiniteError."""
+        place = finite.offender(finite.alone(record, phi, episodes, version, job))
+        found = finite.found_in(version, job, place, phi, f"the query loss of the job is {contribution.loss}")
+        finite.keep(self.platform, record, phi, found)
+        raise NotFiniteError(job, f"{found.sentence}: {finite.advice(record.spec)}")
 
     def _read_phi(self, record: RunRecord, state: State) -> Tensors:
         """Return φ of the head on this trainer's device; Redis is asked only when the head is new here."""
@@ -116,9 +134,8 @@ class Trainer:
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
-            return read_episodes(
-                self.platform, training_episodes_key(record.run, version, job), record.spec.numerics.dtype
-            )
+            key = training_episodes_key(record.run, version, job)
+            return read_episodes(self.platform, key, record, record.spec.task, record.spec.outer.job_size)
         except NotReadyError:
             self.platform.queue.sample_training(record.run, version)
             self.platform.queue.train(record.run, version, job)
@@ -131,7 +148,7 @@ class Trainer:
                 COMMITS_LOST.inc()
                 return
             self._check(record, step)
-            commit = next_version(record, step, self.name)
+            commit = self._next_version(record, step)
             if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
                 COMMITS_LOST.inc()
                 return
@@ -149,6 +166,19 @@ class Trainer:
             for job in jobs:
                 self.platform.queue.train(record.run, step.head, job)
             raise NotReadyError("damaged")
+
+    def _next_version(self, record: RunRecord, step: OpenStep) -> Commit:
+        """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
+        try:
+            with working(f"the step from version {step.head}"):
+                return next_version(record, step, self.name)
+        except FormatError:  # bytes as they were published, and yet no contributions
+            log.exception("run %s: version %d cannot be made of its contributions", record.run, step.head)
+            self._forget(record)
+        except NotFiniteError as error:
+            phi = decode(step.phi or b"")
+            finite.keep(self.platform, record, phi, finite.found_in(step.head, error.job, None, phi, str(error)))
+            raise
 
 
 @contextmanager

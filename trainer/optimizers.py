@@ -27,9 +27,8 @@ def init_state(outer: Outer, phi: Mapping[str, Tensor], version: int = 0) -> Ten
 
     Where the first update is not that of version 0, Adam must know which it is, to correct its moments' bias.
     """
+    state = {f"{slot}/{name}": torch.zeros_like(value) for slot in outer.optimizer.slots for name, value in phi.items()}
     adam = isinstance(outer.optimizer, AdamConfig)
-    slots = ("mean", "square") if adam else ("momentum",)
-    state = {f"{slot}/{name}": torch.zeros_like(value) for slot in slots for name, value in phi.items()}
     return state | {SINCE: torch.tensor(version)} if adam and version else state
 
 

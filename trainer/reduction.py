@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from phiforge.errors import RunError
 from phiforge.tensors import Tensors, decode, encode, fingerprint
 from trainer import optimizers
 from trainer.estimators import Contribution, Estimator, Step
 from trainer.estimators.base import summed
+from trainer.finite import NotFiniteError, advice, all_finite, is_finite, size
 
 MOMENTUM = 0.1
 """How much of a normalisation's running statistics one version replaces, as in torch."""
@@ -30,7 +30,7 @@ class Reduced(NamedTuple):
 def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, payloads: Sequence[bytes]) -> Reduced:
     """Return version + 1 from φ, the optimiser's state and every job's contribution, in order of job.
 
-    Raises RunError if the loss or φ stops being finite: such a run cannot get better.
+    Raises NotFiniteError if the loss or φ stops being finite: such a run cannot get better.
     """
     contributions = [Contribution.from_bytes(payload) for payload in payloads]
     tasks = sum(contribution.tasks for contribution in contributions)
@@ -39,10 +39,13 @@ def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, paylo
     direction = estimator.combine(parameters, contributions, step)
     updated = optimizers.update(step.spec.outer, step.version, parameters, decode(optimizer), direction)
     new_phi = updated.phi | averaged(parameters, contributions)
-    if not math.isfinite(loss) or not all(value.isfinite().all() for value in new_phi.values()):
-        raise RunError(
-            f"the step from version {step.version} is not finite (query loss {loss}): lower outer.lr, "
-            f"now {step.spec.outer.lr}, or the inner learning rate, or set outer.clip_norm"
+    if not math.isfinite(loss) or not all_finite((*new_phi.values(),)):
+        sizes = [size(contribution) if is_finite(contribution) else math.inf for contribution in contributions]
+        job = sizes.index(max(sizes))
+        raise NotFiniteError(
+            job,
+            f"the step from version {step.version} is not finite (query loss {loss}; the largest contribution, of norm "
+            f"{sizes[job]:.3g}, is job {job}'s): {advice(step.spec)}",
         )
     return Reduced(
         phi=encode(new_phi),

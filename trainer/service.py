@@ -2,15 +2,17 @@
 
 import torch
 
+from phiforge.device import check_device
 from phiforge.memory import keep_freed_memory
+from phiforge.messages import TRAIN
 from phiforge.platform import Platform
-from phiforge.queue import TRAIN
 from phiforge.service import serve
 from trainer.job import Trainer
 
 
 def run(platform: Platform) -> None:
     """Serve the training queue until told to stop: one process a device."""
+    check_device(platform.settings.device)
     keep_freed_memory()
     torch.use_deterministic_algorithms(True)
     platform.queue.handle(TRAIN, Trainer(platform).handle)

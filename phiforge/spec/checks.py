@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_args
 
+from phiforge.episodes import MOST_BYTES
 from phiforge.learners import LEARNERS
 from phiforge.networks.conv4 import Conv4Config
 from phiforge.networks.normalisation import Norm, keeps_statistics
@@ -51,6 +52,30 @@ def check_data(values: Values, facts: DatasetFacts) -> list[str]:
             faults.append(
                 f"{place}: k_shot + n_query = {task.k_shot} + {task.n_query} = {task.drawings}, "
                 f"but a class of the {split} split has {drawings} drawings"
+            )
+    return faults + _size_faults(values)
+
+
+def _size_faults(values: Values) -> list[str]:
+    """Return where one file of episodes would be larger than what is read back."""
+    if "data" not in values or values["data"].regression:
+        return []
+    data, outer, evaluation = values["data"], values.get("outer"), values.get("evaluation")
+    image = getattr(data, "channels", 1) * data.image_size**2
+    faults = []
+    for place, split, task in _tasks(values):
+        field, episodes = (
+            ("outer.job_size", outer and outer.job_size)
+            if split == "train"
+            else (
+                "evaluation.chunk_size",
+                evaluation and evaluation.chunk_size,
+            )
+        )
+        size = (episodes or 0) * task.n_way * task.drawings * image
+        if size > MOST_BYTES and split != "test":
+            faults.append(
+                f"{field}: {episodes} episodes of {place} are {size} bytes in one file; allowed are {MOST_BYTES}"
             )
     return faults
 

@@ -34,6 +34,24 @@ class GlyphsData(Part):
     image_size: int = Field(default=28, ge=8, le=105)
 
 
+class ImagesData(Part):
+    """A person's own pictures, one folder a class; where they are is a setting, PHIFORGE_IMAGES."""
+
+    regression: ClassVar[bool] = False
+    name: Literal["images"] = "images"
+    split_seed: int = Field(default=0, ge=0, description="Shuffles the classes before they are split.")
+    validation: float = Field(default=0.16, gt=0, lt=1, description="Fraction of the classes that choose the best φ.")
+    test: float = Field(default=0.2, gt=0, lt=1, description="Fraction of the classes that judge it once.")
+    rotations: bool = Field(default=False, description="Turns by 90, 180, 270 degrees are further classes.")
+    colour: Literal["grey", "rgb"] = "grey"
+    image_size: int = Field(default=28, ge=8, le=256)
+
+    @property
+    def channels(self) -> int:
+        """Channels of one image."""
+        return 3 if self.colour == "rgb" else 1
+
+
 _Bound = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
@@ -54,4 +72,4 @@ class SinusoidData(Part):
         return bounds
 
 
-DataSpec = Annotated[OmniglotData | GlyphsData | SinusoidData, Field(discriminator="name")]
+DataSpec = Annotated[OmniglotData | GlyphsData | ImagesData | SinusoidData, Field(discriminator="name")]

@@ -1,6 +1,6 @@
 """The outer loop: how contributions become the next φ, and how much work a version is."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from phiforge.spec.part import Part
 class AdamConfig(Part):
     """Adam (Kingma and Ba 2015, algorithm 1)."""
 
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
+    """What is kept of each entry of φ between updates."""
     name: Literal["adam"] = "adam"
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
@@ -19,6 +21,7 @@ class AdamConfig(Part):
 class SgdConfig(Part):
     """Gradient descent with heavy-ball momentum; momentum 0 is plain descent."""
 
+    slots: ClassVar[tuple[str, ...]] = ("momentum",)
     name: Literal["sgd"] = "sgd"
     momentum: float = Field(default=0.0, ge=0, lt=1)
 

@@ -13,7 +13,11 @@ from phiforge.spec.part import Part
 from phiforge.spec.run import RunSpec
 from phiforge.spec.text import TextError, parse_text
 
+MOST_BYTES = 100_000
+"""Of a spec's file; PyYAML takes a second for as much."""
+
 _BRIEF = Repr()
+_MOST_FAULTS = 100
 _BRIEF.maxlevel = 2
 _BRIEF.maxstring = _BRIEF.maxother = 80
 
@@ -21,7 +25,7 @@ _BRIEF.maxstring = _BRIEF.maxother = 80
 def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the raw spec of a YAML or JSON file with ``section.field=value`` overrides applied; not yet checked."""
     try:
-        raw = parse_text(path.read_text())
+        raw = parse_text(_text_of(path))
     except OSError as error:
         raise SpecError([f"cannot read {path}: {error.strerror}"]) from error
     except (TextError, UnicodeDecodeError) as error:
@@ -31,6 +35,15 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     for override in overrides:
         apply_override(raw, override)
     return raw
+
+
+def _text_of(path: Path) -> str:
+    """Read at most ``MOST_BYTES``: a spec is a page, whatever else the file may be."""
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise SpecError([f"{path} is larger than {MOST_BYTES} bytes, which no spec is; is it the file you meant?"])
+    return data.decode()
 
 
 def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] | None = None) -> RunSpec:
@@ -43,7 +56,8 @@ def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] |
     if facts_of and "data" in values:
         faults += check_data(values, facts_of(values["data"]))
     if faults:
-        raise SpecError(faults)
+        more = len(faults) - _MOST_FAULTS
+        raise SpecError(faults if more <= 0 else [*faults[:_MOST_FAULTS], f"and {more} more"])
     return RunSpec.model_validate(dict(raw))
 
 

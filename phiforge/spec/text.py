@@ -1,6 +1,7 @@
 """YAML or JSON text to plain values, strictly: a key that stands twice in a mapping is a fault, not a choice."""
 
 import json
+from collections import Counter
 from collections.abc import Hashable
 from typing import Any
 
@@ -40,8 +41,8 @@ def parse_text(text: str) -> Any:  # noqa: ANN401 - any plain value
 
 
 def _refuse_repeats(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    keys = [key for key, _ in pairs if isinstance(key, Hashable)]
-    repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+    times = Counter(key for key, _ in pairs if isinstance(key, Hashable))
+    repeated = sorted(str(key) for key, count in times.items() if count > 1)
     if repeated:
         raise TextError(f"{', '.join(repeated)}: given twice")
     return dict(pairs)

@@ -11,12 +11,15 @@ import PIL
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import MissingObjectError
 from phiforge.settings import Settings
-from phiforge.spec.data import DataSpec, GlyphsData, OmniglotData, SinusoidData
+from phiforge.spec.data import DataSpec, GlyphsData, ImagesData, OmniglotData, SinusoidData
 from phiforge.store import Store
 from sampler.datasets.dataset import Catalogue, Dataset, Progress, SourceClass, TaskClass
 from sampler.datasets.glyphs import Glyphs
+from sampler.datasets.images import Images
 from sampler.datasets.omniglot import Omniglot
 from sampler.datasets.published import Facts, load, load_catalogue, load_facts, publish
+
+PublishedData = OmniglotData | GlyphsData | ImagesData
 
 
 class Source(Protocol):
@@ -41,16 +44,16 @@ def prepare(config: DataSpec, settings: Settings, store: Store, progress: Progre
     return load_facts(ensure_published(config, settings, store, progress), store)
 
 
-def open_source(config: OmniglotData | GlyphsData, settings: Settings, progress: Progress | None = None) -> Source:
+def open_source(config: PublishedData, settings: Settings, progress: Progress | None = None) -> Source:
     """Return where the dataset of ``config`` comes from; raises DataError if it cannot be had."""
     if isinstance(config, OmniglotData):
         return Omniglot(config, settings.omniglot, settings.home / "data", progress)
+    if isinstance(config, ImagesData):
+        return Images(config, settings.images, progress)
     return Glyphs(config, progress)
 
 
-def ensure_published(
-    config: OmniglotData | GlyphsData, settings: Settings, store: Store, progress: Progress | None = None
-) -> str:
+def ensure_published(config: PublishedData, settings: Settings, store: Store, progress: Progress | None = None) -> str:
     """Return the digest of the published dataset of ``config``; it is built and published unless that was done before.
 
     Raises DataError if it cannot be built.

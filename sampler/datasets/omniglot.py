@@ -20,6 +20,9 @@ from sampler.datasets.download import download
 
 CHARACTERS = {"images_background": 964, "images_evaluation": 659}
 DRAWINGS = 20
+MOST_DRAWING_BYTES = 2**20
+MOST_SIDE = 1024
+"""Pixels; the real drawings are of 105, and of some hundred bytes."""
 
 IMAGES_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 LISTS_URL = "https://raw.githubusercontent.com/jakesnell/prototypical-networks/master/data/omniglot/splits/vinyals"
@@ -125,6 +128,7 @@ def _read_zip(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in sorted(name for name in archive.namelist() if name.endswith(".png")):
+                _check_size(path, member, archive.getinfo(member).file_size)
                 yield member, archive.read(member)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}): delete it and try again") from error
@@ -132,7 +136,15 @@ def _read_zip(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _read_tree(path: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(path.rglob("*.png"), key=lambda file: file.relative_to(path).as_posix()):
-        yield file.relative_to(path.parent).as_posix(), file.read_bytes()
+        name = file.relative_to(path.parent).as_posix()
+        _check_size(path, name, file.stat().st_size)
+        yield name, file.read_bytes()
+
+
+def _check_size(path: Path, name: str, size: int) -> None:
+    """Raise DataError for a file that is too large for a drawing: it may be a bomb."""
+    if size > MOST_DRAWING_BYTES:
+        raise DataError(f"{name!r} in {path} has {size} bytes: no drawing has more than {MOST_DRAWING_BYTES}")
 
 
 def _raw(path: Path) -> Iterator[bytes]:
@@ -149,8 +161,10 @@ def _decode(character: Character, drawing: bytes, size: int) -> NDArray[np.uint8
     It is made grey before it is resized: Pillow resizes 1-bit images by nearest neighbour whatever filter is asked for.
     """
     try:
-        with Image.open(io.BytesIO(drawing)) as image:
+        with Image.open(io.BytesIO(drawing), formats=("PNG",)) as image:
+            if max(image.size) > MOST_SIDE:
+                raise ValueError(f"it is {image.width} x {image.height}, allowed are {MOST_SIDE} a side")
             grey = image.convert("L").resize((size, size), Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"a drawing of {character.name} in {character.archive} is unreadable: {error}") from error
     return 255 - np.asarray(grey)

@@ -98,6 +98,9 @@ def _read_shard(shard: Mapping[str, Any], image_shape: list[int], store: Store) 
     data = store.get(_shard_key(shard["sha256"]))
     if sha256_hex(data) != shard["sha256"]:
         raise FormatError(f"image shard {shard['sha256']} is damaged: its SHA-256 is {sha256_hex(data)}")
+    size = shard["images"] * int(np.prod(image_shape))
+    if zstandard.frame_content_size(data) != size:
+        raise FormatError(f"image shard {shard['sha256']} does not unpack to the {size} bytes that its index promises")
     pixels = zstandard.ZstdDecompressor().decompress(data)
     return np.frombuffer(pixels, np.uint8).reshape(shard["images"], *image_shape)
 

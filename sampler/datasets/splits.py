@@ -31,6 +31,19 @@ def lake(background: int, characters: int, validation: int, seed: int) -> Charac
     return split | {"test": list(range(background, characters))}
 
 
+def shares(classes: int, validation: float, test: float, seed: int) -> Characters:
+    """Shuffle, give these shares of the classes to validation and testing, at least one each, the rest to training."""
+    judged = {name: max(1, round(share * classes)) for name, share in (("validation", validation), ("test", test))}
+    training = classes - sum(judged.values())
+    if training < 1:
+        raise DataError(
+            f"{classes} classes cannot be split into {judged['validation']} for validation, {judged['test']} for "
+            "testing and one or more for training: allowed are 3 classes or more, smaller data.validation and data.test"
+        )
+    shuffled = _shuffled(range(classes), "images", seed)
+    return _cut(shuffled, training + judged["validation"], judged["validation"])
+
+
 def with_rotations(split: Characters, *, rotations: bool) -> dict[str, tuple[TaskClass, ...]]:
     """Return the task classes of a split: each character as it is, or in its four orientations, all on its side."""
     turns = range(4) if rotations else range(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from client.submission import submit
+from phiforge.attempts import MOST_ATTEMPTS
 from phiforge.canonical import sha256_hex
 from phiforge.errors import StoreError
 from phiforge.exchange import Published
@@ -201,14 +202,15 @@ def test_a_damaged_phi_is_restored(platform: Platform, run: str) -> None:
 
 
 def test_a_job_that_kills_its_workers_fails_the_run(platform: Platform, run: str) -> None:
-    # Given a job that was begun twenty times and never finished
-    for _ in range(20):
-        platform.exchange.begin(run, 0, 0)
+    # Given a job that was begun five times by workers that then fell silent
+    key = platform.exchange.attempts_key(run, "0")
+    for token in range(MOST_ATTEMPTS):
+        platform.exchange.begin_attempt(key, "job 0 of version 0", str(token), lease_seconds=-1, expiry=60)
     # If it is begun once more
     Trainer(platform).handle(run, 0, 0, sent_at=0)
     # I expect the run to fail, with the reason, and to be left alone.
     assert platform.record.status(run) == "failed"
-    assert "begun 20 times" in platform.record.end_reason(run, "failed")
+    assert "job 0 of version 0 was begun 5 times" in platform.record.end_reason(run, "failed")
     assert run not in platform.record.active()
 
 

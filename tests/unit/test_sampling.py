@@ -1,5 +1,6 @@
 """Episodes: balanced, without replacement, from one split only, and named by their seed."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -238,10 +239,11 @@ def sampled(tmp_path):
         moving = {
             "exchange": SimpleNamespace(state=lambda run: None),
             "record": SimpleNamespace(status=lambda run: "running"),
+            "attempts": SimpleNamespace(attempt=lambda *_: nullcontext()),
         }
         sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__, **moving))
         sampler.pool = lambda digest: {"digest": TINY}[digest]
-        for version in range(2):
+        for version in range(min(2, spec.outer.versions)):
             sampler.sample_training(run, version, 0.0)
         for split in ("validation", "test"):
             for chunk in range(2):

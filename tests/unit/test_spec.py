@@ -23,6 +23,7 @@ SPLITS = ("train", "validation", "test")
 FACTS = {
     "omniglot": DatasetFacts(dict(zip(SPLITS, (2844, 400, 3248), strict=True)), dict.fromkeys(SPLITS, 20)),
     "glyphs": DatasetFacts(dict(zip(SPLITS, (300, 75, 94), strict=True)), dict.fromkeys(SPLITS, 20)),
+    "images": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
     "sinusoid": DatasetFacts({}, {}),
 }
 
@@ -604,7 +605,7 @@ FAULTS = [
     ),
     ({"learner": {"name": "relation", "network": {"name": "mlp"}}}, ["learner.network.name: Input should be 'conv4'"]),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
-    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs, sinusoid"]),
+    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs, images, sinusoid"]),
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
@@ -668,7 +669,7 @@ FAULTS = [
     ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
     ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
     ({1: {}}, ["1: "]),
-    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs, sinusoid"]),
+    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs, images, sinusoid"]),
     ({1: 2}, ["1: Keys should be strings"]),
 ]
 
@@ -893,7 +894,7 @@ def test_hostile_tags(tmp_path, value):
 def test_references_to_themselves(tmp_path):
     # Given YAML that holds itself, I expect a fault rather than no end.
     (found,) = faults_of(read(tmp_path, "data: &a {name: *a}"))
-    assert found.endswith("is unknown; allowed: omniglot, glyphs, sinusoid")
+    assert found.endswith("is unknown; allowed: omniglot, glyphs, images, sinusoid")
 
 
 def test_names_that_unfold_a_hundredfold(tmp_path):

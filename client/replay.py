@@ -1,0 +1,48 @@
+"""``phiforge replay``: the step that was not finite, computed again from what was kept of it."""
+
+import math
+from typing import Any
+
+import torch
+
+from phiforge import evidence
+from phiforge.platform import Platform
+from trainer.estimators import Contribution
+from trainer.finite import alone, is_finite, offender, size
+
+
+def replay(platform: Platform, run: str, version: int | None = None) -> dict[str, Any]:
+    """Return what each episode of the kept job contributes by itself, and whether that is what was found.
+
+    Raises RunError if there is no such run or nothing was kept of it, FormatError if that is damaged.
+    """
+    record = platform.run(run)
+    found, phi, batch = evidence.load(platform.store, run, version)
+    spec, device = record.spec, platform.settings.device
+    torch.set_num_threads(spec.numerics.threads)
+    torch.use_deterministic_algorithms(True)
+    phi = {name: value.to(device) for name, value in phi.items()}
+    episodes = list(batch.episodes(device, getattr(torch, spec.numerics.dtype)))
+    contributions = alone(record, phi, episodes, found.version, found.job)
+    return {
+        "run": run,
+        "found": found.model_dump(),
+        "reproduced": offender(contributions) == found.episode,
+        "episodes": [
+            {"episode": place, "offending": place == found.episode}
+            | _shown(contribution)
+            | {"classes": batch.classes[place].tolist(), "origin": batch.origin[place].tolist()}
+            for place, contribution in enumerate(contributions)
+        ],
+    }
+
+
+def _shown(contribution: Contribution) -> dict[str, Any]:
+    """Return what JSON can hold of a contribution: text where it is no number."""
+    numbers = {
+        "loss": contribution.loss,
+        "accuracy": contribution.accuracy,
+        "norm": size(contribution),
+    }
+    shown = {name: value if math.isfinite(value) else str(value) for name, value in numbers.items()}
+    return {"finite": is_finite(contribution)} | shown

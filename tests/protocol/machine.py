@@ -1,0 +1,352 @@
+"""The protocol as a state machine: real trainers, reconcile, scripts and Redis, under any delivery and any death.
+
+What may happen is a rule: a message is delivered late, twice, out of order or never; a process goes on by one call,
+dies between two calls, or wakes up long after; Redis loses everything. What must hold is an invariant, looked at after
+each.
+"""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import redis
+import torch
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from client.submission import submit
+from phiforge import reading
+from phiforge.exchange import Commit, Exchange, Published
+from phiforge.lineage import Origin
+from phiforge.platform import Platform
+from phiforge.progress import reconcile
+from phiforge.record import Checkpoint
+from phiforge.settings import Settings
+from phiforge.store import LocalStore
+from phiforge.tensors import decode, encode, fingerprint
+from sampler.service import Sampler
+from tests.protocol.process import Outside, Process
+from trainer.estimators import Contribution
+from trainer.job import Trainer
+
+VERSIONS, JOBS, EVERY = 4, 2, 2
+MOST_PROCESSES = 4
+MOST_ROUNDS = 30
+"""Of fair delivery and reconcile, within which any state must reach the end."""
+
+EXCHANGE = {"state", "begin_attempt", "end_attempt", "has_contribution", "contributed", "open_step", "phi", "optimizer"}
+EXCHANGE |= {"publish", "drop_contributions", "commit", "restore", "log", "drop_log", "stalled", "forget"}
+STORE = {"put", "put_if_absent", "delete"}
+QUEUE = {"train", "sample_training", "retain"}
+
+SPEC: dict[str, Any] = {
+    "name": "machine",
+    "data": {"name": "sinusoid"},
+    "task": {"n_way": 1, "k_shot": 1, "n_query": 1},
+    "learner": {"name": "maml", "inner_lr": 0.01, "network": {"name": "mlp", "width": 1, "layers": 1}},
+    "outer": {"versions": VERSIONS, "meta_batch": JOBS, "job_size": 1},
+    "sampling": {"window": 2},
+    "checkpoint": {"every": EVERY},
+    "evaluation": {"every": VERSIONS, "validation_tasks": 2, "test_tasks": 2},
+}
+
+Change = Callable[[str, str], str]
+"""What is done to a script, given its name and its text: nothing, or a bug that must be found."""
+
+Message = tuple[str, dict[str, int]]
+
+
+@dataclass
+class Bag:
+    """The queues: what was sent and not delivered yet, in no order that anybody may rely on."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    def train(self, run: str, version: int, job: int) -> None:
+        self.messages.append(("train", {"version": version, "job": job}))
+
+    def sample_training(self, run: str, version: int) -> None:
+        self.messages.append(("sample", {"version": version}))
+
+    def retain(self, run: str) -> None:
+        self.messages.append(("retain", {}))
+
+    def sample_evaluation(self, run: str, split: str, chunk: int) -> None:
+        """Scores are no part of this machine."""
+
+    def evaluate(self, run: str, split: str, version: int, chunk: int) -> None:
+        """Scores are no part of this machine."""
+
+
+class Observed(Exchange):
+    """The real exchange, whose outcomes the model is told."""
+
+    def __init__(self, client: redis.Redis, namespace: str, change: Change, model: "Model") -> None:
+        self._change, self._model = change, model
+        super().__init__(client, namespace)
+
+    def _script(self, name: str) -> Any:
+        script = super()._script(name)
+        return type(script)(self.redis, self._change(name, script.script))
+
+    def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
+        published = super().publish(run, version, job, payload, origin)
+        if published.outcome == "published":
+            self._model.published(version, job, payload)
+        return published
+
+    def commit(self, run: str, version: int, jobs: int, commit: Commit) -> bool:
+        committed = super().commit(run, version, jobs, commit)
+        if committed:
+            self._model.committed(version + 1, commit.phi_hash)
+        return committed
+
+    def restore(self, run: str, checkpoint: Checkpoint) -> bool:
+        restored = super().restore(run, checkpoint)
+        if restored:
+            self._model.restored(checkpoint.version, checkpoint.phi_hash)
+        return restored
+
+    def forget(self, run: str) -> None:
+        super().forget(run)
+        self._model.wiped()
+
+
+class Model:
+    """What must be so, in a few lines: the head moves on by one commit at a time, and back by a restore alone."""
+
+    hashes: ClassVar[dict[int, str]] = {}
+    """Of φ at every version, over all examples: one spec has one φ."""
+
+    def __init__(self) -> None:
+        self.head: int | None = None
+        self.contributions: dict[int, bytes] = {}
+
+    def committed(self, version: int, phi_hash: str) -> None:
+        assert self.head == version - 1, f"version {version} was committed on {self.head}"
+        assert len(self.contributions) == JOBS, f"version {version} was committed from {sorted(self.contributions)}"
+        self._at(version, phi_hash)
+
+    def restored(self, version: int, phi_hash: str) -> None:
+        assert self.head is None or self.head < version, f"the head went from {self.head} back to {version}"
+        self._at(version, phi_hash)
+
+    def published(self, version: int, job: int, payload: bytes) -> None:
+        assert self.head == version, f"job {job} of version {version} came in while the head was {self.head}"
+        assert job not in self.contributions, f"job {job} of version {version} came in twice"
+        self.contributions[job] = payload
+
+    def wiped(self) -> None:
+        self.head, self.contributions = None, {}
+
+    def _at(self, version: int, phi_hash: str) -> None:
+        assert self.hashes.setdefault(version, phi_hash) == phi_hash, f"version {version} has another φ"
+        self.head, self.contributions = version, {}
+
+
+class Tagged(Contribution):
+    """What a job contributes, in bytes that no other attempt at it has: two devices may well round otherwise."""
+
+    def to_bytes(self) -> bytes:
+        return encode(decode(super().to_bytes()) | {"tag": torch.tensor([time.monotonic_ns()])})
+
+
+class OwnTrainer(Trainer):
+    """The real trainer, with tagged contributions."""
+
+    def compute(self, *arguments: Any) -> Contribution:  # type: ignore[override]
+        found = super().compute(*arguments)
+        return Tagged(found.loss, found.accuracy, found.tasks, found.values, found.statistics)
+
+
+class Worker(Process):
+    """A service process: a trainer that also reconciles."""
+
+    def __init__(self, machine: "ProtocolMachine") -> None:
+        super().__init__()
+        store, exchange = Outside(machine.store, self, STORE), Outside(machine.exchange, self, EXCHANGE)
+        queue: Any = Outside(machine.bag, self, QUEUE)
+        self.platform = Platform(machine.settings, store, exchange, queue)  # type: ignore[arg-type]
+        self.trainer = OwnTrainer(self.platform)
+
+
+class ProtocolMachine(RuleBasedStateMachine):
+    """One run, from its submission to its last version, under everything that may happen."""
+
+    url: ClassVar[str]
+    change: ClassVar[Change] = staticmethod(lambda name, text: text)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.client = redis.Redis.from_url(self.url)
+        self.client.flushall()
+        self.settings = Settings(
+            home=Path(self.folder.name),
+            redis_url=self.url,
+            namespace=f"machine-{uuid.uuid4().hex[:8]}",
+            lease_seconds=3600,  # what counts attempts has tests of its own
+        )
+        self.patience, reading.PATIENCE_SECONDS = reading.PATIENCE_SECONDS, 0.0
+        self.store = LocalStore(Path(self.folder.name) / "store")
+        self.model = Model()
+        self.exchange = Observed(self.client, self.settings.namespace, type(self).change, self.model)
+        self.bag = Bag()
+        self.workers: list[Worker] = []
+        self.run = ""
+
+    @property
+    def outside(self) -> Platform:
+        """The connections of somebody who does not stand still."""
+        bag: Any = self.bag
+        return Platform(self.settings, self.store, self.exchange, bag)
+
+    @initialize()
+    def submit(self) -> None:
+        self.run = submit(self.outside, SPEC)
+
+    def busy(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.busy]
+
+    def _free(self) -> Worker:
+        for worker in self.workers:
+            if not worker.busy:
+                return worker
+        self.workers.append(Worker(self))
+        return self.workers[-1]
+
+    @precondition(lambda self: self.bag.messages and len(self.busy()) < MOST_PROCESSES)
+    @rule(pick=st.integers(0, 50), again=st.booleans())
+    def deliver(self, pick: int, again: bool) -> None:
+        """Deliver any message, which may come once more."""
+        place = pick % len(self.bag.messages)
+        message = self.bag.messages[place] if again else self.bag.messages.pop(place)
+        self._take(message)
+
+    @precondition(lambda self: self.bag.messages)
+    @rule(pick=st.integers(0, 50))
+    def lose(self, pick: int) -> None:
+        """Lose a message."""
+        self.bag.messages.pop(pick % len(self.bag.messages))
+
+    @precondition(lambda self: self.busy())
+    @rule(pick=st.integers(0, 50), calls=st.integers(1, 12))
+    def go_on(self, pick: int, calls: int) -> None:
+        """Let a process do some calls: by the choice of it, after others that began later, or long after."""
+        worker = self.busy()[pick % len(self.busy())]
+        for _ in range(calls):
+            if worker.busy:
+                worker.step()
+
+    @precondition(lambda self: self.busy())
+    @rule(pick=st.integers(0, 50))
+    def finish(self, pick: int) -> None:
+        """Let a process do all it is at."""
+        self.busy()[pick % len(self.busy())].finish()
+
+    @precondition(lambda self: self.busy())
+    @rule(pick=st.integers(0, 50))
+    def kill(self, pick: int) -> None:
+        """Kill a process between two calls."""
+        worker = self.busy()[pick % len(self.busy())]
+        worker.kill()
+        self.workers.remove(worker)
+
+    @precondition(lambda self: len(self.busy()) < MOST_PROCESSES)
+    @rule()
+    def look(self) -> None:
+        """Let a process begin to reconcile, after as much time as it takes to find a run silent."""
+        self._pass_time()
+        worker = self._free()
+        worker.start(lambda: reconcile(worker.platform, self.run))
+
+    @rule()
+    def wipe(self) -> None:
+        """Lose all that Redis holds, queues included; processes do not notice."""
+        self.client.flushall()
+        self.bag.messages.clear()
+        self.model.wiped()
+
+    @invariant()
+    def the_head_is_what_was_committed(self) -> None:
+        state = self.exchange.state(self.run) if self.run else None
+        assert (state.head if state else None) == self.model.head
+        if state:
+            phi = self.exchange.phi(self.run, state.head)
+            assert phi is not None
+            assert fingerprint(decode(phi)) == state.phi_hash == self.model.hashes[state.head]
+
+    @invariant()
+    def contributions_are_those_that_came_first(self) -> None:
+        found: dict[int, dict[int, bytes]] = {}
+        for key in self.client.keys(f"*{{{self.run}}}:contributions:*"):
+            by_job = self.client.hgetall(key)
+            found[int(key.rsplit(b":", 1)[1])] = {int(job): payload for job, payload in by_job.items()}
+        expected = {self.model.head: self.model.contributions} if self.model.contributions else {}
+        assert found == expected, f"contributions of {sorted(found)}, head {self.model.head}"
+
+    @invariant()
+    def nothing_is_lost_beyond_the_checkpoint(self) -> None:
+        """The head leaves no unwritten checkpoint behind, so losing Redis costs fewer than EVERY versions and one."""
+        if self.model.head:
+            due = (self.model.head - 1) // EVERY * EVERY
+            assert max(self.outside.record.checkpoints(self.run)) >= due
+
+    def teardown(self) -> None:
+        """Whatever was reached: with every other process dead, fair delivery and reconcile reach the end."""
+        try:
+            if self.run:
+                self._reach_the_end()
+        finally:
+            for worker in self.workers:
+                worker.error = None
+                worker.kill()
+            reading.PATIENCE_SECONDS = self.patience
+            self.client.close()
+            self.folder.cleanup()
+
+    def _reach_the_end(self) -> None:
+        for number, worker in enumerate(self.busy()):
+            worker.kill() if number % 2 else worker.finish()
+            self._check()
+        self.workers = [worker for worker in self.workers if not worker.dead]
+        for _ in range(MOST_ROUNDS):
+            self._pass_time()
+            worker = self._free()
+            worker.start(lambda worker=worker: reconcile(worker.platform, self.run))  # type: ignore[misc]
+            worker.finish()
+            self._check()
+            for _ in range(len(self.bag.messages)):
+                self._take(self.bag.messages.pop(0), finish=True)
+                self._check()
+            if self.model.head == VERSIONS and max(self.outside.record.checkpoints(self.run)) == VERSIONS:
+                break
+        assert self.model.head == VERSIONS, f"after {MOST_ROUNDS} rounds the head is {self.model.head}"
+        logged = [(entry["version"], entry["phi_hash"]) for entry in self.outside.record.log(self.run)]
+        assert logged == [(version, self.model.hashes[version]) for version in range(1, VERSIONS + 1)]
+        assert self.outside.record.status(self.run) == "running"  # it waits for scores, which nobody gives here
+
+    def _take(self, message: Message, *, finish: bool = False) -> None:
+        kind, fields = message
+        if kind != "train":
+            sampler = Sampler(self.outside)
+            {"sample": sampler.sample_training, "retain": sampler.retain}[kind](self.run, sent_at=0, **fields)
+            return
+        worker = self._free()
+        worker.start(lambda: worker.trainer.handle(self.run, sent_at=0, **fields))
+        if finish:
+            worker.finish()
+
+    def _pass_time(self) -> None:
+        key = self.exchange._key(self.run, "state")
+        if self.client.exists(key):
+            self.client.hset(key, mapping={"moved_at": 0, "resends": 0})
+
+    def _check(self) -> None:
+        self.the_head_is_what_was_committed()
+        self.contributions_are_those_that_came_first()
+        self.nothing_is_lost_beyond_the_checkpoint()
