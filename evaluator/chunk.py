@@ -10,6 +10,7 @@ from evaluator.scoring import ChunkScores, score, summary
 from phiforge import judging
 from phiforge.episodes import Episode
 from phiforge.errors import RunError
+from phiforge.faults import reach
 from phiforge.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
 from phiforge.platform import Platform, learner_of
 from phiforge.progress import fail
@@ -46,6 +47,7 @@ class Evaluator:
         if chunk not in there:
             episodes = self._read_episodes(record, split, version, chunk)
             payload = self._score(record, version, split, chunk, episodes).to_bytes()
+            reach("evaluator.scored")
             self.platform.exchange.publish_scores(record.run, split, version, chunk, payload)
             there = self.platform.exchange.scores(record.run, split, version)
         if len(there) == judging.chunks_of(record, split):

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from phiforge.episodes import EpisodeBatch
 from phiforge.errors import DataError, FormatError, MissingObjectError
+from phiforge.faults import reach
 from phiforge.memory import keep_freed_memory
 from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.platform import Platform
@@ -37,6 +38,7 @@ class Sampler:
         for job in range(record.spec.outer.jobs):
             seed = training_seed(record.spec, version, job)
             self._write(training_episodes_key(run, version, job), record, "train", seed)
+            reach("sampler.wrote")
 
     def training_batch(self, record: RunRecord, version: int, job: int) -> EpisodeBatch:
         """Return the episodes of one job, drawn again: the same bytes as ever.

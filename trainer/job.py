@@ -12,6 +12,7 @@ from phiforge.canonical import sha256_hex
 from phiforge.episodes import Episode
 from phiforge.errors import RunError
 from phiforge.exchange import OpenStep, State
+from phiforge.faults import reach
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS
 from phiforge.platform import Platform, learner_of
@@ -76,9 +77,11 @@ class Trainer:
             payload = self.compute(record, phi, episodes, state.head, job).to_bytes()
         seconds = time.perf_counter() - started
         TRAINED_TASKS.inc(len(episodes))
+        reach("trainer.computed")
         with _timed("publish"):
             origin = Origin(sha256_hex(payload), digest, self.name, seconds)
             outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
+        reach("trainer.published")
         return outcome, count
 
     @staticmethod
@@ -132,10 +135,12 @@ class Trainer:
                 return
             self._check(record, step)
             commit = next_version(record, step, self.name)
+            reach("trainer.reduced")
             if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
+            reach("trainer.committed")
             advance(self.platform, record, version + 1)
 
     def _check(self, record: RunRecord, step: OpenStep) -> None:
