@@ -8,6 +8,7 @@ from phiforge.learners import Learner, TaskShape, build_learner
 from phiforge.queue import Queue
 from phiforge.record import Record, RunRecord
 from phiforge.settings import Settings
+from phiforge.sightings import Sightings
 from phiforge.spec.task import Task
 from phiforge.store import Store, open_store
 
@@ -21,6 +22,7 @@ class Platform:
         self.record = Record(store)
         self.exchange = exchange
         self.queue = queue
+        self.sightings = Sightings()
         self.run = lru_cache(maxsize=64)(self.record.run)
         """A run's record, which never changes."""
 

@@ -16,7 +16,8 @@ from phiforge.tensors import decode, fingerprint
 
 log = logging.getLogger(__name__)
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 2.0
+"""Short, for whoever holds it may die: two that reconcile the same run cost time, never correctness."""
 
 
 def advance(platform: Platform, record: RunRecord, version: int) -> None:
@@ -91,15 +92,14 @@ def reconcile_all(platform: Platform) -> None:
         if platform.exchange.lock(f"retention:{run}", LOCK_SECONDS):
             platform.queue.retain(run)
     for run in platform.record.active():
-        lock = f"reconcile:{run}"
-        if not platform.exchange.lock(lock, LOCK_SECONDS):
-            continue
-        try:
-            reconcile(platform, run)
-        except PhiforgeError:
-            log.exception("cannot reconcile run %s", run)
-        finally:
-            platform.exchange.unlock(lock)
+        platform.sightings.note(run, platform.exchange.state(run))
+        with platform.exchange.locked(f"reconcile:{run}", LOCK_SECONDS) as mine:
+            if not mine:
+                continue
+            try:
+                reconcile(platform, run)
+            except PhiforgeError:
+                log.exception("cannot reconcile run %s", run)
 
 
 def reconcile(platform: Platform, run: str) -> None:
@@ -133,6 +133,8 @@ def _restore(platform: Platform, record: RunRecord) -> None:
         return
     log.info("run %s goes on from version %d", record.run, checkpoint.version)
     RESTORED.inc()
+    if (silence := platform.sightings.silence(record.run)) is not None:
+        platform.exchange.note_silence(record.run, silence)
     judging.sample(platform, record)
     last = min(checkpoint.version + record.spec.sampling.window, record.spec.outer.versions)
     for version in range(checkpoint.version, last):

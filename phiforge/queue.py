@@ -115,6 +115,7 @@ def _app(settings: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis that refuses to write must not end a worker
         broker_transport_options={
             "visibility_timeout": UNACKNOWLEDGED_SECONDS,
             "global_keyprefix": "",
