@@ -107,8 +107,8 @@ def _app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=True,
-        worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=0,  # a limit would count a message that could not be acknowledged for ever
+        worker_disable_prefetch=True,  # one message at a time
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
