@@ -10,7 +10,7 @@ _LIBRARIES = (
 
 
 class Clocks:
-    """The wall clocks of programs by name; only those that were started with ``environment`` follow."""
+    """The wall clocks of programs by name; only those that were started with its ``environment`` follow."""
 
     def __init__(self, library: Path, folder: Path) -> None:
         self._library = library
@@ -19,8 +19,6 @@ class Clocks:
 
     def environment(self, name: str) -> Mapping[str, str]:
         """Return what lets a program that is called ``name`` live by its clock here; its monotonic clock stays true."""
-        if not self._file(name).exists():
-            self.set(name, 0)
         return {
             "LD_PRELOAD": str(self._library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file(name)),
@@ -34,9 +32,9 @@ class Clocks:
         aside.write_text(f"{offset_seconds:+g}")
         aside.replace(self._file(name))
 
-    def names(self) -> list[str]:
-        """Return whose clocks there are."""
-        return sorted(file.name for file in self._folder.iterdir() if file.suffix != ".new")
+    def has(self, name: str) -> bool:
+        """Say whether ``name`` has a clock here."""
+        return self._file(name).exists()
 
     def _file(self, name: str) -> Path:
         return self._folder / name

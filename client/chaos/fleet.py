@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +62,14 @@ class Fleet(Stack):
             self.services.remove(service)
             kind, _, index = service.name.partition("-")
             self.start(kind, int(index))
+
+    def ready(self, name: str) -> bool:
+        """Say whether the service of that name lives and has come so far that it serves its metrics."""
+        service = next((each for each in self.services if each.name == name), None)
+        if not service or not service.process.alive:
+            return False
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", service.metrics_port)) == 0
 
     def order(self, order: str) -> None:
         """Tell whoever first gets to a fault point what to do there, in the grammar of PHIFORGE_FAULTS."""

@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from client.chaos.clocks import Clocks
+from client.chaos.clocks import Clocks, faketime_library
 from client.chaos.fleet import Fleet
 from client.chaos.proxy import FaultProxy
 from client.chaos.watchdog import Watchdog
@@ -100,10 +100,8 @@ class Stage:
 
 
 @contextmanager
-def own_stage(
-    settings: Settings, trainers: int, seed: int, outage_seconds: float, use_s3: bool, clocks: Clocks | None = None
-) -> Iterator[Stage]:
-    """Start a Redis, an S3 server behind a fault proxy (or take a folder) and a fleet whose clocks may be wrong."""
+def own_stage(settings: Settings, trainers: int, seed: int, outage_seconds: float, use_s3: bool) -> Iterator[Stage]:
+    """Start a Redis, an S3 server behind a fault proxy (or take a folder) and a fleet."""
     with ExitStack() as exit_:
         home = settings.home.resolve()
         redis = exit_.enter_context(RedisServer(settings.redis_socket, home / "logs" / "redis.log"))
@@ -118,6 +116,10 @@ def own_stage(
         platform = Platform.open(Settings.model_validate(settings.model_dump() | changes))
         exit_.callback(platform.close)
         through = {"s3_endpoint": proxy.endpoint} if proxy else {}
-        environment = clocks.environment if clocks else lambda _: {}
+        clocks = Clocks(library, home / "clocks") if (library := faketime_library()) else None
+
+        def environment(name: str) -> Mapping[str, str]:
+            return clocks.environment(name) if clocks and clocks.has(name) else {}
+
         fleet = exit_.enter_context(Fleet(platform.settings.model_copy(update=through), trainers, environment))
         yield Stage(platform, random.Random(seed), outage_seconds, fleet, redis, s3, proxy, clocks)
