@@ -270,16 +270,20 @@ class Exchange:
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self._key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
+    def lock(self, name: str, seconds: float, owner: str = "") -> bool:
+        """Take the lock ``name``, which frees itself after ``seconds``; False if somebody holds it."""
+        return bool(self._lock(keys=[f"{self.namespace}:lock:{name}"], args=[owner, int(1000 * seconds)]))
+
     @contextmanager
     def locked(self, name: str, seconds: float) -> Iterator[bool]:
-        """Hold the short lock ``name`` in this block, at most so long; False if somebody else holds it."""
-        keys, owner = [f"{self.namespace}:lock:{name}"], uuid4().hex
-        mine = bool(self._lock(keys=keys, args=[owner, int(1000 * seconds)]))
+        """Hold the lock ``name`` in this block, at most so long; False if somebody else holds it."""
+        owner = uuid4().hex
+        mine = self.lock(name, seconds, owner)
         try:
             yield mine
         finally:
             if mine:
-                self._unlock(keys=keys, args=[owner])
+                self._unlock(keys=[f"{self.namespace}:lock:{name}"], args=[owner])
 
     def _script(self, name: str) -> Script:
         source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 LOCK_SECONDS = 2.0
 """Short, for whoever holds it may die: two that reconcile the same run cost time, never correctness."""
 
+RETENTION_SECONDS = 10.0
+"""Pause between two requests to delete what a run that ended does not need."""
+
 
 def advance(platform: Platform, record: RunRecord, version: int) -> None:
     """Do what follows from ``version`` being the head, after its commit.
@@ -89,7 +92,7 @@ def _drop_damaged_head(platform: Platform, record: RunRecord, version: int) -> N
 def reconcile_all(platform: Platform) -> None:
     """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others."""
     for run in platform.record.ended():
-        if platform.exchange.lock(f"retention:{run}", LOCK_SECONDS):
+        if platform.exchange.lock(f"retention:{run}", RETENTION_SECONDS):
             platform.queue.retain(run)
     for run in platform.record.active():
         platform.sightings.note(run, platform.exchange.state(run))

@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 from client.chaos.spec import small_run
 from client.submission import submit
 from phiforge.exchange import Commit
+from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import reconcile, reconcile_all
 from phiforge.settings import Settings
@@ -40,8 +41,8 @@ def recoveries() -> tuple[float, float]:
 def commit(platform: Platform, run: str, version: int) -> bool:
     """Publish what stands for every contribution, and commit."""
     for job in range(JOBS):
-        platform.exchange.publish(run, version, job, b"contribution")
-    made = Commit(b"phi", b"optimizer", "hash", b"{}", loss=0.0, accuracy=0.0, tasks=8)
+        platform.exchange.publish(run, version, job, b"contribution", Origin("", "", "", 0.0))
+    made = Commit(b"phi", b"optimizer", "hash", "", b"{}", loss=0.0, accuracy=0.0, tasks=8)
     return platform.exchange.commit(run, version, JOBS, made)
 
 
