@@ -247,6 +247,27 @@ def evaluator() -> None:
     run(_open())
 
 
+@app.command(rich_help_panel="Services")
+def chaos(
+    seed: Annotated[int, typer.Option(help="Names the schedule: the same faults at the same versions.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0.0, help="Begin no run later than this.")] = 5.0,
+    faults: Annotated[str, typer.Option(metavar="KIND,KIND", help="Only these kinds; default: all possible.")] = "",
+    outage: Annotated[float, typer.Option(min=0.1, help="Seconds that a server stays away.")] = 20.0,
+    attach: Annotated[bool, typer.Option("--attach", help="Your own fleet, through its broker and store.")] = False,
+    pid: Annotated[
+        list[int] | None, typer.Option(help="With --attach: a service's process that may be killed.")
+    ] = None,
+) -> None:
+    """Inject faults into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
+    from client.chaos.command import attach_chaos, run_chaos
+
+    kinds = [kind for kind in faults.split(",") if kind]
+    if attach:
+        attach_chaos(read_settings(), console, seed, minutes, kinds, pid or [])
+    else:
+        run_chaos(read_settings(), console, seed, minutes, kinds, outage)
+
+
 def main() -> None:
     """Run the command; errors meant for the user are printed without a traceback."""
     try:

@@ -54,12 +54,20 @@ class RedisServer:
 
     def __enter__(self) -> Self:
         """Start the server and wait until it answers; raises ServiceError if it does not, or another does."""
-        binary = redis_binary()
         if self._answers():
             raise ServiceError(f"a Redis answers on {self.socket} already: stop the other stack, or use another home")
-        self._process = ChildProcess([str(binary), *self._options()], self._log)
-        self._process.wait_until_ready(self._answers, _START_SECONDS)
+        self.start()
         return self
+
+    def start(self, append_only: bool = False) -> None:
+        """Start the server; with ``append_only`` it goes on from its append-only file, if it has one, and keeps one."""
+        options = self._options(append_only)
+        self._process = ChildProcess([str(redis_binary()), *options], self._log)
+        self._process.wait_until_ready(self._answers, _START_SECONDS)
+
+    def kill(self) -> None:
+        """End the server by SIGKILL, as a crash of its machine would."""
+        self._process.kill()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -67,11 +75,11 @@ class RedisServer:
         self._process.terminate()
         self.socket.unlink(missing_ok=True)
 
-    def _options(self) -> list[str]:
+    def _options(self, append_only: bool) -> list[str]:
         address = ["--bind", "127.0.0.1", *self._port_options()]
         socket = ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
-        in_memory = ["--save", "", "--appendonly", "no"]
-        return [*address, *socket, *in_memory, "--daemonize", "no", "--dir", str(self._log.parent.resolve())]
+        kept = ["--save", "", "--appendonly", "yes" if append_only else "no"]
+        return [*address, *socket, *kept, "--daemonize", "no", "--dir", str(self._log.parent.resolve())]
 
     def _port_options(self) -> list[str]:
         if not self._secrets:
@@ -123,13 +131,20 @@ class S3Server:
 
     def __enter__(self) -> Self:
         """Start the server and wait until it lists buckets; raises ServiceError if it does not."""
-        binary = weed_binary()
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server on what its folder holds."""
         self._folder.mkdir(parents=True, exist_ok=True)
         keys = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
         keys = {} if self._secrets else keys
-        self._process = ChildProcess([str(binary), "mini", *self._options()], self._log, keys)
+        self._process = ChildProcess([str(weed_binary()), "mini", *self._options()], self._log, keys)
         self._process.wait_until_ready(self._answers, _START_SECONDS)
-        return self
+
+    def kill(self) -> None:
+        """End the server by SIGKILL, as a crash of its machine would."""
+        self._process.kill()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -58,11 +58,16 @@ class Stack:
         port = free_port()
         command = [sys.executable, "-m", "client.cli", name]
         log = self.logs / f"{name}-{index}.log"
-        process = ChildProcess(command, env=self._environment(port), log=log)
+        environment = self._environment(port) | self.environment(f"{name}-{index}")
+        process = ChildProcess(command, env=environment, log=log)
         self._exit.callback(process.terminate, 5.0)
         service = Service(f"{name}-{index}", process, port)
         self.services.append(service)
         return service
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return what service ``name`` is started with beyond its settings."""
+        return {}
 
     def check(self) -> None:
         """Raise ServiceError, with the end of its log, if a service died."""

@@ -12,6 +12,7 @@ from phiforge import judging
 from phiforge.attempts import working
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, RunError
+from phiforge.faults import reach
 from phiforge.fit import check_judged, run_of
 from phiforge.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
 from phiforge.platform import Platform, learner_of
@@ -53,6 +54,7 @@ class Evaluator:
         if chunk not in there:
             episodes = self._read_episodes(record, split, version, chunk)
             payload = self._score(record, version, split, chunk, episodes).to_bytes()
+            reach("evaluator.scored")
             self.platform.exchange.publish_scores(record.run, split, version, chunk, payload)
             there = self.platform.exchange.scores(record.run, split, version)
         if len(there) == judging.chunks_of(record, split):

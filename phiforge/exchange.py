@@ -5,9 +5,11 @@ script under ``lua/``, so that two workers, a zombie or a doubled message cannot
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
+from uuid import uuid4
 
 import redis
 from redis.commands.core import Script
@@ -15,6 +17,7 @@ from redis.commands.core import Script
 from phiforge.canonical import canonical_json
 from phiforge.errors import ServiceError
 from phiforge.lineage import Origin
+from phiforge.metrics import RECOVERY_SECONDS
 from phiforge.record import Checkpoint
 from phiforge.settings import Settings
 from phiforge.tensors import encode, fingerprint
@@ -89,6 +92,8 @@ class Exchange:
         self._score = self._script("score")
         self._attempt = self._script("attempt")
         self._lease = self._script("lease")
+        self._lock = self._script("lock")
+        self._unlock = self._script("unlock")
 
     def check(self) -> None:
         """Raise ServiceError, saying what to start, if Redis cannot be reached."""
@@ -195,7 +200,10 @@ class Exchange:
             *(version, version + 1, jobs, commit.phi, commit.optimizer, commit.phi_hash, commit.log_entry),
             *(commit.loss, commit.accuracy, commit.tasks, commit.optimizer_hash),
         ]
-        return bool(self._commit(keys=keys, args=args))
+        committed = int(self._commit(keys=keys, args=args))
+        if committed > 1:
+            RECOVERY_SECONDS.observe((committed - 1) / 1000)
+        return committed > 0
 
     def restore(self, run: str, checkpoint: Checkpoint) -> bool:
         """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do."""
@@ -274,19 +282,32 @@ class Exchange:
         """Return how many messages wait in the broker's list ``queue``."""
         return int(self.redis.llen(queue))
 
+    def note_silence(self, run: str, seconds: float) -> None:
+        """Note that ``run``, just restored, was last seen alive so long ago: its next commit ends a recovery."""
+        now, microseconds = self.redis.time()
+        since = 1000 * now + microseconds // 1000 - int(1000 * seconds)
+        self.redis.hset(self._key(run, "state"), "still_since", since)
+
     def touch(self, run: str, pulse: Pulse) -> None:
         """Note that ``run`` was just given what it may be waiting for."""
         seconds, microseconds = self.redis.time()
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self._key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
-    def lock(self, name: str, seconds: float) -> bool:
-        """Take the short lock ``name`` that frees itself; False if somebody holds it."""
-        return bool(self.redis.set(f"{self.namespace}:lock:{name}", b"", nx=True, px=int(1000 * seconds)))
+    def lock(self, name: str, seconds: float, owner: str = "") -> bool:
+        """Take the lock ``name``, which frees itself after ``seconds``; False if somebody holds it."""
+        return bool(self._lock(keys=[f"{self.namespace}:lock:{name}"], args=[owner, int(1000 * seconds)]))
 
-    def unlock(self, name: str) -> None:
-        """Free the lock ``name``."""
-        self.redis.delete(f"{self.namespace}:lock:{name}")
+    @contextmanager
+    def locked(self, name: str, seconds: float) -> Iterator[bool]:
+        """Hold the lock ``name`` in this block, at most so long; False if somebody else holds it."""
+        owner = uuid4().hex
+        mine = self.lock(name, seconds, owner)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._unlock(keys=[f"{self.namespace}:lock:{name}"], args=[owner])
 
     def _script(self, name: str) -> Script:
         source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()

@@ -27,6 +27,11 @@ SAMPLE_SECONDS = Histogram(
 EVALUATED_TASKS = Counter("phiforge_evaluated_tasks_total", "Episodes scored.", ["split"])
 EVALUATE_SECONDS = Histogram("phiforge_evaluate_seconds", "Time to score one chunk of episodes.", buckets=_SECONDS)
 
+RECOVERY_SECONDS = Histogram(
+    "phiforge_recovery_seconds",
+    "How long a run that reconcile had to help stood still: from its last sign of life to its next committed version.",
+    buckets=_SECONDS,
+)
 RESENT = Counter("phiforge_resent_total", "Messages that reconcile sent again: job, sampling, evaluation.", ["kind"])
 RESTORED = Counter("phiforge_restored_total", "Runs brought back from a checkpoint.")
 DAMAGED = Counter("phiforge_damaged_objects_total", "Objects dropped because their hash was wrong.")

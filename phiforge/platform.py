@@ -12,6 +12,7 @@ from phiforge.queue import Queue
 from phiforge.randomness import torch_generator
 from phiforge.record import Record, RunRecord
 from phiforge.settings import Settings
+from phiforge.sightings import Sightings
 from phiforge.spec.task import Task
 from phiforge.store import Store, open_store
 from phiforge.tensors import Tensors
@@ -27,6 +28,7 @@ class Platform:
         self.exchange = exchange
         self.queue = queue
         self.attempts = Attempts(exchange, settings.lease_seconds)
+        self.sightings = Sightings()
         self.run = lru_cache(maxsize=64)(self.record.run)
         """A run's record, which never changes."""
 

@@ -19,7 +19,8 @@ from phiforge.tensors import Tensors, decode, fingerprint
 
 log = logging.getLogger(__name__)
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 2.0
+"""Short, for whoever holds it may die: two that reconcile the same run cost time, never correctness."""
 
 
 def advance(platform: Platform, record: RunRecord, version: int) -> None:
@@ -94,17 +95,20 @@ def reconcile_all(platform: Platform, keeps_checkpoints: bool = True) -> None:
         if platform.exchange.retention_due(run, platform.settings.stall_seconds):
             platform.queue.retain(run)
     for run in platform.record.active():
-        lock = f"reconcile:{run}"
-        if not platform.exchange.lock(lock, LOCK_SECONDS):
-            continue
-        try:
-            reconcile(platform, run, keeps_checkpoints)
-        except (FormatError, RunError) as error:
-            fail(platform, run, f"it cannot go on: {error}")
-        except PhiforgeError:
-            log.exception("cannot reconcile run %s", run)
-        finally:
-            platform.exchange.unlock(lock)
+        platform.sightings.note(run, platform.exchange.state(run))
+        with platform.exchange.locked(f"reconcile:{run}", LOCK_SECONDS) as mine:
+            if mine:
+                _reconcile_alone(platform, run, keeps_checkpoints)
+
+
+def _reconcile_alone(platform: Platform, run: str, keeps_checkpoints: bool) -> None:
+    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is."""
+    try:
+        reconcile(platform, run, keeps_checkpoints)
+    except (FormatError, RunError) as error:
+        fail(platform, run, f"it cannot go on: {error}")
+    except PhiforgeError:
+        log.exception("cannot reconcile run %s", run)
 
 
 def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> None:
@@ -146,6 +150,8 @@ def _restore(platform: Platform, record: RunRecord) -> None:
         return
     log.info("run %s goes on from version %d", record.run, checkpoint.version)
     RESTORED.inc()
+    if (silence := platform.sightings.silence(record.run)) is not None:
+        platform.exchange.note_silence(record.run, silence)
     judging.sample(platform, record)
     last = min(checkpoint.version + record.spec.sampling.window, record.spec.outer.versions)
     for version in range(checkpoint.version, last):

@@ -166,14 +166,15 @@ def _app(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_acks_late=True,
         worker_consumer=broker.CONSUMER,
-        worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=0,  # a limit would count a message that could not be acknowledged for ever
+        worker_disable_prefetch=True,  # one message at a time
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis that refuses to write must not end a worker
         broker_transport_options={
             "visibility_timeout": UNACKNOWLEDGED_SECONDS,
             "global_keyprefix": "",

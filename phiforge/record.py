@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import FormatError, MissingObjectError, RunError
+from phiforge.faults import reach
 from phiforge.lineage import Entry
 from phiforge.spec.run import RunSpec
 from phiforge.store import Store
@@ -151,6 +152,7 @@ class Record:
             "sha256": sha256_hex(tensors),
         }
         self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.safetensors"), tensors)
+        reach("checkpoint.tensors")
         self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.json"), canonical_json(sidecar))
 
     def has_checkpoint(self, run: str, version: int) -> bool:

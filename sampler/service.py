@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from phiforge.episodes import EpisodeBatch
 from phiforge.errors import DataError, FormatError, MissingObjectError, RunError
+from phiforge.faults import reach
 from phiforge.fit import check_judged, check_step, run_of
 from phiforge.guard import guarded
 from phiforge.memory import keep_freed_memory
@@ -40,6 +41,7 @@ class Sampler:
             for job in range(record.spec.outer.jobs):
                 seed = training_seed(record.spec, version, job)
                 self._write(training_episodes_key(run, version, job), record, "train", seed)
+                reach("sampler.wrote")
 
     def training_batch(self, record: RunRecord, version: int, job: int) -> EpisodeBatch:
         """Return the episodes of one job, drawn again: the same bytes as ever.

@@ -13,6 +13,7 @@ from phiforge.canonical import sha256_hex
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, FormatError, RunError
 from phiforge.exchange import Commit, OpenStep, State
+from phiforge.faults import reach
 from phiforge.fit import check_step, run_of
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS
@@ -82,9 +83,11 @@ class Trainer:
             payload = contribution.to_bytes()
         seconds = time.perf_counter() - started
         TRAINED_TASKS.inc(len(episodes))
+        reach("trainer.computed")
         with _timed("publish"):
             origin = Origin(sha256_hex(payload), digest, self.name, seconds)
             outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
+        reach("trainer.published")
         return outcome, count
 
     @staticmethod
@@ -149,10 +152,12 @@ class Trainer:
                 return
             self._check(record, step)
             commit = self._next_version(record, step)
+            reach("trainer.reduced")
             if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
+            reach("trainer.committed")
             advance(self.platform, record, version + 1)
 
     def _check(self, record: RunRecord, step: OpenStep) -> None:

@@ -2,16 +2,16 @@
 -- KEYS: state, contributions, next phi, next optimizer, old phi, old optimizer, log, attempts, origins.
 -- ARGV: version, next version, jobs, phi, optimizer, phi hash, log entry, query loss, query accuracy, tasks,
 -- optimizer hash.
--- Returns 1 if this call committed, else 0.
-local state = redis.call('HMGET', KEYS[1], 'status', 'head', 'committed_at', 'resends', 'step_ms')
+-- Returns 0 if this call did not commit, else 1 more than the ms that the run stood still, if it had to be helped.
+local state = redis.call('HMGET', KEYS[1], 'status', 'head', 'committed_at', 'resends', 'step_ms', 'still_since')
 if state[1] ~= 'running' or state[2] ~= ARGV[1] then return 0 end
 if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local step_ms = tonumber(state[5] or 0)
 if state[3] and (state[4] or '0') == '0' then
-  local latest = now - tonumber(state[3])
-  step_ms = step_ms == 0 and latest or 0.8 * step_ms + 0.2 * latest
+  local latest = math.max(0, now - tonumber(state[3]))
+  step_ms = step_ms == 0 and latest or 0.8 * step_ms + 0.2 * math.min(latest, 10 * step_ms) -- a clock may jump
 end
 redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
@@ -19,4 +19,5 @@ redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8], KEYS[9])
 redis.call('HSET', KEYS[7], ARGV[2], ARGV[7])
 redis.call('HSET', KEYS[1], 'head', ARGV[2], 'phi_hash', ARGV[6], 'optimizer_hash', ARGV[11], 'loss', ARGV[8],
   'accuracy', ARGV[9], 'tasks', ARGV[10], 'committed_at', now, 'moved_at', now, 'resends', 0, 'step_ms', tostring(step_ms))
-return 1
+redis.call('HDEL', KEYS[1], 'still_since')
+return 1 + math.max(0, now - tonumber(state[6] or now))

@@ -1,32 +1,69 @@
-"""One platform on a real Redis and a real S3 server for all chaos tests, so that the dataset is drawn once."""
+"""Two fleets for all chaos tests, one on a folder and one on S3, and what their runs must equal."""
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from client.servers import RedisServer, S3Server
-from phiforge.platform import Platform
+from client.chaos.campaign import Disturbed, Reference, disturbed, undisturbed
+from client.chaos.schedule import Injection
+from client.chaos.spec import small_run
+from client.chaos.stage import Stage, own_stage
+from client.servers import redis_binary, weed_binary
+from phiforge.errors import ServiceError
 from phiforge.settings import Settings
+from tests.servers import missing
+
+VERSIONS = 60
+TRAINERS = 3
+SEED = 0
+OUTAGE_SECONDS = 2.0
+MOST_STILL_SECONDS = 45.0
+"""What the watchdog allows. Recovery itself takes a second or two here: the rest is for a machine that runs other tests
+beside these while six processes start."""
+
+Disturb = Callable[..., Disturbed]
 
 
 @pytest.fixture(scope="package")
-def platform(
-    redis_server: RedisServer, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
-    """A fleet's connections; its services are each test's to start, kill and start again."""
-    name = f"chaos-{uuid.uuid4().hex[:8]}"
-    settings = Settings(
-        home=tmp_path_factory.mktemp(name),
-        redis_url=redis_server.url,
-        namespace=name,
-        store_url=f"s3://{name}",
-        s3_endpoint=s3_server.endpoint,
-        s3_access_key=s3_server.access_key,
-        s3_secret_key=s3_server.secret_key,
-        reconcile_seconds=0.5,
-        stall_seconds=1.0,
-    )
-    platform = Platform.open(settings)
-    yield platform
-    platform.close()
+def on_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A fleet of three trainers whose store is a folder."""
+    yield from _stage(tmp_path_factory, use_s3=False)
+
+
+@pytest.fixture(scope="package")
+def on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A fleet of three trainers whose store is an S3 server behind a fault proxy."""
+    yield from _stage(tmp_path_factory, use_s3=True)
+
+
+@pytest.fixture(scope="package")
+def reference(on_folder: Stage) -> Reference:
+    """φ's hash at every version, from a run that nothing happened to."""
+    return undisturbed(on_folder, small_run(VERSIONS), MOST_STILL_SECONDS)
+
+
+@pytest.fixture
+def disturb(reference: Reference) -> Disturb:
+    """Let faults of some kinds befall a run, one after the other, and expect it to end as if nothing had happened."""
+
+    def disturb(stage: Stage, *kinds: str, first: int = 5, apart: int = 5) -> Disturbed:
+        injections = [Injection(first + apart * index, kind) for index, kind in enumerate(kinds)]
+        crashes = len(stage.own.crashes())
+        outcome = disturbed(stage, small_run(VERSIONS), injections, reference, MOST_STILL_SECONDS)
+        assert outcome.verdict.equal, outcome.verdict
+        assert [each.kind for each in outcome.outcomes] == list(kinds), "the run was over before every fault"
+        assert stage.own.crashes()[crashes:] == [], "a service ended that nobody killed"
+        return outcome
+
+    return disturb
+
+
+def _stage(tmp_path_factory: pytest.TempPathFactory, use_s3: bool) -> Iterator[Stage]:
+    try:
+        redis_binary()
+        weed_binary()
+    except ServiceError as error:
+        missing(str(error))
+    settings = Settings(home=tmp_path_factory.mktemp("chaos"), reconcile_seconds=0.5, stall_seconds=1.0)
+    with own_stage(settings, TRAINERS, SEED, OUTAGE_SECONDS, use_s3) as stage:
+        yield stage

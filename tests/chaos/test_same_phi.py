@@ -1,14 +1,19 @@
-"""The same φ to the bit, whatever the fleet does."""
+"""The same φ to the bit for images and networks too, whatever the fleet is and does; single faults are beside this."""
 
-import time
+from collections.abc import Iterator
 
 import pytest
 
+from client.chaos.faults import broker, processes
+from client.chaos.stage import Stage
+from client.chaos.watchdog import Watchdog
 from client.stack import Stack
 from client.submission import cancel, resume, submit
 from phiforge.platform import Platform
 from phiforge.record import training_episodes_key
-from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
+from phiforge.settings import Settings
+from tests.chaos.conftest import MOST_STILL_SECONDS
+from tests.fleet import hashes, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -17,12 +22,29 @@ HALF = VERSIONS // 2
 
 
 @pytest.fixture(scope="module")
-def undisturbed(platform: Platform) -> dict[int, str]:
-    """The hash of φ at every version, from a fleet of one trainer that nothing happened to."""
-    with Stack(platform.settings, trainers=1):
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+    """The hash of φ at every version, from a fleet of one trainer on a folder that nothing happened to."""
+    settings = Settings(home=tmp_path_factory.mktemp("one-trainer"))
+    with Stack(settings, trainers=1):
+        platform = Platform.open(settings)
         run = submit(platform, small_spec())
         assert wait_for_end(platform, run) == "complete"
+        platform.close()
     return hashes(platform, run)
+
+
+@pytest.fixture
+def watchdog(on_s3: Stage) -> Iterator[Watchdog]:
+    """Watches a run of the same spec on three trainers and S3."""
+    with on_s3.watching(submit(on_s3.platform, small_spec()), MOST_STILL_SECONDS) as watchdog:
+        yield watchdog
+
+
+def finish(stage: Stage) -> None:
+    """Wait until the run is over, and expect it to be complete."""
+    while not stage.over:
+        pass
+    assert stage.platform.record.status(stage.run) == "complete"
 
 
 def test_every_version_is_logged_once(undisturbed: dict[int, str]) -> None:
@@ -31,122 +53,64 @@ def test_every_version_is_logged_once(undisturbed: dict[int, str]) -> None:
     assert len(set(undisturbed.values())) == VERSIONS
 
 
-def test_two_trainers(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given two trainers instead of one
-    with Stack(platform.settings, trainers=2):
-        # If the same spec is run
-        run = submit(platform, small_spec())
-        assert wait_for_end(platform, run) == "complete"
-    # I expect the same φ at every version.
-    assert hashes(platform, run) == undisturbed
-
-
-def test_a_trainer_killed_half_way(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given two trainers
-    with Stack(platform.settings, trainers=2) as stack:
-        run = submit(platform, small_spec())
-        wait_for_version(platform, run, HALF)
-        # If one is killed by -9 half-way
-        killed_at = time.monotonic()
-        victim = next(service for service in stack.services if service.name == "trainer-0")
-        victim.process.kill()
-        head = platform.exchange.state(run).head
-        wait_for_version(platform, run, min(head + 2, VERSIONS))
-        # I expect the run to move again within seconds,
-        assert time.monotonic() - killed_at < 15
-        assert wait_for_end(platform, run) == "complete"
-    # and the same φ at every version.
-    assert hashes(platform, run) == undisturbed
-
-
-def test_every_message_doubled(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given two trainers
-    with Stack(platform.settings, trainers=2):
-        run = submit(platform, small_spec())
-        # If the jobs of every version are sent again and again while it is open
-        while platform.record.status(run) == "running":
-            state = platform.exchange.state(run)
-            if state.head < VERSIONS:
-                for job in range(4):
-                    platform.queue.train(run, state.head, job)
-            time.sleep(0.05)
-    # I expect the same φ at every version.
-    assert hashes(platform, run) == undisturbed
-
-
-def test_redis_wiped(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given two trainers
-    with Stack(platform.settings, trainers=2) as stack:
-        run = submit(platform, small_spec())
-        wait_for_version(platform, run, HALF)
-        # If Redis loses all it holds, queues included
-        platform.exchange.redis.flushall()
-        wait_until(lambda: platform.record.status(run) == "complete", "the end", stack)
-    # I expect the run to go on from its last checkpoint to the same φ at every version.
-    assert hashes(platform, run) == undisturbed
-
-
-def test_everything_killed_and_started_again(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given a fleet
-    with Stack(platform.settings, trainers=2) as stack:
-        run = submit(platform, small_spec())
-        wait_for_version(platform, run, HALF)
-        # If every service is killed by -9 and Redis wiped,
-        for service in stack.services:
-            service.process.kill()
-        platform.exchange.redis.flushall()
-    # and another fleet is started
-    with Stack(platform.settings, trainers=1):
-        assert wait_for_end(platform, run) == "complete"
-    # I expect the same φ at every version.
-    assert hashes(platform, run) == undisturbed
-
-
-def test_damaged_and_lost_episodes(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given a run whose sampler is ahead
-    spec = small_spec(sampling={"window": 8})
-    with Stack(platform.settings, trainers=1) as stack:
-        run = submit(platform, spec)
-        wait_for_version(platform, run, 1)
-        # If episodes that no trainer has read yet are damaged or lost
-        damaged, lost = training_episodes_key(run, 7, 1), training_episodes_key(run, 7, 2)
-        wait_until(lambda: platform.store.exists(lost), "episodes sampled ahead", stack)
-        platform.store.put(damaged, platform.store.get(damaged)[:-1])
-        platform.store.delete(lost)
-        assert wait_for_end(platform, run) == "complete"
-    # I expect them to be sampled again, to the same φ.
-    assert hashes(platform, run) == undisturbed
-
-
-def test_cancelled_and_resumed(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given a run
-    with Stack(platform.settings, trainers=2):
-        run = submit(platform, small_spec())
-        wait_for_version(platform, run, 7)
-        # If it is cancelled
-        cancel(platform, run)
-        stopped_at = platform.exchange.state(run).head
-        time.sleep(3 * platform.settings.reconcile_seconds)
-        # I expect it to stand still,
-        assert platform.exchange.state(run).head == stopped_at
-        assert platform.record.status(run) == "cancelled"
-        # and, once resumed, to end with the same φ.
-        resume(platform, run)
-        assert wait_for_end(platform, run) == "complete"
-    assert hashes(platform, run) == undisturbed
-
-
-def test_an_evaluator_killed(platform: Platform, undisturbed: dict[int, str]) -> None:
-    # Given a run whose only evaluator is killed by -9 at its first chunks
-    with Stack(platform.settings, trainers=2) as stack:
-        run = submit(platform, small_spec())
-        wait_for_version(platform, run, HALF)
-        next(service for service in stack.services if service.name == "evaluator-0").process.kill()
-        # If another takes its place
-        stack.start("evaluator", 1)
-        # I expect every validation, the test and the report.
-        assert wait_for_end(platform, run) == "complete"
-    assert platform.record.scored(run, "validation") == [0, 10, 20]
-    report = platform.record.report(run)
+def test_other_trainers_another_store(on_s3: Stage, watchdog: Watchdog, undisturbed: dict[int, str]) -> None:
+    # Given three trainers on S3 instead of one on a folder
+    finish(on_s3)
+    # I expect the same φ at every version, every validation, and the test in the report.
+    record = on_s3.platform.record
+    assert hashes(on_s3.platform, watchdog.run) == undisturbed
+    assert record.scored(watchdog.run, "validation") == [0, HALF, VERSIONS]
+    report = record.report(watchdog.run)
     assert report["final_phi_hash"] == undisturbed[VERSIONS]
     assert report["test"]["tasks"] == 20
+
+
+def test_all_jobs_sent_again_and_again(on_s3: Stage, watchdog: Watchdog, undisturbed: dict[int, str]) -> None:
+    # Given a run whose jobs are sent again and again while their version is open
+    while not on_s3.over:
+        if watchdog.head < VERSIONS:
+            for job in range(4):
+                on_s3.platform.queue.train(watchdog.run, watchdog.head, job)
+    # I expect the same φ at every version.
+    assert hashes(on_s3.platform, watchdog.run) == undisturbed
+
+
+def test_everything_lost_but_the_record(on_s3: Stage, watchdog: Watchdog, undisturbed: dict[int, str]) -> None:
+    # Given a run half-way
+    on_s3.reach(HALF)
+    # If every service is killed by -9, Redis wiped, and another fleet started
+    processes.kill_everything(on_s3)
+    broker.wipe_redis(on_s3)
+    finish(on_s3)
+    # I expect the same φ at every version.
+    assert hashes(on_s3.platform, watchdog.run) == undisturbed
+
+
+def test_lost_episodes(on_s3: Stage, watchdog: Watchdog, undisturbed: dict[int, str]) -> None:
+    # Given a run whose sampler is ahead
+    on_s3.reach(1)
+    lost = [training_episodes_key(watchdog.run, 4, job) for job in range(4)]
+    assert on_s3.wait(lambda: all(map(on_s3.platform.store.exists, lost)), 30)
+    # If episodes are lost that no trainer has read yet
+    for key in lost:
+        on_s3.platform.store.delete(key)
+    finish(on_s3)
+    # I expect them to be sampled again, to the same φ.
+    assert hashes(on_s3.platform, watchdog.run) == undisturbed
+
+
+def test_cancelled_and_resumed(on_s3: Stage, watchdog: Watchdog, undisturbed: dict[int, str]) -> None:
+    # Given a run
+    on_s3.reach(7)
+    # If it is cancelled, I expect it to stand still,
+    cancel(on_s3.platform, watchdog.run)
+    stopped_at = on_s3.platform.exchange.state(watchdog.run)
+    on_s3.pause(4 * on_s3.platform.settings.reconcile_seconds)
+    assert on_s3.platform.exchange.state(watchdog.run) == stopped_at
+    assert on_s3.platform.record.status(watchdog.run) == "cancelled"
+    # and, once resumed, to end with the same φ.
+    watchdog.expect_rewind()
+    watchdog.forgive()
+    resume(on_s3.platform, watchdog.run)
+    assert wait_for_end(on_s3.platform, watchdog.run) == "complete"
+    assert hashes(on_s3.platform, watchdog.run) == undisturbed

@@ -1,0 +1,145 @@
+"""What recovery stands on: locks that free themselves, patience on any clock, and its time in the metrics."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import REGISTRY
+
+from client.chaos.spec import small_run
+from client.submission import submit
+from phiforge.exchange import Commit
+from phiforge.lineage import Origin
+from phiforge.platform import Platform
+from phiforge.progress import reconcile, reconcile_all
+from phiforge.settings import Settings
+
+pytestmark = pytest.mark.services
+
+HOUR_MS = 3600 * 1000
+JOBS = 4
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """A fleet's connections, with no service anywhere and a patience of nothing."""
+    platform = Platform.open(settings.model_copy(update={"stall_seconds": 0.01}))
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def run(platform: Platform) -> str:
+    return submit(platform, small_run(versions=20))
+
+
+def recoveries() -> tuple[float, float]:
+    """Return how many recoveries this process has counted, and their seconds."""
+    name = "phiforge_recovery_seconds"
+    return REGISTRY.get_sample_value(f"{name}_count") or 0, REGISTRY.get_sample_value(f"{name}_sum") or 0
+
+
+def commit(platform: Platform, run: str, version: int) -> bool:
+    """Publish what stands for every contribution, and commit."""
+    for job in range(JOBS):
+        platform.exchange.publish(run, version, job, b"contribution", Origin("", "", "", 0.0))
+    made = Commit(b"phi", b"optimizer", "hash", "", b"{}", loss=0.0, accuracy=0.0, tasks=8)
+    return platform.exchange.commit(run, version, JOBS, made)
+
+
+def shift_signs_of_life(platform: Platform, run: str, milliseconds: int) -> None:
+    """Change what Redis noted as the putting back or ahead of its clock would."""
+    key = f"{platform.settings.namespace}:{{{run}}}:state"
+    platform.exchange.redis.hincrby(key, "moved_at", milliseconds)
+
+
+def test_a_lock_is_one_holder_s(platform: Platform) -> None:
+    # Given a lock that is held
+    with platform.exchange.locked("it", 60) as first:
+        # If another wants it, I expect a no,
+        with platform.exchange.locked("it", 60) as second:
+            assert (first, second) == (True, False)
+        # which does not free it;
+        with platform.exchange.locked("it", 60) as third:
+            assert not third
+    # and a yes once it is free.
+    with platform.exchange.locked("it", 60) as again:
+        assert again
+
+
+def test_a_lock_that_freed_itself_is_not_freed_again(platform: Platform) -> None:
+    # Given a holder that takes longer than its lock lasts
+    name = f"{platform.settings.namespace}:lock:it"
+    with platform.exchange.locked("it", 60):
+        platform.exchange.redis.delete(name)
+        # If another takes it and the first ends
+        other = platform.exchange.locked("it", 60)
+        assert other.__enter__()
+    # I expect it to be the other's still.
+    assert platform.exchange.redis.exists(name)
+    other.__exit__(None, None, None)
+    assert not platform.exchange.redis.exists(name)
+
+
+def test_a_lock_from_the_future_is_nobody_s(platform: Platform) -> None:
+    # Given a holder that died, and a clock of Redis that was put back by an hour then
+    seconds, _ = platform.exchange.redis.time()
+    name = f"{platform.settings.namespace}:lock:it"
+    platform.exchange.redis.set(name, f"{seconds * 1000 + HOUR_MS} somebody", px=HOUR_MS)
+    # I expect the next to get it.
+    with platform.exchange.locked("it", 10) as mine:
+        assert mine
+
+
+@pytest.mark.parametrize("jump", [HOUR_MS, -HOUR_MS])
+def test_a_jump_of_the_clock_of_redis_does_not_silence_reconcile(platform: Platform, run: str, jump: int) -> None:
+    # Given a run whose messages are lost
+    platform.exchange.redis.delete(platform.queue.name("training"))
+    # If the clock jumps, and the run is reconciled
+    shift_signs_of_life(platform, run, jump)
+    reconcile(platform, run)
+    # I expect its jobs to be sent again.
+    assert platform.exchange.waiting(platform.queue.name("training")) == JOBS
+
+
+def test_a_jump_of_the_clock_does_not_make_steps_seem_endless(platform: Platform, run: str) -> None:
+    # Given a run with a typical step of a tenth of a second
+    assert commit(platform, run, 0)
+    key = f"{platform.settings.namespace}:{{{run}}}:state"
+    platform.exchange.redis.hset(key, "step_ms", 100)
+    # If the clock jumps an hour ahead within a step
+    platform.exchange.redis.hincrby(key, "committed_at", -HOUR_MS)
+    assert commit(platform, run, 1)
+    # I expect the typical step to stay of that order.
+    after = platform.exchange.state(run)
+    assert after
+    assert after.step_seconds < 0.3
+
+
+def test_a_recovery_is_measured_once(platform: Platform, run: str) -> None:
+    # Given a run that moves by itself, I expect no recovery.
+    count, seconds = recoveries()
+    assert commit(platform, run, 0)
+    assert recoveries() == (count, seconds)
+    # If it stands still for a minute, and reconcile has to help twice
+    shift_signs_of_life(platform, run, -60_000)
+    for _ in range(2):
+        reconcile(platform, run)
+        shift_signs_of_life(platform, run, -1_000)
+    # I expect its next commit to tell one recovery of a minute.
+    assert commit(platform, run, 1)
+    assert commit(platform, run, 2)
+    count_after, seconds_after = recoveries()
+    assert count_after == count + 1
+    assert 60 <= seconds_after - seconds < 70
+
+
+def test_the_recovery_of_a_wiped_run_is_measured(platform: Platform, run: str) -> None:
+    # Given a service that saw a run
+    count, _ = recoveries()
+    reconcile_all(platform)
+    # If Redis loses everything, the service restores the run, and it commits
+    platform.exchange.redis.flushall()
+    reconcile_all(platform)
+    assert commit(platform, run, 0)
+    # I expect one recovery.
+    assert recoveries()[0] == count + 1
