@@ -14,7 +14,7 @@ from phiforge.queue import QUEUES
 
 _SWEEP_SECONDS = 0.002
 _UNACKNOWLEDGED = "{queue}.unacked"
-"""Where the broker's client keeps what the workers of a queue hold: a hash of [message, exchange, queue] by delivery."""
+"""Where the broker's client keeps what workers of a queue hold: a hash of [message, exchange, queue] by delivery."""
 
 _SHUFFLE = """
 local messages = redis.call('LRANGE', KEYS[1], 0, -1)
