@@ -8,6 +8,7 @@ import torch
 from evaluator.report import build_report
 from evaluator.scoring import ChunkScores, score, summary
 from phiforge import judging
+from phiforge.engine import require
 from phiforge.episodes import Episode
 from phiforge.errors import RunError
 from phiforge.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
@@ -59,6 +60,7 @@ class Evaluator:
         """Score episodes; the seed is of the judged episodes, so that every run meets the same randomness."""
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
+        require(record.spec.numerics.settled_engine, device)
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)

@@ -9,6 +9,7 @@ from typing import NoReturn
 import torch
 
 from phiforge.canonical import sha256_hex
+from phiforge.engine import require
 from phiforge.episodes import Episode
 from phiforge.errors import RunError
 from phiforge.exchange import OpenStep, State
@@ -56,6 +57,7 @@ class Trainer:
         if state.status != "running":
             return "stopped"
         record = self.platform.run(run)
+        require(record.spec.numerics.settled_engine, self.platform.settings.device)
         there, attempts = self.platform.exchange.begin(run, version, job)
         if attempts > MOST_ATTEMPTS:
             raise RunError(f"job {job} of version {version} was begun {MOST_ATTEMPTS} times and never finished")
