@@ -188,8 +188,8 @@ def written(results: list[Result], rounds: int) -> Iterator[str]:
     yield "batch normalisation and max-pooling, 28x28, float32, random images; every process starts from the same φ and"
     yield "must find the same gradient (EasyFSL's distances are not squared: its own)."
     yield ""
-    yield f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}; Python {platform.python_version()},"
-    yield f"torch {version('torch')}, numba {version('numba')}, Phiforge {version('phiforge')}; peers:"
+    yield f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}; Python"
+    yield f"{platform.python_version()}, torch {version('torch')}, numba {version('numba')}, Phiforge {version('phiforge')}; peers:"
     yield (
         ", ".join(sorted({each for recipe in RECIPES.values() for each in (*recipe.bare, recipe.built) if each})) + "."
     )
