@@ -188,11 +188,11 @@ def written(results: list[Result], rounds: int) -> Iterator[str]:
     yield "batch normalisation and max-pooling, 28x28, float32, random images; every process starts from the same φ and"
     yield "must find the same gradient (EasyFSL's distances are not squared: its own)."
     yield ""
-    yield f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}; Python"
-    yield f"{platform.python_version()}, torch {version('torch')}, numba {version('numba')}, Phiforge {version('phiforge')}; peers:"
-    yield (
-        ", ".join(sorted({each for recipe in RECIPES.values() for each in (*recipe.bare, recipe.built) if each})) + "."
-    )
+    yield f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()};"
+    versions = {name: version(name) for name in ("torch", "numba", "phiforge")} | {"python": platform.python_version()}
+    yield ", ".join(f"{name} {value}" for name, value in versions.items()) + "; peers:"
+    peers = {each for recipe in RECIPES.values() for each in (*recipe.bare, recipe.built) if each}
+    yield ", ".join(sorted(peers)) + "."
     yield "The machine is shared: times of the processor (CPU) are steadier than those of the clock."
     for result in results:
         yield from ["", f"## {result.workload.title}", ""]
