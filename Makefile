@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-fast lint types imports check lock benchmark benchmark-omniglot certificate secrets audit clean help
+.PHONY: demo test test-fast lint types imports check lock bench benchmark benchmark-omniglot certificate secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ imports: $(READY) ## which package may import which
 	$(BIN)/lint-imports
 
 check: lint types imports ## everything but the tests
+
+bench: $(READY) ## the compute engine beside its public peers, which are installed on first use
+	$(BIN)/python -m benchmarks.performance --output docs/results/performance.md
 
 benchmark: $(READY) ## the figures that the documents quote
 	$(BIN)/python -m benchmarks.pipeline

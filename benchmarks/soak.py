@@ -48,7 +48,7 @@ Written by `python -m benchmarks.soak --minutes {minutes:g} --seed {seed}`: one 
 {trainers} trainers, a real Redis and a real S3 server behind a fault proxy, a fault every few seconds. Of each process
 that lived long enough: the median of the minute after its first {warm:g} minutes, and of its last minute.
 
-{versions:,} versions and {count} faults in {minutes:g} minutes; the run never stood still for longer than {still:.0f} s,
+{versions:,} versions, {count} faults in {minutes:g} minutes; the run never stood still for longer than {still:.0f} s,
 outages not counted. The last interval computed again at the end: {verified}.
 
 Faults: {faults}.

@@ -28,9 +28,10 @@ def branch(
     parent = platform.run(run)
     expect_recorded(run, version, parent.first_version, recorded(platform, run)[-1])
     raw: dict[str, Any] = parent.spec.model_dump(mode="json")
+    raw["numerics"]["engine"] = parent.spec.numerics.settled_engine
     for override in overrides:
         apply_override(raw, override)
-    record = checked_record(raw, lambda data: _facts(platform, parent, data, progress))
+    record = checked_record(raw, lambda data: _facts(platform, parent, data, progress), platform.settings.device)
     if record.spec.outer.versions < version:
         last = record.spec.outer.versions
         raise SpecError([f"outer.versions: {last}, but the branch starts at version {version}; allowed: that or more"])

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from phiforge.engine import Engine, lacks
 from phiforge.errors import RunError
+from phiforge.networks import Conv4Config
 from phiforge.platform import Platform, initial_phi
 from phiforge.progress import reconcile
 from phiforge.record import Checkpoint, RunRecord
@@ -23,12 +25,15 @@ def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None
 
     The dataset is published to object storage first, unless it is there.
     """
-    record = checked_record(raw, lambda data: prepare(data, platform.settings, platform.store, progress))
+    settings = platform.settings
+    record = checked_record(raw, lambda data: prepare(data, settings, platform.store, progress), settings.device)
     return enqueue(platform, record, first_checkpoint(record))
 
 
-def checked_record(raw: Mapping[str, Any], facts_of: Callable[[DataSpec], Facts]) -> RunRecord:
+def checked_record(raw: Mapping[str, Any], facts_of: Callable[[DataSpec], Facts], device: str) -> RunRecord:
     """Return a new run of the spec that ``raw`` is; ``facts_of`` says what is known of its dataset.
+
+    What the spec leaves to be settled is settled for ``device``.
 
     Raises SpecError with every fault.
     """
@@ -38,7 +43,7 @@ def checked_record(raw: Mapping[str, Any], facts_of: Callable[[DataSpec], Facts]
         found.append(facts_of(data))
         return DatasetFacts(found[-1].classes, found[-1].drawings)
 
-    spec = parse_spec(raw, look_up)
+    spec = settled(parse_spec(raw, look_up), device)
     digest, input_shape = found[-1].digest, found[-1].input_shape
     return RunRecord(_run_id(spec), spec, digest, input_shape, _train_classes(spec, found[-1]), time.time())
 
@@ -50,6 +55,19 @@ def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
     platform.record.activate(record.run)
     reconcile(platform, record.run)
     return record.run
+
+
+def settled(spec: RunSpec, device: str) -> RunSpec:
+    """Return ``spec`` with ``numerics.engine`` settled, so that workers cannot choose: fused where it is of use.
+
+    ``device`` is the submitter's; a fleet on other devices that lacks the engine refuses the run.
+    """
+    if spec.numerics.engine != "auto":
+        return spec
+    network = getattr(spec.learner, "network", None)
+    useful = isinstance(network, Conv4Config) and network.norm in ("batch", "running", "per_step")
+    engine: Engine = "fused" if useful and not lacks("fused", device) else "torch"
+    return spec.model_copy(update={"numerics": spec.numerics.model_copy(update={"engine": engine})})
 
 
 def cancel(platform: Platform, run: str) -> None:

@@ -10,6 +10,7 @@ from evaluator.report import build_report
 from evaluator.scoring import ChunkScores, score, summary
 from phiforge import judging
 from phiforge.attempts import working
+from phiforge.engine import require
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, RunError
 from phiforge.faults import reach
@@ -68,6 +69,7 @@ class Evaluator:
         """Score episodes; the seed is of the judged episodes, so that every run meets the same randomness."""
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
+        require(record.spec.numerics.settled_engine, device)
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)

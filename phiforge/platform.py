@@ -46,8 +46,10 @@ class Platform:
 
 def learner_of(record: RunRecord, task: Task) -> Learner:
     """Return the learner of a run, for tasks of the shape of ``task``."""
-    shape = TaskShape(task.n_way, record.input_shape, record.train_classes, record.spec.data.regression)
-    return build_learner(record.spec.learner, shape)
+    spec = record.spec
+    engine = spec.numerics.settled_engine
+    shape = TaskShape(task.n_way, record.input_shape, record.train_classes, spec.data.regression, engine)
+    return build_learner(spec.learner, shape)
 
 
 def initial_phi(record: RunRecord) -> Tensors:

@@ -1,10 +1,11 @@
-"""``python -m tests.contributions`` prints, of every learner that learns, the hash of what one job contributes."""
+"""``python -m tests.contributions`` prints the hash of what one job of every learner contributes by every engine."""
 
 import hashlib
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
+from phiforge.engine import Engine
 from phiforge.episodes import Episode
 from phiforge.learners import LEARNERS, TaskShape, build_learner
 from phiforge.randomness import torch_generator
@@ -32,10 +33,10 @@ def episode() -> Episode:
     return Episode(images[:N_WAY], labels, images[N_WAY:], labels.repeat_interleave(3), labels)
 
 
-def contribution_hash(name: str) -> str:
+def contribution_hash(name: str, engine: Engine) -> str:
     """Return the SHA-256 of what a job of one episode contributes, from a φ that was read from bytes."""
     spec = spec_of(name)
-    learner = build_learner(spec.learner, TaskShape(N_WAY, (1, SIDE, SIDE), train_classes=N_WAY))
+    learner = build_learner(spec.learner, TaskShape(N_WAY, (1, SIDE, SIDE), train_classes=N_WAY, engine=engine))
     phi = decode(encode(learner.init_phi(torch_generator("phi"))))
     contribution = build_estimator(spec.estimator).contribute(learner, phi, [episode()], Step(spec, 0), job=0)
     return hashlib.sha256(contribution.to_bytes()).hexdigest()
@@ -44,4 +45,5 @@ def contribution_hash(name: str) -> str:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for learner_name in sorted(name for name, each in LEARNERS.items() if each.learns):
-        print(learner_name, contribution_hash(learner_name))
+        for engine_name in get_args(Engine):
+            print(learner_name, engine_name, contribution_hash(learner_name, engine_name))

@@ -10,6 +10,7 @@ import torch
 
 from phiforge.attempts import working
 from phiforge.canonical import sha256_hex
+from phiforge.engine import require
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, FormatError, RunError
 from phiforge.exchange import Commit, OpenStep, State
@@ -62,6 +63,7 @@ class Trainer:
             return "stale"
         if state.status != "running":
             return "stopped"
+        require(record.spec.numerics.settled_engine, self.platform.settings.device)
         with self.platform.attempts.attempt(run, str(version), f"job {job} of version {version}"):
             if self.platform.exchange.has_contribution(run, version, job):
                 outcome, count = "duplicate", len(self.platform.exchange.contributed(run, version))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from phiforge.canonical import sha256_hex
+from phiforge.engine import require
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.lineage import Entry
 from phiforge.record import Checkpoint, RunRecord
@@ -45,6 +46,7 @@ def replay(
 def _step(record: RunRecord, start: Checkpoint, episodes_of: EpisodesOf, device: str) -> Replayed:
     phi, optimizer = encode(start.phi), encode(start.optimizer)
     version, spec = start.version, record.spec
+    require(spec.numerics.settled_engine, device)
     files = [episodes_of(version, job) for job in range(spec.outer.jobs)]
     payloads = [_contribution(record, phi, data, version, job, device) for job, data in enumerate(files)]
     reduced = reduce(build_estimator(spec.estimator), Step(spec, version), phi, optimizer, payloads)

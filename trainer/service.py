@@ -15,5 +15,7 @@ def run(platform: Platform) -> None:
     check_device(platform.settings.device)
     keep_freed_memory()
     torch.use_deterministic_algorithms(True)
+    # Filling costs time, and nothing reads memory that it has not written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     platform.queue.handle(TRAIN, Trainer(platform).handle)
     serve(platform, "training")

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from phiforge.engine import Engine
 from phiforge.episodes import Episode
 from phiforge.networks.normalisation import Noted, Pass
 from phiforge.spec.part import Part
@@ -27,13 +28,14 @@ class TaskShape:
     """What a learner must know of its tasks before it sees one.
 
     ``input_shape``: (channels, height, width) of images, (1,) of a regression's x. ``train_classes``: the classes that
-    training tasks are drawn from. ``regression``: targets are values, not labels.
+    training tasks are drawn from. ``regression``: targets are values, not labels. ``engine``: computes its network.
     """
 
     n_way: int
     input_shape: tuple[int, ...]
     train_classes: int = 0
     regression: bool = False
+    engine: Engine = "torch"
 
     @property
     def outputs(self) -> int:

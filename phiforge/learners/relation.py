@@ -36,7 +36,7 @@ class Relation(Learner):
 
     def __init__(self, config: RelationConfig, shape: TaskShape) -> None:
         super().__init__(config, shape)
-        self.network = Conv4(config.network, shape.input_shape)
+        self.network = Conv4(config.network, shape.input_shape, engine=shape.engine)
 
     @property
     def transductive(self) -> bool:

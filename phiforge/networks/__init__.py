@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from phiforge.engine import Engine
 from phiforge.networks.base import Network
 from phiforge.networks.conv4 import Conv4, Conv4Config
 from phiforge.networks.mlp import Mlp, MlpConfig
@@ -11,10 +12,12 @@ from phiforge.networks.mlp import Mlp, MlpConfig
 NetworkConfig = Annotated[Conv4Config | MlpConfig, Field(discriminator="name")]
 
 
-def build_network(config: NetworkConfig, input_shape: tuple[int, ...], inner_steps: int = 0) -> Network:
+def build_network(
+    config: NetworkConfig, input_shape: tuple[int, ...], inner_steps: int = 0, engine: Engine = "torch"
+) -> Network:
     """Return the network of ``config`` for inputs of ``input_shape``, whose model takes up to ``inner_steps`` steps."""
     if isinstance(config, Conv4Config):
-        return Conv4(config, input_shape, inner_steps)
+        return Conv4(config, input_shape, inner_steps, engine)
     return Mlp(config, input_shape)
 
 

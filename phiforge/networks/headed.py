@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from phiforge.engine import Engine
 from phiforge.networks import NetworkConfig, build_network
 from phiforge.networks.base import linear
 from phiforge.networks.normalisation import PLAIN, Pass
@@ -16,9 +17,16 @@ HEAD = ("head.weight", "head.bias")
 class Headed:
     """Inputs to outputs (logits, or the values of a regression), as pure functions of the parameters."""
 
-    def __init__(self, config: NetworkConfig, input_shape: tuple[int, ...], outputs: int, inner_steps: int = 0) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        input_shape: tuple[int, ...],
+        outputs: int,
+        inner_steps: int = 0,
+        engine: Engine = "torch",
+    ) -> None:
         """Prepare for inputs of ``input_shape`` and ``outputs`` classes or values."""
-        self.network = build_network(config, input_shape, inner_steps)
+        self.network = build_network(config, input_shape, inner_steps, engine)
         self.outputs_count = outputs
         self.transductive = self.network.transductive
 

@@ -49,6 +49,11 @@ def is_transductive(kind: Norm) -> bool:
     return kind == "batch"
 
 
+def normalises_by_set(kind: Norm, at: Pass) -> bool:
+    """Say whether a pass normalises by the statistics of the set at hand."""
+    return kind == "batch" or (keeps_statistics(kind) and at.training)
+
+
 def init_norm(kind: Norm, layer: str, channels: int, inner_steps: int) -> Tensors:
     """Return the identity: ``layer.weight``, ``layer.bias`` [channels], and statistics if ``kind`` keeps them.
 
@@ -69,21 +74,35 @@ def normalise(kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], layer: st
     meta-training, and use averages on unseen tasks. ``layer`` (Ba et al. 2016, over channels and space) and ``group``
     (Wu and He 2018, groups of channels) look at one example only. ``none`` scales and shifts.
     """
-    weight, bias = parameters[f"{layer}.weight"], parameters[f"{layer}.bias"]
-    if kind == "per_step":
-        weight, bias = _of_step(weight, at.step), _of_step(bias, at.step)
+    weight, bias = scale_and_shift(kind, parameters, layer, at)
     if kind == "none":
         return x * weight[:, None, None] + bias[:, None, None]
     if kind in ("layer", "group"):
         return F.group_norm(x, 1 if kind == "layer" else GROUPS, weight, bias)
-    if kind == "batch" or at.training:
-        if kind != "batch":
-            _note(at, layer, x.detach())
+    if normalises_by_set(kind, at):
+        note(kind, at, layer, x)
         return F.batch_norm(x, None, None, weight, bias, training=True)
     mean, var = parameters[f"{STATISTICS}{layer}.mean"], parameters[f"{STATISTICS}{layer}.var"]
     if kind == "per_step":
         mean, var = _of_step(mean, at.step), _of_step(var, at.step)
     return F.batch_norm(x, mean, var, weight, bias, training=False)
+
+
+def scale_and_shift(kind: Norm, parameters: Mapping[str, Tensor], layer: str, at: Pass) -> tuple[Tensor, Tensor]:
+    """Return the weight and bias [channels] of a layer in a pass."""
+    weight, bias = parameters[f"{layer}.weight"], parameters[f"{layer}.bias"]
+    if kind == "per_step":
+        return _of_step(weight, at.step), _of_step(bias, at.step)
+    return weight, bias
+
+
+def note(kind: Norm, at: Pass, layer: str, x: Tensor) -> None:
+    """Append the statistics of ``x`` [n, channels, height, width] to what a pass has noted, if ``kind`` keeps any."""
+    if at.noted is None or not keeps_statistics(kind):
+        return
+    var, mean = torch.var_mean(x.detach(), dim=(0, 2, 3))
+    at.noted.setdefault(f"{STATISTICS}{layer}.mean", []).append((at.step, mean))
+    at.noted.setdefault(f"{STATISTICS}{layer}.var", []).append((at.step, var))
 
 
 def mean_statistics(phi: Mapping[str, Tensor], noted: Noted) -> Tensors:
@@ -102,11 +121,3 @@ def mean_statistics(phi: Mapping[str, Tensor], noted: Noted) -> Tensors:
 def _of_step(values: Tensor, step: int) -> Tensor:
     """Return the row of an inner step; steps beyond those of meta-training share the last row."""
     return values[min(step, len(values) - 1)]
-
-
-def _note(at: Pass, layer: str, x: Tensor) -> None:
-    if at.noted is None:
-        return
-    var, mean = torch.var_mean(x, dim=(0, 2, 3))
-    at.noted.setdefault(f"{STATISTICS}{layer}.mean", []).append((at.step, mean))
-    at.noted.setdefault(f"{STATISTICS}{layer}.var", []).append((at.step, var))

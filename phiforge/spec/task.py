@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from phiforge.engine import Engine
 from phiforge.spec.part import Part
 
 
@@ -43,6 +44,14 @@ class Numerics(Part):
     threads: int = Field(default=1, ge=1, le=256, description="Torch threads of one trainer.")
     chunk: int = Field(default=1, ge=1, description="Episodes that share one backward pass: memory against speed.")
     dtype: Literal["float32", "float64"] = "float32"
+    engine: Literal["auto"] | Engine = Field(
+        default="auto", description="What computes networks: torch, fused (on CPUs); auto is settled at submit."
+    )
+
+    @property
+    def settled_engine(self) -> Engine:
+        """The engine of a submitted run; one that was submitted before there was a choice had torch."""
+        return "torch" if self.engine == "auto" else self.engine
 
 
 class Sampling(Part):

@@ -44,6 +44,9 @@ shows, of the proofs that it has passed, the worst error of each kind against it
 * **evolution** (`f64`): the direction against the antithetic formula with the losses of the second formulation and
   the perturbations of that name; that these are normal is among the closed forms.
 * Baselines have an empty φ that nothing trains: their query loss is held to a second formulation.
+* **both engines** (`engines`): what one job of the real Conv-4 contributes by the fused engine against plain torch, in
+  float64: every tensor, the loss and the statistics of normalisation. All other proofs are made with plain torch.
+  Normalisation by layer, by group or none at all has no fused part, nor has the perceptron.
 * All draws are seeded: the figures are the same on every run of one machine. MAML stands for the gradient learners
   and the prototypical network for those that compare in that all six normalisations are proven with them; other
   learners are proven with their default.
@@ -57,6 +60,7 @@ SHORT = {
     "not the gradient": "far",
     "order annealed": "switch",
     "expected gradient": "se",
+    "both engines": "engines",
 }
 
 

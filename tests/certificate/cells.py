@@ -6,6 +6,7 @@ from typing import NamedTuple, get_args
 
 from phiforge.errors import SpecError
 from phiforge.learners import LEARNERS
+from phiforge.networks import Conv4Config
 from phiforge.spec.estimator import EstimatorConfig
 from phiforge.spec.part import Part
 from phiforge.spec.read import parse_spec
@@ -161,6 +162,12 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
         yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
 
 
+def _engines(label: str, config: Part, estimator: Part, version: int = 0) -> Iterator[Proof]:
+    """Yield the proof that both engines agree, if the fused one has a part in the learner's network."""
+    if isinstance(config.network, Conv4Config) and config.network.norm in ("batch", "running", "per_step"):
+        yield Proof("both engines", label, partial(proofs.by_engine, config, estimator, version))
+
+
 def _first_order(learner: str) -> Iterator[Proof]:
     variants = _variants(learner)
     yield from _gradient(learner, "first_order", variants)
@@ -170,6 +177,7 @@ def _first_order(learner: str) -> Iterator[Proof]:
 def _gradient(learner: str, estimator: str, variants: list[Variant]) -> Iterator[Proof]:
     for label, config, version in variants:
         yield Proof("second formulation", label, partial(proofs.in_float64, config, estimator, version))
+        yield from _engines(label, config, estimating(estimator), version)
     for label, config, _ in variants[:1] if LEARNERS[learner].regresses else variants:
         yield Proof("several tasks", label, partial(proofs.of_several_tasks, config, estimator))
     label, config, _ = variants[0]
@@ -186,6 +194,7 @@ def _reptile(learner: str) -> Iterator[Proof]:
             label = f"{optimizer}, " + (f"minibatches of {batch}" if batch else "full batches")
             measure = partial(proofs.inner_training, config, estimating("reptile", **settings))
             yield Proof("second formulation", label, measure)
+            yield from _engines(label, config, estimating("reptile", **settings))
     fewer = estimating("reptile", inner_steps=4, batch=5)
     yield Proof("second formulation", "adam, sinusoids", partial(proofs.inner_training, values, fewer))
     whole = estimating("reptile", batch=None, inner_steps=3)
@@ -199,14 +208,17 @@ def _implicit(learner: str) -> Iterator[Proof]:
     for network, label in [*networks, (MLP, "sinusoids")]:
         config = configured(learner, network=network, **pulled)
         yield Proof("second formulation", label, partial(proofs.implicit, config, estimator))
+        yield from _engines(label, config, estimator)
     yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimator))
 
 
 def _evolution(learner: str) -> Iterator[Proof]:
     if learner == "chosen_training":
         yield Proof("second formulation", "6 pairs", partial(proofs.antithetic, _choices(), pairs=6, sigma=1.0))
+        yield from _engines("6 pairs", _choices(), estimating("evolution", pairs=6, sigma=1.0))
         return
     label, config, _ = VARIANTS[learner]()[0]
+    yield from _engines(label, config, estimating("evolution", pairs=2))
     yield Proof("second formulation", label, partial(proofs.antithetic, config))
     if learner != "leo":
         pairs = estimating("evolution", pairs=2)
@@ -219,12 +231,15 @@ def _choices() -> Part:
 
 def _reinforce(learner: str) -> Iterator[Proof]:
     yield Proof("second formulation", "5 draws", partial(proofs.score_function, _choices()))
+    yield Proof("both engines", "5 draws", partial(proofs.by_engine, _choices(), estimating("reinforce"), count=5))
     yield Proof("expected gradient", "960 draws", proofs.expected_score)
 
 
 def _none(learner: str) -> Iterator[Proof]:
     settings = {"inner_steps": 5} if learner == "from_scratch" else {}
     yield Proof("second formulation", "query loss", partial(proofs.baseline_loss, configured(learner, **settings)))
+    if learner == "from_scratch":
+        yield Proof("both engines", "query loss", partial(proofs.baseline_by_engine, configured(learner, **settings)))
 
 
 BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {

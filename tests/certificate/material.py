@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from pydantic import TypeAdapter
 
+from phiforge.engine import Engine
 from phiforge.episodes import Episode
 from phiforge.learners import Learner, TaskShape, build_learner
 from phiforge.networks.normalisation import is_statistic
@@ -78,11 +79,11 @@ def configured(name: str, **settings: object) -> Part:
     return RunSpec.model_validate({"learner": {"name": name, **settings}}).learner
 
 
-def learner_of(config: Part, size: int) -> Learner:
+def learner_of(config: Part, size: int, engine: Engine = "torch") -> Learner:
     """Return the learner for tasks of images of a side, or for sinusoids if its network takes values."""
     if takes_values(config):
         return build_learner(config, TaskShape(1, (1,), regression=True))
-    return build_learner(config, TaskShape(N_WAY, (1, size, size), TRAIN_CLASSES))
+    return build_learner(config, TaskShape(N_WAY, (1, size, size), TRAIN_CLASSES, engine=engine))
 
 
 def takes_values(config: Part) -> bool:

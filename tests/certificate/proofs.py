@@ -110,6 +110,29 @@ def in_float32(config: Part, estimator: str) -> Figure:
     return Figure(median(errors), 1e-4)
 
 
+def by_engine(config: Part, estimator: Part, version: int = 0, count: int = 1) -> Figure:
+    """The fused engine against torch: what one job of the real Conv-4 contributes, statistics and losses included."""
+    tasks, step = episodes(config, REAL, count=count), step_of(version)
+    plain, fused = (
+        contribution(estimator, learner, phi_of(learner, torch.float64), tasks, step)
+        for learner in (learner_of(config, REAL, engine) for engine in ("torch", "fused"))
+    )
+    errors = [relative_error(fused.values, plain.values), abs(fused.loss / plain.loss - 1)]
+    if plain.statistics:
+        errors.append(relative_error(fused.statistics, plain.statistics))
+    return Figure(max(errors), 1e-10)
+
+
+def baseline_by_engine(config: Part) -> Figure:
+    """The same of a baseline's query loss."""
+    task = episodes(config, REAL)[0]
+    plain, fused = (
+        learner_of(config, REAL, engine).query_outcome({}, task, EVALUATION, torch_generator("fresh")).loss.item()
+        for engine in ("torch", "fused")
+    )
+    return Figure(abs(fused / plain - 1), 1e-10)
+
+
 def not_first_order(config: Part) -> Figure:
     """How far first order is from the gradient: neither can stand in for the other."""
     learner, tasks, step = learner_of(small(config), SMALL), episodes(config, SMALL), step_of()

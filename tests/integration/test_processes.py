@@ -1,9 +1,11 @@
-"""What a job contributes is the same to the bit in every process, for every learner."""
+"""What a job contributes is the same to the bit in every process, for every learner and engine."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
+from phiforge.engine import Engine
 from phiforge.learners import LEARNERS
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,6 @@ def test_every_process_contributes_the_same():
     # Given one job of each learner, and processes that order names and lay out memory in their own ways
     found = [printed() for _ in range(3)]
     # I expect the same bytes from all.
-    assert len(found[0]) == sum(learner.learns for learner in LEARNERS.values())
+    assert len(found[0]) == len(get_args(Engine)) * sum(learner.learns for learner in LEARNERS.values())
     assert found[1] == found[0]
     assert found[2] == found[0]

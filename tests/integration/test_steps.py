@@ -214,6 +214,17 @@ def test_a_job_that_kills_its_workers_fails_the_run(platform: Platform, run: str
     assert run not in platform.record.active()
 
 
+def test_a_worker_that_lacks_the_engine_refuses_the_run(platform: Platform, run: str, settings: Settings) -> None:
+    # Given a run whose engine was left to be settled, and a worker on another kind of device than the engine's
+    assert platform.run(run).spec.numerics.engine == "fused"
+    platform.settings = settings.model_copy(update={"device": "cuda:0"})
+    # If it takes a job
+    Trainer(platform).handle(run, 0, 0, sent_at=0)
+    # I expect the run to fail and say how to submit it.
+    assert platform.record.status(run) == "failed"
+    assert "numerics.engine=torch" in platform.record.end_reason(run, "failed")
+
+
 def test_a_step_that_is_not_finite_fails_the_run(platform: Platform) -> None:
     # Given an outer learning rate that no φ survives
     run = submit(platform, small_spec(outer={"lr": 1e38, "optimizer": {"name": "sgd"}, "clip_norm": None}))

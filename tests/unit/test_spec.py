@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from client.submission import settled
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import SpecError
 from phiforge.learners import LEARNERS
@@ -141,6 +142,7 @@ ANOTHER = {
     "split": "lake",
     "schedule": "cosine",
     "dtype": "float64",
+    "engine": "torch",
     "norm": "layer",
     "pools": 3,
     "augmentation": "mirror",
@@ -905,3 +907,26 @@ def test_names_that_unfold_a_hundredfold(tmp_path):
     # I expect faults that are short.
     assert len(found) == 7
     assert sum(map(len, found)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("numerics", "network", "device", "engine"),
+    [
+        ({}, {}, "cpu", "fused"),
+        ({}, {"norm": "per_step"}, "cpu", "fused"),
+        ({}, {"norm": "layer"}, "cpu", "torch"),
+        ({}, {"name": "mlp"}, "cpu", "torch"),
+        ({}, {}, "cuda:0", "torch"),
+        ({"engine": "torch"}, {}, "cpu", "torch"),
+        ({"engine": "fused"}, {}, "cuda:0", "fused"),
+    ],
+)
+def test_the_engine_is_settled_at_submit(numerics, network, device, engine):
+    # Given a spec that names an engine or leaves it open
+    raw = {"numerics": numerics, "learner": {"name": "maml", "network": {"name": "conv4"} | network}}
+    spec = RunSpec.model_validate(raw)
+    # If it is submitted from a device, I expect a concrete engine in what is recorded, and so in its hash.
+    recorded = settled(spec, device)
+    assert recorded.numerics.engine == engine
+    assert (recorded.hash == spec.hash) == ("engine" in numerics)
+    assert settled(recorded, "cpu") == settled(recorded, "cuda") == recorded

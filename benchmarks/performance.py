@@ -1,0 +1,254 @@
+"""The compute engine beside its public peers: the same tasks from the same φ on one thread, interleaved in one run.
+
+One process a peer; only one works at a time, and they take turns of about a second. Peers are installed into
+environments of their own on first use; one that will not install or run is reported.
+
+    python -m benchmarks.performance [--rounds 9] [--workloads maml prototypical] [--output docs/results/performance.md]
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from benchmarks.peers.install import RECIPES, NotInstalledError, python_of
+from benchmarks.peers.work import CHANNELS, WORKLOADS, Workload
+
+FOLDER = Path(__file__).parent / "peers"
+CACHE = Path(".phiforge") / "peers"
+TURN_SECONDS = 1.0
+OURS, ROOF = "Phiforge, fused", "roof"
+ADAPTING, COMPARING = ("learn2learn", "higher", "torchopt"), ("easyfsl",)
+NO_FIRST_ORDER = "higher"
+"""Leaves no gradient at its start without second order."""
+TITLES = {"learn2learn": "learn2learn", "higher": "higher", "torchopt": "TorchOpt", "easyfsl": "EasyFSL"}
+AGREEMENT = 1e-3
+"""How far the size of a gradient may be from ours: float32, and a ReLU or a maximum that rounding switched."""
+
+
+class Turn(NamedTuple):
+    """Milliseconds a task, by the clock and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+class Contender:
+    """A peer's process, which waits for its turns."""
+
+    def __init__(self, name: str, python: Path, module: str, workload: Workload, variant: str = "") -> None:
+        """Start the process and let it do a task; raises RuntimeError if it cannot."""
+        self.name, self.turns, self.peak = name, list[Turn](), 0
+        command = [python, FOLDER / "run.py", module, "--workload", workload.name, "--variant", variant]
+        self.process = subprocess.Popen(
+            [str(each) for each in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        )
+        self.gradient = float(self._answer()["gradient"])
+        self._ask(1)
+        self.tasks = max(1, round(TURN_SECONDS / self._ask(2)["wall"] * 2))
+
+    def turn(self) -> None:
+        """Let it work for about a second."""
+        found = self._ask(self.tasks)
+        self.turns.append(Turn(*(1000 * found[clock] / self.tasks for clock in ("wall", "cpu"))))
+        self.peak = int(found["peak"])
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
+
+    def _ask(self, tasks: int) -> dict[str, float]:
+        assert self.process.stdin
+        self.process.stdin.write(f"{tasks}\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, float]:
+        assert self.process.stdout
+        assert self.process.stderr
+        line = self.process.stdout.readline()
+        if not line:
+            said = self.process.stderr.read().strip().splitlines()
+            raise RuntimeError(said[-1] if said else "it ended without a word")
+        found: dict[str, float] = json.loads(line)
+        return found
+
+
+class Result(NamedTuple):
+    """What one workload measured; ``absent`` says why a peer has no turns."""
+
+    workload: Workload
+    contenders: list[Contender]
+    absent: Mapping[str, str]
+
+    def of(self, name: str) -> Contender:
+        """Return the contender of a name."""
+        return next(each for each in self.contenders if each.name == name)
+
+
+def main() -> int:
+    """Measure, print and write the page; return whether a gradient was not the others'."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where the peers' environments are kept")
+    parser.add_argument("--output", type=Path, default=None)
+    options = parser.parse_args()
+    pythons, absent = installed(options.cache.resolve())
+    results = [measured(WORKLOADS[name], pythons, absent, options.rounds) for name in options.workloads]
+    page = "\n".join(written(results, options.rounds)) + "\n"
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(page)
+    Console().print(page, highlight=False, markup=False)
+    return int(any(not agrees(each, result) for result in results for each in result.contenders))
+
+
+def installed(cache: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return the interpreters of the peers, and of others the reason why there is none."""
+    pythons, absent = {}, {}
+    for peer in RECIPES:
+        say(f"installing {peer}")
+        try:
+            pythons[peer] = python_of(peer, cache)
+        except (NotInstalledError, OSError) as reason:
+            absent[peer] = str(reason)
+    return pythons, absent
+
+
+def measured(workload: Workload, pythons: Mapping[str, Path], absent: Mapping[str, str], rounds: int) -> Result:
+    """Return what all contenders did in ``rounds`` turns each."""
+    own = Path(sys.executable)
+    wanted = {
+        ROOF: (own, "roof_peer", ""),
+        OURS: (own, "phiforge_peer", "fused"),
+        "Phiforge, torch": (own, "phiforge_peer", "torch"),
+    }
+    peers = list(ADAPTING if workload.adapts else COMPARING)
+    if workload.adapts and not workload.second_order:
+        peers.remove(NO_FIRST_ORDER)
+    wanted |= {TITLES[peer]: (pythons[peer], f"{peer}_peer", "") for peer in peers if peer in pythons}
+    missing = {TITLES[peer]: absent[peer] for peer in peers if peer in absent}
+    contenders = []
+    for name, (python, module, variant) in wanted.items():
+        try:
+            contenders.append(Contender(name, python, module, workload, variant))
+        except RuntimeError as reason:
+            missing[name] = str(reason)
+    for index in range(rounds):
+        say(f"{workload.name}: round {index + 1} of {rounds}")
+        for contender in contenders:
+            contender.turn()
+    for contender in contenders:
+        contender.close()
+    return Result(workload, contenders, missing)
+
+
+def agrees(contender: Contender, result: Result) -> bool:
+    """Say whether a gradient is ours; EasyFSL's distances are not squared, so that its is another."""
+    if contender.name in (ROOF, TITLES["easyfsl"]):
+        return True
+    return abs(contender.gradient / result.of(OURS).gradient - 1) < AGREEMENT
+
+
+def operations(workload: Workload) -> float:
+    """Return the multiplications and additions of convolutions in one task, each tensor's gradient counted as a pass.
+
+    A set costs one pass forward and two back (one for the first layer, whose images need no gradient); the second
+    derivative of an inner step costs six more (two).
+    """
+    first, others = 9 * 28 * 28, 9 * CHANNELS * (14 * 14 + 7 * 7 + 3 * 3)
+    support = 2 * CHANNELS * workload.n_way
+    query = support * workload.n_query
+    once = 2 * first + 3 * others
+    inner = once + (2 * first + 6 * others if workload.second_order else 0)
+    return float(query * once + support * (workload.inner_steps * inner if workload.adapts else once))
+
+
+def written(results: list[Result], rounds: int) -> Iterator[str]:
+    """Yield the page, line by line."""
+    yield "# Performance of the compute engine"
+    yield ""
+    yield "`make bench` writes this page: the contribution of tasks (no outer optimiser), one process each, one thread,"
+    yield f"turns of about a second, {rounds} rounds in turn; medians (lowest to highest). Conv-4 of 64 filters with"
+    yield "batch normalisation and max-pooling, 28x28, float32, random images; every process starts from the same φ and"
+    yield "must find the same gradient (EasyFSL's distances are not squared: its own)."
+    yield ""
+    yield f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()};"
+    versions = {name: version(name) for name in ("torch", "numba", "phiforge")} | {"python": platform.python_version()}
+    yield ", ".join(f"{name} {value}" for name, value in versions.items()) + "; peers:"
+    peers = {each for recipe in RECIPES.values() for each in (*recipe.bare, recipe.built) if each}
+    yield ", ".join(sorted(peers)) + "."
+    yield "The machine is shared: times of the processor (CPU) are steadier than those of the clock."
+    for result in results:
+        yield from ["", f"## {result.workload.title}", ""]
+        yield from rows(result)
+
+
+def rows(result: Result) -> Iterator[str]:
+    """Yield the table of one workload."""
+    ours = result.of(OURS)
+    roof = result.of(ROOF).gradient / statistics.median(turn.cpu for turn in result.of(ROOF).turns)
+    count = operations(result.workload)
+    yield "| | tasks/s by the clock | CPU ms a task | of the roof | memory | fused is faster by (CPU) | by (clock) |"
+    yield "|---|---|---|---|---|---|---|"
+    for each in result.contenders:
+        if each.name == ROOF:
+            continue
+        cpu, clock = ([getattr(turn, of) for turn in each.turns] for of in ("cpu", "wall"))
+        own_cpu, own_clock = ([getattr(turn, of) for turn in ours.turns] for of in ("cpu", "wall"))
+        share = count / statistics.median(cpu) / roof
+        cells = [
+            each.name + ("" if agrees(each, result) else " (**another gradient**)"),
+            spread([1000 / value for value in clock]),
+            spread(cpu),
+            f"{share:.0%}",
+            f"{each.peak / 1e6:.0f} MB",
+            "" if each is ours else spread([a / b for a, b in zip(cpu, own_cpu, strict=True)], "x"),
+            "" if each is ours else spread([a / b for a, b in zip(clock, own_clock, strict=True)], "x"),
+        ]
+        yield "| " + " | ".join(cells) + " |"
+    for name, reason in result.absent.items():
+        yield f"| {name} | not measured: {reason} | | | | | |"
+    yield ""
+    yield f"The roof, convolutions of 64 to 64 channels alone at these shapes: {roof / 1e6:.0f} GFLOP/s of CPU time;"
+    yield f"a task has {count / 1e9:.1f} GFLOP of convolutions."
+
+
+def spread(values: list[float], unit: str = "") -> str:
+    """Return the median, the lowest and the highest."""
+    middle, low, high = (f"{value:.3g}" for value in (statistics.median(values), min(values), max(values)))
+    return f"{middle}{unit} ({low} to {high})"
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def say(what: str) -> None:
+    """Tell on stderr what is under way."""
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

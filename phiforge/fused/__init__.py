@@ -1,0 +1,1 @@
+"""The fused engine: blocks of Conv-4 in one or two passes over memory, differentiable twice, on a CPU."""
