@@ -252,6 +252,7 @@ def chaos(
     seed: Annotated[int, typer.Option(help="Names the schedule: the same faults at the same versions.")] = 0,
     minutes: Annotated[float, typer.Option(min=0.0, help="Begin no run later than this.")] = 5.0,
     faults: Annotated[str, typer.Option(metavar="KIND,KIND", help="Only these kinds; default: all possible.")] = "",
+    versions: Annotated[int, typer.Option(min=20, help="Outer updates of each run.")] = 150,
     outage: Annotated[float, typer.Option(min=0.1, help="Seconds that a server stays away.")] = 20.0,
     attach: Annotated[bool, typer.Option("--attach", help="Your own fleet, through its broker and store.")] = False,
     pid: Annotated[
@@ -259,13 +260,13 @@ def chaos(
     ] = None,
 ) -> None:
     """Inject faults into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
-    from client.chaos.command import attach_chaos, run_chaos
+    from client.chaos.command import Plan, attach_chaos, run_chaos
 
-    kinds = [kind for kind in faults.split(",") if kind]
+    plan = Plan(seed, minutes, [kind for kind in faults.split(",") if kind], versions)
     if attach:
-        attach_chaos(read_settings(), console, seed, minutes, kinds, pid or [])
+        attach_chaos(read_settings(), console, plan, pid or [])
     else:
-        run_chaos(read_settings(), console, seed, minutes, kinds, outage)
+        run_chaos(read_settings(), console, plan, outage)
 
 
 def main() -> None:

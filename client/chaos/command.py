@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -29,26 +30,30 @@ MOST_STILL_SECONDS = 90.0
 """No run may stand still for longer, outages not counted: more than any pause between two resends."""
 
 
-def run_chaos(
-    settings: Settings, console: Console, seed: int, minutes: float, faults: Sequence[str], outage_seconds: float
-) -> None:
+class Plan(NamedTuple):
+    """What to inject: ``faults`` are kinds, all that are possible if none is named."""
+
+    seed: int
+    minutes: float
+    faults: Sequence[str]
+    versions: int = VERSIONS
+
+
+def run_chaos(settings: Settings, console: Console, plan: Plan, outage_seconds: float = OUTAGE_SECONDS) -> None:
     """Disturb runs on an embedded stack of its own; raises ServiceError if φ noticed, or a run stood still."""
     home = settings.home / "chaos" / time.strftime("%Y%m%d-%H%M%S")
     settings = settings.model_copy(update={"home": home, "redis_url": "", "store_url": ""})
-    console.print(f"Phiforge chaos: {TRAINERS} trainers, seed {seed}; state in {home}", highlight=False)
-    with own_stage(settings, TRAINERS, seed, outage_seconds, use_s3=_has_weed(console)) as stage:
-        _campaign(stage, console, seed, minutes, faults)
+    console.print(f"Phiforge chaos: {TRAINERS} trainers, seed {plan.seed}; state in {home}", highlight=False)
+    with own_stage(settings, TRAINERS, plan.seed, outage_seconds, use_s3=_has_weed(console)) as stage:
+        _campaign(stage, console, plan)
 
 
-def attach_chaos(
-    settings: Settings, console: Console, seed: int, minutes: float, faults: Sequence[str], pids: Sequence[int]
-) -> None:
+def attach_chaos(settings: Settings, console: Console, plan: Plan, pids: Sequence[int]) -> None:
     """Disturb runs on the operator's own fleet, through its broker and its store, and by killing the ``pids`` given."""
     with _open(settings) as platform:
         platform.exchange.check()
-        console.print(f"Phiforge chaos: the fleet {settings.namespace!r}, seed {seed}", highlight=False)
-        stage = Stage(platform, Random(seed), BRIEF_SECONDS, pids=pids)
-        _campaign(stage, console, seed, minutes, faults)
+        console.print(f"Phiforge chaos: the fleet {settings.namespace!r}, seed {plan.seed}", highlight=False)
+        _campaign(Stage(platform, Random(plan.seed), BRIEF_SECONDS, pids=pids), console, plan)
 
 
 def possible_kinds(stage: Stage, asked: Sequence[str]) -> list[str]:
@@ -59,13 +64,13 @@ def possible_kinds(stage: Stage, asked: Sequence[str]) -> list[str]:
     return list(asked) or possible
 
 
-def _campaign(stage: Stage, console: Console, seed: int, minutes: float, faults: Sequence[str]) -> None:
-    kinds, spec = possible_kinds(stage, faults), small_run(VERSIONS, checkpoint_every=10)
+def _campaign(stage: Stage, console: Console, plan: Plan) -> None:
+    kinds, spec = possible_kinds(stage, plan.faults), small_run(plan.versions, checkpoint_every=10)
     console.print(f"faults: {', '.join(kinds)}", highlight=False, soft_wrap=True)
     reference = undisturbed(stage, spec, MOST_STILL_SECONDS)
     console.print(f"undisturbed: {len(reference)} versions, φ {reference[-1][1][:12]}", highlight=False)
-    end, runs = time.monotonic() + 60 * minutes, list[Disturbed]()
-    for injections in schedule(seed, kinds, VERSIONS, FAULTS_A_RUN):
+    end, runs = time.monotonic() + 60 * plan.minutes, list[Disturbed]()
+    for injections in schedule(plan.seed, kinds, plan.versions, FAULTS_A_RUN):
         runs.append(disturbed(stage, spec, injections, reference, MOST_STILL_SECONDS))
         console.print(_line(runs[-1]), highlight=False, soft_wrap=True)
         if time.monotonic() > end:
@@ -87,7 +92,7 @@ def _conclude(stage: Stage, console: Console, runs: Sequence[Disturbed]) -> None
         raise ServiceError(f"φ is not that of the undisturbed run in {', '.join(unequal)}")
     still = max(run.longest_still for run in runs)
     console.print(
-        f"{len(runs)} runs, φ equal at all {VERSIONS} versions of each, every version committed once; "
+        f"{len(runs)} runs, φ equal at every version, every version committed once; "
         f"no run stood still for longer than {still:.1f} s",
         highlight=False,
         soft_wrap=True,
