@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+WAIT_FOR_STORE_SECONDS = 60.0
 console = Console()
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, as `phiforge runs` lists it.")]
@@ -228,7 +230,7 @@ def sampler() -> None:
     """Serve the sampling queue: datasets -> episodes -> object storage."""
     from sampler.service import run
 
-    run(_open())
+    run(_open_for_service())
 
 
 @app.command(rich_help_panel="Services")
@@ -236,7 +238,7 @@ def trainer() -> None:
     """Serve the training queue: meta-batch jobs -> contributions -> the next φ. Start one per core or GPU."""
     from trainer.service import run
 
-    run(_open())
+    run(_open_for_service())
 
 
 @app.command(rich_help_panel="Services")
@@ -244,7 +246,7 @@ def evaluator() -> None:
     """Serve the evaluation queue: query scores -> metrics, reports, the best φ."""
     from evaluator.service import run
 
-    run(_open())
+    run(_open_for_service())
 
 
 @app.command(rich_help_panel="Services")
@@ -284,6 +286,21 @@ def _open() -> "Platform":
     settings = read_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return Platform.open(settings)
+
+
+def _open_for_service() -> "Platform":
+    """Open the platform; a store that does not answer is waited for, as whoever started it may be slower."""
+    from phiforge.errors import UnreachableStoreError
+
+    deadline = time.monotonic() + WAIT_FOR_STORE_SECONDS
+    while True:
+        try:
+            return _open()
+        except UnreachableStoreError as error:
+            if time.monotonic() > deadline:
+                raise
+            logging.getLogger(__name__).warning("waiting for the object storage: %s", error)
+            time.sleep(1.0)
 
 
 def _watch(platform: "Platform", runs: list[str]) -> None:

@@ -26,6 +26,10 @@ class StoreError(PhiforgeError):
     """Raised when object storage cannot be reached or does not keep its promises."""
 
 
+class UnreachableStoreError(StoreError):
+    """Raised when object storage gives no answer now: it may give one later."""
+
+
 class MissingObjectError(StoreError):
     """Raised when an object that should be in storage is not there."""
 

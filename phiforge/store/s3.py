@@ -15,7 +15,7 @@ from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
 
-from phiforge.errors import MissingObjectError, StoreError
+from phiforge.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.store.keys import check_key, check_prefix
 
 logging.getLogger("urllib3").setLevel(logging.INFO)
@@ -155,12 +155,15 @@ class S3Store:
                 raise MissingObjectError(f"there is no object {key!r} in {self.url} at {self._endpoint}") from error
             raise self._failure(verb, key, f"the server answered {error.code}: {error.message}") from error
         except MaxRetryError as error:
-            raise self._failure(verb, key, str(error.reason)) from error  # its own text may hold a presigned address
-        except (MinioException, HTTPError, ParseError, ValueError) as error:
+            reason = str(error.reason)  # its own text may hold a presigned address
+            raise self._failure(verb, key, reason, UnreachableStoreError) from error
+        except HTTPError as error:
+            raise self._failure(verb, key, str(error)[:200], UnreachableStoreError) from error
+        except (MinioException, ParseError, ValueError) as error:
             raise self._failure(verb, key, str(error)[:200]) from error
 
-    def _failure(self, verb: str, key: str, reason: str) -> StoreError:
-        return StoreError(
+    def _failure(self, verb: str, key: str, reason: str, kind: type[StoreError] = StoreError) -> StoreError:
+        return kind(
             f"cannot {verb} {key!r} in {self.url} at {self._endpoint}: {reason}; check that an S3 server runs there "
             "(PHIFORGE_S3_ENDPOINT) and takes the keys (PHIFORGE_S3_ACCESS_KEY, PHIFORGE_S3_SECRET_KEY)"
         )

@@ -1,7 +1,13 @@
 """Object storage that is away, slow, busy or cut off; damaged objects; a full disk."""
 
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
+from client.chaos.faults import KINDS, Kind
+from client.chaos.faults.processes import kill_everything
+from client.chaos.faults.storage import kill_store
 from client.chaos.stage import Stage
 from tests.chaos.conftest import Disturb
 from tests.chaos.counting import counted
@@ -26,6 +32,18 @@ def test_bad_weather(on_s3: Stage, disturb: Disturb, kind: str, what: str | None
     disturb(on_s3, kind)
     # and that the weather was bad indeed.
     assert not what or on_s3.proxy.done[what] > before[what] + 5
+
+
+def test_services_that_start_while_it_is_away(on_s3: Stage, disturb: Disturb) -> None:
+    # Given every service killed, and the server before they are back
+    def kill_everything_then_the_store(stage: Stage) -> None:
+        kill_everything(stage)
+        kill_store(stage)
+
+    # If the server comes back later, I expect that they waited for it, and the same φ.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cast("dict[str, Kind]", KINDS), "kill-all", Kind(kill_everything_then_the_store))
+        disturb(replace(on_s3, outage_seconds=10.0), "kill-all")
 
 
 def test_damaged_objects(on_s3: Stage, disturb: Disturb) -> None:
