@@ -336,6 +336,9 @@ def test_plaintext_to_a_tls_server_gets_no_answer(tls_redis: RedisServer, tls_s3
 # Nothing is unpickled
 
 
+UNREADABLE = 'phiforge_refused_messages_total{reason="unreadable"}'
+
+
 class Hostile:
     """What leaves a file behind if anybody unpickles it."""
 
@@ -382,10 +385,12 @@ def test_a_pickled_message_is_refused_and_the_service_lives_on(
     assert trace.exists()
     trace.unlink()
     # If they are put on the queue of running trainers
+    before = counted(stack)
     for message in messages:
         platform.exchange.redis.lpush("phiforge.training", message)
-    # I expect them taken off it and logged, none opened,
+    # I expect them taken off it, logged and counted, none opened,
     wait_until(lambda: refusals(stack) >= len(messages), "the refusal of every pickle", stack)
+    wait_until(lambda: counted(stack) >= before + len(messages), "the count of every pickle", stack)
     assert platform.exchange.waiting("phiforge.training") == 0
     assert not trace.exists()
     # and the same trainers to finish another run.
@@ -397,6 +402,12 @@ def refusals(stack: SecuredStack) -> int:
     """Return how many pickles the trainers say that they refused."""
     logs = "".join(service.process.log.read_text() for service in stack.services if "trainer" in service.name)
     return logs.count("ContentDisallowed: Refusing to deserialize untrusted content of type pickle")
+
+
+def counted(stack: SecuredStack) -> float:
+    """Return how many messages the fleet's metrics say were refused as unreadable."""
+    lines = "\n".join(stack.metrics().values()).splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(UNREADABLE))
 
 
 @pytest.mark.parametrize("disguise", ["a pickle", "a torch file"])
