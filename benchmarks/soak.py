@@ -26,7 +26,7 @@ from client.chaos.spec import small_run
 from client.chaos.stage import Stage, own_stage
 from client.submission import cancel, submit
 from client.verification import verify
-from phiforge.errors import StoreError
+from phiforge.errors import ServiceError, StoreError
 from phiforge.settings import Settings
 
 TRAINERS = 3
@@ -114,7 +114,8 @@ def soak(stage: Stage, seed: int, seconds: float, console: Console) -> Ledger:
         for kind in kinds(stage, seed):
             calm = time.monotonic() + CALM_SECONDS
             while time.monotonic() < calm:
-                stage.look()
+                if (status := stage.look()) != "running":
+                    raise ServiceError(f"the run is {status}: {stage.platform.record.end_reason(run, status)}")
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     sampled = time.monotonic()
                     sample(stage, ledger, sampled - started)

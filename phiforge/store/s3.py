@@ -157,7 +157,7 @@ class S3Store:
         except MaxRetryError as error:
             reason = str(error.reason)  # its own text may hold a presigned address
             raise self._failure(verb, key, reason, UnreachableStoreError) from error
-        except HTTPError as error:
+        except (HTTPError, OSError) as error:
             raise self._failure(verb, key, str(error)[:200], UnreachableStoreError) from error
         except (MinioException, ParseError, ValueError) as error:
             raise self._failure(verb, key, str(error)[:200]) from error

@@ -9,7 +9,7 @@ import pytest
 
 from client.processes import free_port
 from client.servers import S3Server, weed_binary
-from phiforge.errors import StoreError
+from phiforge.errors import StoreError, UnreachableStoreError
 from phiforge.settings import Settings
 from phiforge.store import S3Store, open_store
 from tests.servers import CuttingProxy, LyingS3, running
@@ -47,6 +47,19 @@ def test_wrong_keys(s3_server: S3Server, bucket: str) -> None:
     with pytest.raises(StoreError, match="PHIFORGE_S3_SECRET_KEY") as error:
         S3Store(s3_server.endpoint, bucket, s3_server.access_key, "not-the-secret")
     assert "not-the-secret" not in str(error.value)
+
+
+def test_errors_of_the_operating_system(s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a client whose pause between two tries the system refuses, as it may when clocks jump
+    store = connect(s3_server, bucket)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(store._client, "stat_object", refuse)
+    # I expect the error of a store that cannot be reached, which is of the moment.
+    with pytest.raises(UnreachableStoreError, match="Invalid argument"):
+        store.exists("a")
 
 
 def test_nobody_listens() -> None:
