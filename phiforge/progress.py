@@ -121,6 +121,8 @@ def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> N
     if status != "running":
         platform.exchange.stop(run, status)
         platform.record.retire(run)
+        if platform.record.status(run) == "running":  # it was resumed meanwhile, and must not be forgotten
+            platform.record.activate(run)
         return
     state = platform.exchange.state(run)
     if state and state.status != "running":

@@ -131,11 +131,15 @@ class Record:
         self.store.put(_key(run, f"{status}.json"), canonical_json({"reason": reason}))
 
     def reopen(self, run: str) -> None:
-        """Undo ``end``: the run goes on from its newest checkpoint."""
+        """Undo ``end``: the run goes on from its newest checkpoint.
+
+        Marked as active once more at the end: who saw the run over, a moment ago, may have retired it in between.
+        """
         self.activate(run)
         self.settle(run)
         for status in ("cancelled", "failed"):
             self.store.delete(_key(run, f"{status}.json"))
+        self.activate(run)
 
     def end_reason(self, run: str, status: str) -> str:
         """Return why ``run`` was cancelled or failed."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client.submission import submit
+from client.submission import cancel, resume, submit
 from phiforge.attempts import MOST_ATTEMPTS
 from phiforge.canonical import sha256_hex
 from phiforge.errors import StoreError
@@ -187,6 +187,42 @@ def test_reconcile_is_quiet_while_a_run_moves(platform: Platform, run: str) -> N
         reconcile(platform, run)
     # I expect no message more.
     assert platform.exchange.waiting(platform.queue.name("training")) == waiting
+
+
+def test_resumed_while_it_is_being_retired(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service that just saw a run cancelled and is about to retire it
+    cancel(platform, run)
+    retire = platform.record.retire
+
+    def resume_first(run: str) -> None:
+        monkeypatch.setattr(platform.record, "retire", retire)
+        resume(platform, run)
+        retire(run)
+
+    monkeypatch.setattr(platform.record, "retire", resume_first)
+    # If it is resumed at that moment
+    reconcile(platform, run)
+    # I expect services to go on looking after it: without, the next loss of Redis would be its end.
+    assert platform.record.status(run) == "running"
+    assert run in platform.record.active()
+
+
+def test_retired_while_it_is_being_resumed(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a run that is being resumed and, as long as that is not written down, still cancelled
+    cancel(platform, run)
+    settle = platform.record.settle
+
+    def reconcile_first(run: str) -> None:
+        monkeypatch.setattr(platform.record, "settle", settle)
+        reconcile(platform, run)
+        settle(run)
+
+    monkeypatch.setattr(platform.record, "settle", reconcile_first)
+    # If a service sees it so and retires it in between
+    resume(platform, run)
+    # I expect services to go on looking after it.
+    assert platform.record.status(run) == "running"
+    assert run in platform.record.active()
 
 
 def test_a_damaged_phi_is_restored(platform: Platform, run: str) -> None:
