@@ -58,7 +58,6 @@ class Trainer:
     def _move(self, run: str, version: int, job: int) -> str:
         record = run_of(self.platform, run)
         check_step(record, version, job)
-        require(record.spec.numerics.settled_engine, self.platform.settings.device)
         state = self.platform.exchange.state(run)
         if state is None or state.head != version:
             return "stale"
