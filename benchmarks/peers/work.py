@@ -134,14 +134,17 @@ def serve(build: Callable[[Workload, str], Peer]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", choices=WORKLOADS, required=True)
     parser.add_argument("--variant", default="")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--check", action="store_true", help="say the size of the gradient in float64, and end")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
+    if options.check:
+        torch.set_default_dtype(torch.float64)
     workload = WORKLOADS[options.workload]
     tasks, peer = tasks_of(workload), build(workload, options.variant)
-    gradient = peer.gradient(tasks[0])
+    if options.check:
+        say(gradient=peer.gradient(tasks[0]))
+        return
     peer.step(tasks[0])
-    say(gradient=gradient, torch=torch.__version__)
     for line in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
         for index in range(int(line)):
