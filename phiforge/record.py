@@ -43,7 +43,7 @@ class RunRecord(NamedTuple):
     def tasks_at(self, version: int) -> int:
         """Return how many tasks φ of ``version`` was learned from, those of a branch's parent included."""
         before = self.parent.tasks if self.parent else 0
-        return before + (version - self.first_version) * self.spec.outer.meta_batch
+        return before + (version - self.first_version) * self.spec.outer.tasks
 
 
 @dataclass(frozen=True)

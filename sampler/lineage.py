@@ -62,7 +62,7 @@ def appearances(record: RunRecord, catalogue: Catalogue, version: int, images: S
     mirror, table = spec.sampling.augmentation == "mirror", table_of(catalogue, "train")
     for job in range(spec.outer.jobs):
         seed = training_seed(spec, version - 1, job)
-        origins = draw(table, spec.task, spec.outer.job_size, *seed, mirror=mirror).origin
+        origins = draw(table, spec.task, spec.outer.job_tasks, *seed, mirror=mirror).origin
         for episode, row, drawing in np.argwhere(np.isin(origins[..., 0], images)):
             role = "support" if drawing < spec.task.k_shot else "query"
             yield Appearance(version, job, int(episode), role, _item(catalogue, origins[episode, row, drawing]))

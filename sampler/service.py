@@ -84,7 +84,7 @@ class Sampler:
     def _sample(self, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> EpisodeBatch:
         spec, training = record.spec, split == "train"
         task = spec.task if training else spec.evaluation_task
-        episodes = spec.outer.job_size if training else spec.evaluation.chunk_size
+        episodes = spec.outer.job_tasks if training else spec.evaluation.chunk_size
         if isinstance(spec.data, SinusoidData):
             return sample_sinusoids(spec.data, task, episodes, *seed)
         mirror = training and spec.sampling.augmentation == "mirror"
