@@ -68,7 +68,9 @@ class Sampler:
         state = self.platform.exchange.state(run)
         if state is None:
             return self.platform.record.status(run) == "running"
-        return state.status == "running" and version >= state.head
+        if state.status != "running":
+            return False
+        return version >= state.head or any(ticket.version == version for ticket in self.platform.pool.open(run))
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         if self.platform.store.exists(key):

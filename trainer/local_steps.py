@@ -15,7 +15,7 @@ from phiforge.spec.outer import Outer
 from phiforge.spec.run import RunSpec
 from trainer import optimizers
 from trainer.estimators import Contribution, Estimator, Step, build_estimator
-from trainer.estimators.base import descended_entries, mean_values
+from trainer.estimators.base import descended_entries, mean_values, summed
 from trainer.reduction import averaged
 
 
@@ -78,6 +78,9 @@ def _gone(phi: Phi, local: Phi, taken: Sequence[Contribution]) -> Contribution:
         name: ((value.double() - local[name].double()) * tasks).to(value.dtype)
         for name, value in descended_entries(phi).items()
     }
-    statistics = {name: sum(each.statistics[name] for each in taken) / len(taken) for name in taken[0].statistics}
+    statistics = {
+        name: (value / len(taken)).to(phi[name].dtype)
+        for name, value in summed([each.statistics for each in taken]).items()
+    }
     loss, accuracy = sum(each.loss for each in taken), sum(each.accuracy for each in taken)
     return Contribution(loss, accuracy, tasks, values, statistics)

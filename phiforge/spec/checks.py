@@ -66,7 +66,7 @@ def _size_faults(values: Values) -> list[str]:
     faults = []
     for place, split, task in _tasks(values):
         field, episodes = (
-            ("outer.job_size", outer and outer.job_size)
+            ("outer.job_size", outer and outer.job_tasks)
             if split == "train"
             else (
                 "evaluation.chunk_size",
