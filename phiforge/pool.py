@@ -62,7 +62,7 @@ class Pool:
         """
         names = ("state", "contributions:open", "origins:open", "tickets", "hashes")
         keys = [self.exchange.key(run, name) for name in names]
-        args = [str(ticket), str(origin.phi_version), phi_hash, payload, origin.to_bytes()]
+        args: list[bytes | str] = [str(ticket), str(origin.phi_version), phi_hash, payload, origin.to_bytes()]
         outcome, count = self.exchange.publish_ticket(keys=keys, args=args)
         return Published(outcome.decode(), int(count))
 
