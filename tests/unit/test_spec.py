@@ -456,7 +456,10 @@ ALL_LEARNERS = (
 )
 ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
-ALL_PARTS = "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, numerics"
+ALL_PARTS = (
+    "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
+    "numerics"
+)
 BASELINE = {
     "learner": {"name": "pixel_nearest_neighbour"},
     "estimator": {"name": "none"},
