@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from redis.exceptions import NoPermissionError
 
-
 from phiforge import judging, retention, ticketing
 from phiforge.errors import FormatError, PhiforgeError, RunError
 from phiforge.exchange import State
