@@ -26,10 +26,10 @@ if state[3] and (state[4] or '0') == '0' then
 end
 redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
-redis.call('DEL', KEYS[5], KEYS[6], KEYS[8])
 if #used == 0 then
-  redis.call('DEL', KEYS[2], KEYS[9])
+  redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8], KEYS[9])
 else
+  redis.call('DEL', KEYS[5], KEYS[6], KEYS[8])
   for _, ticket in ipairs(used) do
     redis.call('HDEL', KEYS[2], ticket)
     redis.call('HDEL', KEYS[9], ticket)
