@@ -21,6 +21,11 @@ JOBS = Counter(
     ["outcome"],
 )
 COMMITS = Counter("phiforge_commits_total", "Versions this trainer committed.")
+READ_AHEAD = Counter(
+    "phiforge_read_ahead_total",
+    "Episodes read while the job before was computed, by outcome: used, wrong (another job came), missing.",
+    ["outcome"],
+)
 STALENESS = Histogram(
     "phiforge_contribution_staleness_versions",
     "Versions by which φ had moved on when a contribution was applied, of runs with bounded staleness.",

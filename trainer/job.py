@@ -19,11 +19,12 @@ from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, 
 from phiforge.platform import Platform, learner_of
 from phiforge.progress import advance, fail
 from phiforge.queue import worker_name
-from phiforge.reading import NotReadyError, Read, read_episodes
+from phiforge.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
 from phiforge.tensors import Tensors, decode
 from phiforge.tickets import Ticket, is_ticketed
 from trainer import finite
+from trainer.ahead import Ahead
 from trainer.committing import damaged_jobs, head_is_intact, intact, next_version
 from trainer.estimators import Contribution, Step
 from trainer.finite import NotFiniteError
@@ -41,6 +42,7 @@ class Trainer:
         self.name = worker_name("training")
         self._phi: tuple[str, Tensors] = ("", {})
         self._pooling = Pooling(self)
+        self._ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
         """Move ``run`` by one job; whatever this leaves undone is for ``reconcile`` to find."""
@@ -138,6 +140,10 @@ class Trainer:
             self._phi = (state.phi_hash, {name: value.to(device) for name, value in phi.items()})
         return self._phi[1]
 
+    def keep(self, commit: Commit) -> None:
+        """Remember φ of the version that this trainer committed: the same bytes that others read."""
+        self._phi = (commit.phi_hash, decode(commit.phi, self.platform.settings.device))
+
     def forget(self, record: RunRecord) -> NoReturn:
         """Drop a head that is damaged in Redis: ``reconcile`` restores it from the newest checkpoint."""
         DAMAGED.inc()
@@ -147,12 +153,18 @@ class Trainer:
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
-            key = training_episodes_key(record.run, version, job)
-            return read_episodes(self.platform, key, record, record.spec.task, record.spec.outer.job_tasks)
+            read = self._ahead.take(record, version, job) or self._read(record, version, job)
         except NotReadyError:
             self.platform.queue.sample_training(record.run, version)
             self.platform.queue.train(record.run, version, job)
             raise
+        self._ahead.start(record, version, job)
+        return read
+
+    def _read(self, record: RunRecord, version: int, job: int, patience_seconds: float = PATIENCE_SECONDS) -> Read:
+        key = training_episodes_key(record.run, version, job)
+        outer = record.spec.outer
+        return read_episodes(self.platform, key, record, record.spec.task, outer.job_tasks, patience_seconds)
 
     def _commit(self, record: RunRecord, version: int) -> None:
         with timed("commit"):
@@ -167,6 +179,7 @@ class Trainer:
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
+            self.keep(commit)
             reach("trainer.committed")
             advance(self.platform, record, version + 1)
 

@@ -91,6 +91,7 @@ class Pooling:
                 COMMITS_LOST.inc()
                 return False
             COMMITS.inc()
+            self.trainer.keep(commit)
             reach("trainer.committed")
             for phi_version in chosen.values():
                 STALENESS.observe(step.head - phi_version)
