@@ -57,6 +57,10 @@ class Ahead:
         self._guess = (record.run, after)
         self._found = self._thread.submit(self._try, record, next_version, next_job)
 
+    def close(self) -> None:
+        """Wait for what is being read, and end the thread."""
+        self._thread.shutdown()
+
     def _try(self, record: RunRecord, version: int, job: int) -> Read | None:
         try:
             return self._read(record, version, job)
