@@ -1,7 +1,8 @@
 """What the pipeline costs: its tasks/s with two trainers against two bare processes that only compute.
 
 Both compute the same gradients of the same episodes with one thread each, in turn, several times in one run; each
-ratio is between neighbours. Also prints where a job's time goes, from the trainers' /metrics.
+ratio is between neighbours. Also prints where a job's time goes, from the trainers' /metrics, and what each process
+takes of the processor a job: with as many trainers as cores, whatever a server takes is taken from them.
 
     python -m benchmarks.pipeline [--spec specs/omniglot-maml-5w1s.yaml] [--versions 40] [--rounds 3]
 """
@@ -21,7 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from client.servers import S3Server
+from benchmarks.processor import cpu_seconds
+from client.servers import RedisServer, S3Server
 from client.stack import Stack
 from client.submission import cancel, submit
 from phiforge.episodes import EpisodeBatch
@@ -30,7 +32,8 @@ from phiforge.platform import Platform, learner_of
 from phiforge.record import training_episodes_key
 from phiforge.settings import Settings
 from phiforge.spec.read import read_spec
-from trainer.estimators import Step, build_estimator
+from trainer.estimators import Step
+from trainer.local_steps import estimator_of
 
 TRAINERS = 2
 WARM_VERSIONS = 5
@@ -43,6 +46,8 @@ class Round:
 
     pipeline: float
     bare: float
+    cpu_ms: dict[str, float]
+    """Milliseconds of a core a job, by process; ``bare`` is what the arithmetic alone takes."""
 
 
 def main() -> None:
@@ -57,31 +62,39 @@ def main() -> None:
     raw["outer"] |= {"versions": total + 1}
     raw["evaluation"] = raw.get("evaluation", {}) | {"every": 10 * total, "validation_tasks": 2, "test_tasks": 2}
     with tempfile.TemporaryDirectory() as folder, S3Server(Path(folder) / "s3", Path(folder) / "s3.log") as s3:
+        redis = RedisServer(Path(folder) / "redis.sock", Path(folder) / "redis.log")
         settings = Settings(
             home=Path(folder) / "home",
+            redis_url=redis.url,
             store_url="s3://phiforge",
             s3_endpoint=s3.endpoint,
             s3_access_key=s3.access_key,
             s3_secret_key=s3.secret_key,
             keep_episodes="all",
         )
-        with Stack(settings, trainers=TRAINERS) as stack:
+        with redis, Stack(settings, trainers=TRAINERS) as stack:
             platform = Platform.open(settings)
-            rounds = [measure(platform, raw, options.versions) for _ in range(options.rounds)]
+            processes = {"redis": redis.pid, "S3": s3.pid}
+            processes |= {service.name: service.process.pid for service in stack.services}
+            rounds = [measure(platform, raw, options.versions, processes) for _ in range(options.rounds)]
             phases = job_phases(stack)
     report(Console(), options.spec, rounds, phases)
 
 
-def measure(platform: Platform, raw: dict[str, Any], versions: int) -> Round:
+def measure(platform: Platform, raw: dict[str, Any], versions: int, processes: dict[str, int]) -> Round:
     """Run ``versions`` versions through the pipeline, then compute the same jobs in bare processes."""
     run = submit(platform, raw)
     wait_for(platform, run, WARM_VERSIONS)
+    before = {name: cpu_seconds(pid) for name, pid in processes.items()}
     start = time.perf_counter()
     wait_for(platform, run, WARM_VERSIONS + versions)
     seconds = time.perf_counter() - start
+    used = {name: cpu_seconds(pid) - before[name] for name, pid in processes.items()}
     cancel(platform, run)
-    tasks = versions * platform.run(run).spec.outer.meta_batch
-    return Round(tasks / seconds, tasks / bare_seconds(platform, run, versions))
+    outer = platform.run(run).spec.outer
+    bare, used["bare"] = bare_seconds(platform, run, versions)
+    cpu_ms = {name: 1000 * each / (versions * outer.jobs) for name, each in used.items()}
+    return Round(versions * outer.tasks / seconds, versions * outer.tasks / bare, cpu_ms)
 
 
 def wait_for(platform: Platform, run: str, version: int) -> None:
@@ -90,11 +103,11 @@ def wait_for(platform: Platform, run: str, version: int) -> None:
         time.sleep(0.05)
 
 
-def bare_seconds(platform: Platform, run: str, versions: int) -> float:
-    """Return the time two processes need for the same jobs, episodes in memory, nothing written."""
+def bare_seconds(platform: Platform, run: str, versions: int) -> tuple[float, float]:
+    """Return the time two processes need for the same jobs, episodes in memory, nothing written; and of the cores."""
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(TRAINERS + 1)
-    arguments = [(platform.settings, run, versions, index, barrier) for index in range(TRAINERS)]
+    barrier, used = context.Barrier(TRAINERS + 1), context.Array("d", TRAINERS)
+    arguments = [(platform.settings, run, versions, index, barrier, used) for index in range(TRAINERS)]
     processes = [context.Process(target=compute_only, args=each) for each in arguments]
     for process in processes:
         process.start()
@@ -102,17 +115,17 @@ def bare_seconds(platform: Platform, run: str, versions: int) -> float:
     start = time.perf_counter()
     for process in processes:
         process.join()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, sum(used)
 
 
-def compute_only(settings: Settings, run: str, versions: int, index: int, barrier: Barrier) -> None:
+def compute_only(settings: Settings, run: str, versions: int, index: int, barrier: Barrier, used: Any) -> None:
     """Compute every second job of the measured versions from φ₀: the arithmetic of a trainer and nothing else."""
     keep_freed_memory()
     platform = Platform.open(settings)
     record = platform.run(run)
     spec = record.spec
     torch.set_num_threads(spec.numerics.threads)
-    learner, estimator = learner_of(record, spec.task), build_estimator(spec.estimator)
+    learner, estimator = learner_of(record, spec.task), estimator_of(spec)
     phi = platform.record.checkpoint(run, 0).phi
     jobs = [
         (version, job) for version in range(WARM_VERSIONS, WARM_VERSIONS + versions) for job in range(spec.outer.jobs)
@@ -126,8 +139,10 @@ def compute_only(settings: Settings, run: str, versions: int, index: int, barrie
         learner, phi, list(batches[warm_version, warm_job].episodes()), Step(spec, warm_version), warm_job
     )
     barrier.wait()
+    start = time.process_time()
     for (version, job), batch in batches.items():
         estimator.contribute(learner, phi, list(batch.episodes()), Step(spec, version), job)
+    used[index] = time.process_time() - start
 
 
 def job_phases(stack: Stack) -> dict[str, float]:
@@ -157,6 +172,8 @@ def report(console: Console, spec: Path, rounds: list[Round], phases: dict[str, 
     for name, values in rows.items():
         table.add_row(name, *(f"{value:.3g}" for value in (statistics.median(values), min(values), max(values))))
     console.print(table)
+    for name in rounds[0].cpu_ms:
+        console.print(f"{name:>12} {statistics.median(each.cpu_ms[name] for each in rounds):8.1f} ms of a core a job")
     for phase, milliseconds in phases.items():
         console.print(f"{phase:>12} {milliseconds:8.1f} ms", highlight=False)
 

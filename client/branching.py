@@ -1,11 +1,12 @@
 """``phiforge branch``: a new run that goes on from any version of another, with the same spec or a changed one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, enqueue
-from client.verification import expect_recorded, readable_checkpoint, recorded
+from client.verification import determined_checkpoint, expect_recorded, readable_checkpoint, recorded
 from phiforge.errors import RunError, SpecError
 from phiforge.platform import Platform, initial_phi
 from phiforge.record import Checkpoint, Parent, RunRecord
@@ -47,14 +48,17 @@ def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkp
     Raises RunError if what is computed is not what the log says.
     """
     start, _ = readable_checkpoint(platform, record, version)
+    if start.version < version:
+        start, _ = determined_checkpoint(platform, record, version, version)
     checkpoint = start
     episodes = TrainingEpisodes(platform, record)
-    for checkpoint, entry in replay(record, start, version, episodes.file, platform.settings.device):
-        logged = platform.record.log_entry(record.run, checkpoint.version)
-        if entry["phi_hash"] != logged["phi_hash"]:
+    logged = {entry["version"]: entry for entry in platform.record.log(record.run, start.version, version)}
+    for checkpoint, entry in replay(record, start, version, episodes.file, platform.settings.device, logged):
+        expected = logged.get(checkpoint.version, {}).get("phi_hash", "nothing")
+        if entry["phi_hash"] != expected:
             raise RunError(
                 f"version {checkpoint.version} of run {record.run!r} comes out with φ {entry['phi_hash']}, "
-                f"but its log says {logged['phi_hash']}: see `phiforge verify {record.run} --version "
+                f"but its log says {expected}: see `phiforge verify {record.run} --version "
                 f"{checkpoint.version}`, or branch at one of its checkpoints, {platform.record.checkpoints(record.run)}"
             )
     return checkpoint
@@ -68,12 +72,21 @@ def _facts(platform: Platform, parent: RunRecord, data: DataSpec, progress: Prog
 
 
 def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Checkpoint:
-    """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind."""
+    """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind.
+
+    So with tickets: unless they are the same in both runs, those of the versions from there on are worked on.
+    """
+    if _pace(parent) != _pace(record):
+        start = replace(start, tickets=None)
     before, after = parent.spec.outer.optimizer, record.spec.outer.optimizer
     if before.name == after.name:
         return start
-    fresh = init_state(record.spec.outer, start.phi, start.version)
-    return Checkpoint(start.version, start.phi, fresh, start.phi_hash, start.tasks)
+    return replace(start, optimizer=init_state(record.spec.outer, start.phi, start.version))
+
+
+def _pace(record: RunRecord) -> tuple[str, int, int, int]:
+    """Return what decides which tickets there are at a version."""
+    return record.spec.consistency, record.spec.staleness, record.spec.outer.jobs, record.spec.outer.versions
 
 
 def _expect_fit(there: Tensors, needed: Tensors, where: str) -> None:

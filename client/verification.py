@@ -10,7 +10,8 @@ from phiforge.lineage import Difference, Entry, differences
 from phiforge.platform import Platform
 from phiforge.record import Checkpoint, RunRecord
 from phiforge.tensors import fingerprint
-from trainer.replay import replay
+from phiforge.tickets import is_ticketed, to_json
+from trainer.replay import is_determined, replay
 
 Report = Callable[[int], None]
 """Told which version was computed again."""
@@ -27,6 +28,8 @@ class Verified(NamedTuple):
     episodes_read: int
     episodes_made: int
     differences: list[Difference]
+    bit_reproducible: bool = True
+    """False: the log, and not the spec alone, decided what each version was made of; that was computed again."""
 
 
 def verify(
@@ -38,13 +41,14 @@ def verify(
     """
     record = platform.run(run)
     after, upto = _span(platform, record, version, every=every)
-    start, found = readable_checkpoint(platform, record, after)
+    start, found = determined_checkpoint(platform, record, after, upto)
     logged = {entry["version"]: entry for entry in platform.record.log(run, start.version - 1, upto)}
     found += _start_differences(record, start, logged)
     episodes = TrainingEpisodes(platform, record)
     versions: list[int] = []
     checkpoints = [start.version]
-    for checkpoint, entry in replay(record, start, upto, episodes.file, platform.settings.device) if not found else ():
+    steps = replay(record, start, upto, episodes.file, platform.settings.device, logged)
+    for checkpoint, entry in steps if not found else ():
         versions.append(checkpoint.version)
         report(checkpoint.version)
         found += differences(logged.get(checkpoint.version, {}), entry)
@@ -55,7 +59,28 @@ def verify(
             break
     found += [Difference(at + 1, job, "episode file", "whole", "damaged") for at, job in episodes.damaged]
     jobs = len(versions) * record.spec.outer.jobs
-    return Verified(run, start.version, versions, checkpoints, jobs, episodes.read, episodes.made, found)
+    files = episodes.read, episodes.made
+    return Verified(
+        run, start.version, versions, checkpoints, jobs, *files, found, bit_reproducible=not is_ticketed(record.spec)
+    )
+
+
+def determined_checkpoint(
+    platform: Platform, record: RunRecord, after: int, upto: int
+) -> tuple[Checkpoint, list[Difference]]:
+    """Return the newest checkpoint up to ``after`` that the versions up to ``upto`` follow from, and damaged ones.
+
+    Of a run with bounded staleness that is one after which no contribution came from a φ before it: the first one at
+    the latest. Raises RunError if none can be read.
+    """
+    while True:
+        start, damaged = readable_checkpoint(platform, record, after)
+        if start.version == record.first_version or not is_ticketed(record.spec):
+            return start, damaged
+        entries = platform.record.log(record.run, start.version, upto)
+        if is_determined(start.version, entries, record.spec.outer.jobs):
+            return start, damaged
+        after = start.version - 1
 
 
 def readable_checkpoint(platform: Platform, record: RunRecord, upto: int) -> tuple[Checkpoint, list[Difference]]:
@@ -123,6 +148,7 @@ def _names_of(checkpoint: Checkpoint) -> dict[str, str]:
         "checkpoint's phi_hash": fingerprint(checkpoint.phi),
         "checkpoint's optimizer_hash": fingerprint(checkpoint.optimizer),
         "checkpoint's tasks": str(checkpoint.tasks),
+        "checkpoint's tickets": "none" if checkpoint.tickets is None else str(to_json(checkpoint.tickets)),
     }
 
 

@@ -52,7 +52,7 @@ def look(platform: Platform, run: str) -> RunView:
         status=status,
         version=version,
         versions=spec.outer.versions,
-        tasks_per_second=spec.outer.meta_batch / step_seconds if step_seconds else 0.0,
+        tasks_per_second=spec.outer.tasks / step_seconds if step_seconds else 0.0,
         loss=state.loss if state else None,
         accuracy=judged["accuracy"] if judged else None,
         accuracy_ci95=judged["accuracy_ci95"] if judged else 0.0,

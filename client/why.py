@@ -8,10 +8,11 @@ from client.episodes import TrainingEpisodes
 from client.verification import expect_recorded, recorded
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.errors import RunError
-from phiforge.lineage import Entry
+from phiforge.lineage import Entry, Work, works_of
 from phiforge.platform import Platform
 from phiforge.record import RunRecord
 from phiforge.spec.data import SinusoidData
+from phiforge.tickets import is_ticketed
 from sampler.datasets import Catalogue, load_catalogue
 from sampler.lineage import Appearance, Sources, appearances, sources
 
@@ -60,7 +61,7 @@ def why(platform: Platform, run: str, version: int) -> Why:
     entry = platform.record.log_entry(record.run, version)
     episodes = TrainingEpisodes(platform, record)
     catalogue = _catalogue(platform, record)
-    files = [episodes.file(version - 1, job) for job in range(record.spec.outer.jobs)]
+    files = [episodes.file(work.version, work.job) for work in works_of(entry, record.spec.outer.jobs)]
     return Why(record.run, version, entry, [_job(entry, catalogue, job, data) for job, data in enumerate(files)])
 
 
@@ -73,9 +74,20 @@ def where(platform: Platform, run: str, name: str, drawing: int | None = None) -
     for record, last in reversed(list(_ancestry(platform, run))):
         catalogue = _catalogue(platform, record)
         images = _images(record, catalogue, name, drawing)
-        for version in range(record.first_version + 1, last + 1):
-            found += [(record.run, each) for each in appearances(record, catalogue, version, images)]
+        for version, works in _works(platform, record, last):
+            found += [(record.run, each) for each in appearances(record, catalogue, version, images, works)]
     return found
+
+
+def _works(platform: Platform, record: RunRecord, last: int) -> Iterator[tuple[int, list[Work]]]:
+    """Yield of each version of a run which jobs it was made of; only where a run has tickets must the log say so."""
+    jobs = record.spec.outer.jobs
+    if is_ticketed(record.spec):
+        for entry in platform.record.log(record.run, record.first_version, last):
+            yield entry["version"], works_of(entry, jobs)
+    else:
+        for version in range(record.first_version + 1, last + 1):
+            yield version, works_of({"version": version}, jobs)
 
 
 def appearance_json(run: str, appearance: Appearance) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import uuid4
 
 import redis
@@ -21,8 +21,10 @@ from phiforge.metrics import RECOVERY_SECONDS
 from phiforge.record import Checkpoint
 from phiforge.settings import Settings
 from phiforge.tensors import encode, fingerprint
+from phiforge.tickets import Move, Ticket
 from phiforge.transport import check_encrypted
 
+Job = TypeVar("Job")
 Pulse = Literal["state", "evaluation"]
 """What a run may be waiting for: the open step, or scores."""
 
@@ -50,10 +52,11 @@ class Published(NamedTuple):
     contributions: int
 
 
-class OpenStep(NamedTuple):
+class OpenStep(NamedTuple, Generic[Job]):
     """All that the next version is made of, as it was at one moment: nothing in it is checked yet.
 
-    ``contributions`` and ``origins`` are by job, in order of job; φ and the optimiser's state are safetensors bytes.
+    ``contributions`` and ``origins`` are by job, in order of job, or by ticket where a run has tickets; φ and the
+    optimiser's state are safetensors bytes.
     """
 
     head: int
@@ -61,8 +64,8 @@ class OpenStep(NamedTuple):
     optimizer_hash: str
     phi: bytes | None
     optimizer: bytes | None
-    contributions: dict[int, bytes]
-    origins: dict[int, bytes]
+    contributions: dict[Job, bytes]
+    origins: dict[Job, bytes]
 
 
 class Commit(NamedTuple):
@@ -86,6 +89,8 @@ class Exchange:
         self.redis: Any = client  # its types allow str everywhere, which a client that returns bytes never gives
         self.namespace = namespace
         self._publish = self._script("publish")
+        self.publish_ticket = self._script("publish_ticket")
+        self.note_recorded = self._script("recorded")
         self._commit = self._script("commit")
         self._restore = self._script("restore")
         self._stalled = self._script("stalled")
@@ -161,7 +166,7 @@ class Exchange:
         """Return the jobs whose contributions to the open step are there."""
         return {int(job) for job in self.redis.hkeys(self._key(run, f"contributions:{version}"))}
 
-    def open_step(self, run: str, version: int) -> OpenStep | None:
+    def open_step(self, run: str, version: int) -> OpenStep[int] | None:
         """Return what ``version + 1`` is made of, or None if ``version`` is not the head."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self._key(run, "state"), "head", "phi_hash", "optimizer_hash")
@@ -182,39 +187,53 @@ class Exchange:
                 pipe.hdel(self._key(run, f"{name}:{version}"), *map(str, jobs))
             pipe.execute()
 
-    def commit(self, run: str, version: int, jobs: int, commit: Commit) -> bool:
-        """Make ``commit`` version + 1; False if another worker was first or the step is over."""
+    def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Move | None = None) -> bool:
+        """Make ``commit`` version + 1; False if another worker was first or the step is over.
+
+        ``move`` says which contributions it is made of where a run has tickets.
+        """
         kept_from = version - 1
+        step = "open" if move else str(version)
         keys = [
             self._key(run, "state"),
-            self._key(run, f"contributions:{version}"),
+            self._key(run, f"contributions:{step}"),
             self._key(run, f"phi:{version + 1}"),
             self._key(run, f"optimizer:{version + 1}"),
             self._key(run, f"phi:{kept_from}"),
             self._key(run, f"optimizer:{kept_from}"),
             self._key(run, "log"),
             self._key(run, f"attempts:{version}"),
-            self._key(run, f"origins:{version}"),
+            self._key(run, f"origins:{step}"),
+            self._key(run, "tickets"),
+            self._key(run, "hashes"),
         ]
+        used, opened = (list(map(str, each)) for each in (move.used, move.opened)) if move else ([], [])
         args: list[bytes | str | int | float] = [
             *(version, version + 1, jobs, commit.phi, commit.optimizer, commit.phi_hash, commit.log_entry),
             *(commit.loss, commit.accuracy, commit.tasks, commit.optimizer_hash),
+            *(json.dumps(used), json.dumps(opened), version - move.staleness if move else 0),
+            int(move.records) if move else 0,
         ]
         committed = int(self._commit(keys=keys, args=args))
         if committed > 1:
             RECOVERY_SECONDS.observe((committed - 1) / 1000)
         return committed > 0
 
-    def restore(self, run: str, checkpoint: Checkpoint) -> bool:
-        """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do."""
+    def restore(self, run: str, checkpoint: Checkpoint, tickets: Collection[Ticket] | None = None) -> bool:
+        """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do.
+
+        ``tickets``, where a run has them, are those that may be worked on.
+        """
         version = checkpoint.version
+        step = str(version) if tickets is None else "open"
         names = (
             *("state", f"phi:{version}", f"optimizer:{version}", "log"),
-            *(f"contributions:{version}", f"origins:{version}"),
+            *(f"contributions:{step}", f"origins:{step}", "tickets", "hashes"),
         )
         args: list[bytes | str | int | float] = [
             *(version, encode(checkpoint.phi), encode(checkpoint.optimizer)),
             *(checkpoint.phi_hash, checkpoint.tasks, fingerprint(checkpoint.optimizer)),
+            json.dumps([str(ticket) for ticket in tickets or ()]),
         ]
         return bool(self._restore(keys=[self._key(run, name) for name in names], args=args))
 
@@ -316,6 +335,10 @@ class Exchange:
     def _bytes(self, key: str) -> bytes | None:
         value: bytes | None = self.redis.get(key)
         return value
+
+    def key(self, run: str, name: str) -> str:
+        """Return the key of ``name`` of a run; its braces keep a run's keys on one node of a cluster."""
+        return self._key(run, name)
 
     def _key(self, run: str, name: str) -> str:
         return f"{self.namespace}:{{{run}}}:{name}"

@@ -21,13 +21,15 @@ OBSERVED, DIGEST = "observed", "digest"
 class Origin(NamedTuple):
     """What travels beside a job's contribution: its hash, its episodes' digest, and who computed it in what time.
 
-    ``contribution``: SHA-256 of its bytes; ``episodes``: ``phiforge.episodes.digest_of`` the bytes it was made from.
+    ``contribution``: SHA-256 of its bytes; ``episodes``: ``phiforge.episodes.digest_of`` the bytes it was made from;
+    ``phi_version``: the version whose φ it was computed from, where that need not be the head.
     """
 
     contribution: str
     episodes: str
     worker: str
     compute_seconds: float
+    phi_version: int | None = None
 
     def to_bytes(self) -> bytes:
         """Return JSON."""
@@ -42,6 +44,14 @@ class Origin(NamedTuple):
             raise FormatError(f"not the origin of a contribution: {data[:80]!r}") from error
 
 
+class Work(NamedTuple):
+    """What one contribution was: that of ``job`` of the step from ``version``, computed from φ of ``phi_version``."""
+
+    version: int
+    job: int
+    phi_version: int
+
+
 class Lineage(NamedTuple):
     """What one version was made of, as far as it follows from the spec: hashes in, hashes out."""
 
@@ -54,12 +64,25 @@ class Lineage(NamedTuple):
     """In order: the digest of the job's episodes, the SHA-256 of its contribution."""
     loss: float
     accuracy: float
+    works: Sequence[Work] = ()
+    """In the order of jobs, where a version need not be made of its own jobs, computed from the φ before it."""
 
     def entry(self) -> Entry:
         """Return the part of a log entry that anybody can compute again, with a digest over all of it."""
         jobs = [{"episodes": episodes, "contribution": contribution} for episodes, contribution in self.jobs]
-        fields = self._asdict() | {"jobs": jobs}
+        if self.works:
+            jobs = [job | work._asdict() for job, work in zip(jobs, self.works, strict=True)]
+        fields = {name: value for name, value in self._asdict().items() if name != "works"} | {"jobs": jobs}
         return fields | {DIGEST: sha256_hex(canonical_json(fields))}
+
+
+def works_of(entry: Mapping[str, Any], jobs: int) -> list[Work]:
+    """Return what the contributions of an entry's version were, in order: of its own jobs unless it says otherwise."""
+    version = int(entry["version"]) - 1
+    logged = entry.get("jobs", [])
+    if logged and "phi_version" in logged[0]:
+        return [Work(int(job["version"]), int(job["job"]), int(job["phi_version"])) for job in logged]
+    return [Work(version, job, version) for job in range(jobs)]
 
 
 def log_entry(step: Lineage, origins: Sequence[Origin], committed_by: str, committed_at: float) -> bytes:

@@ -1,5 +1,9 @@
 """Every Prometheus metric, defined once. Labels are bounded: never an episode, a job or a version."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import Counter, Histogram
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -12,10 +16,21 @@ JOB_SECONDS = Histogram(
 )
 JOBS = Counter(
     "phiforge_jobs_total",
-    "Jobs by outcome: published, duplicate, stale, stopped, waiting (episodes not there yet), damaged, broken, failed.",
+    "Jobs by outcome: published, duplicate, stale, stopped, waiting (episodes not there yet), damaged, broken, failed, "
+    "old (made from a φ that has moved on too far since: made again).",
     ["outcome"],
 )
 COMMITS = Counter("phiforge_commits_total", "Versions this trainer committed.")
+READ_AHEAD = Counter(
+    "phiforge_read_ahead_total",
+    "Episodes read while the job before was computed, by outcome: used, wrong (another job came), missing.",
+    ["outcome"],
+)
+STALENESS = Histogram(
+    "phiforge_contribution_staleness_versions",
+    "Versions by which φ had moved on when a contribution was applied, of runs with bounded staleness.",
+    buckets=(0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64),
+)
 COMMITS_LOST = Counter("phiforge_commits_lost_total", "Reductions another trainer committed first.")
 TRAINED_TASKS = Counter("phiforge_trained_tasks_total", "Episodes this trainer computed a contribution from.")
 
@@ -45,3 +60,11 @@ REFUSED_MESSAGES = Counter(
 BROKEN_ATTEMPTS = Counter(
     "phiforge_broken_attempts_total", "Attempts that broke off for lack of memory or a fault of input or output."
 )
+
+
+@contextmanager
+def timed(phase: str) -> Iterator[None]:
+    """Observe the time of one phase of a job, if it ends well."""
+    start = time.perf_counter()
+    yield
+    JOB_SECONDS.labels(phase=phase).observe(time.perf_counter() - start)

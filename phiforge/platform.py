@@ -8,6 +8,7 @@ import torch
 from phiforge.attempts import Attempts
 from phiforge.exchange import Exchange, connect
 from phiforge.learners import Learner, TaskShape, build_learner
+from phiforge.pool import Pool
 from phiforge.queue import Queue
 from phiforge.randomness import torch_generator
 from phiforge.record import Record, RunRecord
@@ -26,6 +27,7 @@ class Platform:
         self.store = store
         self.record = Record(store)
         self.exchange = exchange
+        self.pool = Pool(exchange)
         self.queue = queue
         self.attempts = Attempts(exchange, settings.lease_seconds)
         self.sightings = Sightings()

@@ -5,10 +5,11 @@ Progress is level-triggered: both compare what is with what should be, and do wh
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 
 from redis.exceptions import NoPermissionError
 
-from phiforge import judging, retention
+from phiforge import judging, retention, ticketing
 from phiforge.errors import FormatError, PhiforgeError, RunError
 from phiforge.exchange import State
 from phiforge.lineage import is_whole
@@ -16,6 +17,7 @@ from phiforge.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
 from phiforge.platform import Platform, initial_phi
 from phiforge.record import Checkpoint, RunRecord, training_episodes_key
 from phiforge.tensors import Tensors, decode, fingerprint
+from phiforge.tickets import is_ticketed
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,12 @@ def advance(platform: Platform, record: RunRecord, version: int) -> None:
     """
     if record.spec.records_at(version):
         ensure_checkpoint(platform, record, version)
-    if version < record.spec.outer.versions:
+    if is_ticketed(record.spec):
+        ticketing.send(platform, record, version)
+    elif version < record.spec.outer.versions:
         for job in range(record.spec.outer.jobs):
             platform.queue.train(record.run, version, job)
-    ahead = version + record.spec.sampling.window
+    ahead = version + record.spec.staleness + record.spec.sampling.window
     if ahead < record.spec.outer.versions:
         platform.queue.sample_training(record.run, ahead)
     if record.spec.validates_at(version):
@@ -55,6 +59,10 @@ def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> No
     before = _recorded_before(record, version)
     segment = {number: each for number, each in platform.exchange.log(record.run).items() if before < number <= version}
     checkpoint = _checkpoint(version, phi, optimizer, state)
+    if checkpoint and is_ticketed(record.spec):
+        if (tickets := platform.pool.open_at(record.run, version)) is None:
+            return
+        checkpoint = replace(checkpoint, tickets=tuple(tickets))
     if checkpoint is None or not is_whole(segment, before, version, state.phi_hash):
         _drop_damaged_head(platform, record, version)
         return
@@ -148,16 +156,19 @@ def _lacks_checkpoint(platform: Platform, record: RunRecord, head: int) -> bool:
 def _restore(platform: Platform, record: RunRecord) -> None:
     """Bring a run back from its newest readable checkpoint, and send what it needs to go on."""
     checkpoint = _newest_checkpoint(platform, record)
-    if not platform.exchange.restore(record.run, checkpoint):
+    tickets = ticketing.tickets_at(record, checkpoint)
+    if not platform.exchange.restore(record.run, checkpoint, tickets):
         return
     log.info("run %s goes on from version %d", record.run, checkpoint.version)
     RESTORED.inc()
     if (silence := platform.sightings.silence(record.run)) is not None:
         platform.exchange.note_silence(record.run, silence)
     judging.sample(platform, record)
-    last = min(checkpoint.version + record.spec.sampling.window, record.spec.outer.versions)
-    for version in range(checkpoint.version, last):
+    ahead = record.spec.staleness + record.spec.sampling.window
+    last = min(checkpoint.version + ahead, record.spec.outer.versions)
+    for version in range(min((ticket.version for ticket in tickets or ()), default=checkpoint.version), last):
         platform.queue.sample_training(record.run, version)
+    ticketing.send_before(platform, record, checkpoint.version, tickets or ())
     advance(platform, record, checkpoint.version)
 
 
@@ -199,6 +210,9 @@ def _resend(platform: Platform, record: RunRecord, head: int) -> None:
     """Send again what the open step lacks: record, episodes, jobs; or any job, if only the commit is missing."""
     if record.spec.records_at(head):
         ensure_checkpoint(platform, record, head)
+    if is_ticketed(record.spec):
+        ticketing.resend(platform, record, head)
+        return
     jobs = range(record.spec.outer.jobs)
     for version in range(head, min(head + record.spec.sampling.window + 1, record.spec.outer.versions)):
         if not all(platform.store.exists(training_episodes_key(record.run, version, job)) for job in jobs):

@@ -31,12 +31,14 @@ class Read(NamedTuple):
     digest: str
 
 
-def read_episodes(platform: Platform, key: str, record: RunRecord, task: Task, count: int) -> Read:
+def read_episodes(
+    platform: Platform, key: str, record: RunRecord, task: Task, count: int, patience_seconds: float = PATIENCE_SECONDS
+) -> Read:
     """Return the ``count`` episodes of ``task`` under ``key`` on this process's device; damaged ones are deleted.
 
     Raises NotReadyError if they are damaged, or not there after a short wait.
     """
-    patience = time.monotonic() + PATIENCE_SECONDS
+    patience = time.monotonic() + patience_seconds
     while True:
         try:
             data = platform.store.get(key)

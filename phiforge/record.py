@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from phiforge import tickets
 from phiforge.canonical import canonical_json, sha256_hex
 from phiforge.errors import FormatError, MissingObjectError, RunError
 from phiforge.faults import reach
@@ -13,6 +14,7 @@ from phiforge.lineage import Entry
 from phiforge.spec.run import RunSpec
 from phiforge.store import Store
 from phiforge.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
+from phiforge.tickets import Ticket
 
 
 class Parent(NamedTuple):
@@ -43,7 +45,7 @@ class RunRecord(NamedTuple):
     def tasks_at(self, version: int) -> int:
         """Return how many tasks φ of ``version`` was learned from, those of a branch's parent included."""
         before = self.parent.tasks if self.parent else 0
-        return before + (version - self.first_version) * self.spec.outer.meta_batch
+        return before + (version - self.first_version) * self.spec.outer.tasks
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Checkpoint:
     optimizer: Tensors
     phi_hash: str
     tasks: int
+    tickets: tuple[Ticket, ...] | None = None
+    """Which tickets are in no version yet, of a run that has tickets."""
 
 
 class Record:
@@ -155,6 +159,8 @@ class Record:
             "tasks": checkpoint.tasks,
             "sha256": sha256_hex(tensors),
         }
+        if checkpoint.tickets is not None:
+            sidecar["tickets"] = tickets.to_json(checkpoint.tickets)
         self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.safetensors"), tensors)
         reach("checkpoint.tensors")
         self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.json"), canonical_json(sidecar))
@@ -177,7 +183,11 @@ class Record:
         if fingerprint(phi) != sidecar["phi_hash"]:
             raise FormatError(f"checkpoint {version} of run {run!r}: φ is not the one its sidecar names")
         optimizer = without_prefix("optimizer", tensors)
-        return Checkpoint(version, phi, optimizer, sidecar["phi_hash"], sidecar["tasks"])
+        return Checkpoint(version, phi, optimizer, sidecar["phi_hash"], sidecar["tasks"], _tickets(sidecar))
+
+    def tickets(self, run: str, version: int) -> tuple[Ticket, ...] | None:
+        """Return which tickets a checkpoint lists; raises FormatError if it is damaged."""
+        return _tickets(self._sidecar(run, version))
 
     def _sidecar(self, run: str, version: int) -> dict[str, Any]:
         """Read what makes a checkpoint count; raises FormatError if it lacks something or is of another one."""
@@ -272,6 +282,10 @@ class Record:
     def report(self, run: str) -> dict[str, Any]:
         """Read the final report."""
         return dict(json.loads(self.store.get(_key(run, "report.json"))))
+
+
+def _tickets(sidecar: Mapping[str, Any]) -> tuple[Ticket, ...] | None:
+    return tickets.from_json(sidecar["tickets"]) if "tickets" in sidecar else None
 
 
 def training_episodes_key(run: str, version: int, job: int) -> str:

@@ -53,5 +53,10 @@ def _unneeded(platform: Platform, run: str, *, over: bool) -> list[str]:
         return []
     newest = max(platform.record.checkpoints(run), default=0)
     trained = newest == platform.run(run).spec.outer.versions
-    needed_from = math.inf if over or trained else newest - keep
+    needed_from = math.inf if over or trained else _needed_from(platform, run, newest) - keep
     return [key for version, key in platform.record.training_episodes(run) if version < needed_from]
+
+
+def _needed_from(platform: Platform, run: str, newest: int) -> int:
+    """Return the first version whose episodes may be asked for again: tickets of past ones may still be open."""
+    return min((ticket.version for ticket in platform.record.tickets(run, newest) or ()), default=newest)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phiforge.episodes import EpisodeBatch
+from phiforge.lineage import Work
 from phiforge.record import RunRecord
 from sampler.datasets import Catalogue
 from sampler.pool import MIRROR, table_of
@@ -56,13 +57,18 @@ class Appearance(NamedTuple):
     item: Item
 
 
-def appearances(record: RunRecord, catalogue: Catalogue, version: int, images: Sequence[int]) -> Iterator[Appearance]:
-    """Yield where the dataset's ``images`` took part in the step to ``version``; no image is read."""
+def appearances(
+    record: RunRecord, catalogue: Catalogue, version: int, images: Sequence[int], works: Sequence[Work]
+) -> Iterator[Appearance]:
+    """Yield where the dataset's ``images`` took part in the step to ``version``, which ``works`` led to.
+
+    Jobs are numbered by their places among these. No image is read.
+    """
     spec = record.spec
     mirror, table = spec.sampling.augmentation == "mirror", table_of(catalogue, "train")
-    for job in range(spec.outer.jobs):
-        seed = training_seed(spec, version - 1, job)
-        origins = draw(table, spec.task, spec.outer.job_size, *seed, mirror=mirror).origin
+    for job, work in enumerate(works):
+        seed = training_seed(spec, work.version, work.job)
+        origins = draw(table, spec.task, spec.outer.job_tasks, *seed, mirror=mirror).origin
         for episode, row, drawing in np.argwhere(np.isin(origins[..., 0], images)):
             role = "support" if drawing < spec.task.k_shot else "query"
             yield Appearance(version, job, int(episode), role, _item(catalogue, origins[episode, row, drawing]))

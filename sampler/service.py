@@ -68,7 +68,9 @@ class Sampler:
         state = self.platform.exchange.state(run)
         if state is None:
             return self.platform.record.status(run) == "running"
-        return state.status == "running" and version >= state.head
+        if state.status != "running":
+            return False
+        return version >= state.head or any(ticket.version == version for ticket in self.platform.pool.open(run))
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         if self.platform.store.exists(key):
@@ -84,7 +86,7 @@ class Sampler:
     def _sample(self, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> EpisodeBatch:
         spec, training = record.spec, split == "train"
         task = spec.task if training else spec.evaluation_task
-        episodes = spec.outer.job_size if training else spec.evaluation.chunk_size
+        episodes = spec.outer.job_tasks if training else spec.evaluation.chunk_size
         if isinstance(spec.data, SinusoidData):
             return sample_sinusoids(spec.data, task, episodes, *seed)
         mirror = training and spec.sampling.augmentation == "mirror"

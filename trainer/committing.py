@@ -1,14 +1,17 @@
 """From the open step, as it lies in Redis, to the next version: nothing is used whose hash is not the one noted."""
 
 import time
+from collections.abc import Sequence
 
 from phiforge.canonical import sha256_hex
 from phiforge.errors import FormatError
-from phiforge.exchange import Commit, OpenStep
-from phiforge.lineage import Lineage, Origin, log_entry
+from phiforge.exchange import Commit, Job, OpenStep
+from phiforge.lineage import Lineage, Origin, Work, log_entry
 from phiforge.record import RunRecord
 from phiforge.tensors import Tensors, decode, fingerprint
-from trainer.estimators import Step, build_estimator
+from phiforge.tickets import Ticket
+from trainer.estimators import Step
+from trainer.local_steps import estimator_of
 from trainer.reduction import Reduced, reduce
 
 
@@ -21,7 +24,7 @@ def intact(data: bytes | None, noted_hash: str) -> Tensors | None:
     return tensors if fingerprint(tensors) == noted_hash else None
 
 
-def head_is_intact(step: OpenStep) -> bool:
+def head_is_intact(step: OpenStep[Job]) -> bool:
     """Say whether φ and the optimiser's state of the head are those that were committed."""
     return all(
         intact(data, noted_hash) is not None
@@ -29,21 +32,21 @@ def head_is_intact(step: OpenStep) -> bool:
     )
 
 
-def damaged_jobs(step: OpenStep) -> list[int]:
+def damaged_jobs(step: OpenStep[Job]) -> list[Job]:
     """Return the jobs whose contributions are not the bytes that were published."""
     return [job for job, payload in step.contributions.items() if not _is_as_published(payload, step.origins.get(job))]
 
 
-def next_version(record: RunRecord, step: OpenStep, committed_by: str) -> Commit:
+def next_version(record: RunRecord, step: OpenStep[Job], committed_by: str) -> Commit:
     """Return the commit of a whole, intact step; raises RunError if it is not finite."""
     assert step.phi is not None
     assert step.optimizer is not None
     payloads = list(step.contributions.values())
-    estimator = build_estimator(record.spec.estimator)
+    estimator = estimator_of(record.spec)
     reduced = reduce(estimator, Step(record.spec, step.head), step.phi, step.optimizer, payloads)
     origins = [Origin.from_bytes(step.origins[job]) for job in step.contributions]
     jobs = [(origin.episodes, origin.contribution) for origin in origins]
-    lineage = lineage_of(record, step.head, step.phi_hash, reduced, jobs)
+    lineage = lineage_of(record, step.head, step.phi_hash, reduced, jobs, _works(step, origins))
     return Commit(
         phi=reduced.phi,
         optimizer=reduced.optimizer,
@@ -56,7 +59,14 @@ def next_version(record: RunRecord, step: OpenStep, committed_by: str) -> Commit
     )
 
 
-def lineage_of(record: RunRecord, head: int, phi_hash: str, reduced: Reduced, jobs: list[tuple[str, str]]) -> Lineage:
+def lineage_of(
+    record: RunRecord,
+    head: int,
+    phi_hash: str,
+    reduced: Reduced,
+    jobs: Sequence[tuple[str, str]],
+    works: Sequence[Work] = (),
+) -> Lineage:
     """Return what a log entry says of the step from ``head``, whose φ has ``phi_hash``."""
     return Lineage(
         version=head + 1,
@@ -67,7 +77,17 @@ def lineage_of(record: RunRecord, head: int, phi_hash: str, reduced: Reduced, jo
         jobs=jobs,
         loss=reduced.loss,
         accuracy=reduced.accuracy,
+        works=works,
     )
+
+
+def _works(step: OpenStep[Job], origins: Sequence[Origin]) -> list[Work]:
+    """Return what the contributions of a step were, where the version alone does not say so."""
+    return [
+        Work(ticket.version, ticket.job, origin.phi_version)
+        for ticket, origin in zip(step.contributions, origins, strict=True)
+        if isinstance(ticket, Ticket) and origin.phi_version is not None
+    ]
 
 
 def _is_as_published(payload: bytes, origin: bytes | None) -> bool:

@@ -2,8 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 import torch
@@ -13,21 +11,25 @@ from phiforge.canonical import sha256_hex
 from phiforge.engine import require
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, FormatError, RunError
-from phiforge.exchange import Commit, OpenStep, State
+from phiforge.exchange import Commit, Job, OpenStep, State
 from phiforge.faults import reach
 from phiforge.fit import check_step, run_of
 from phiforge.lineage import Origin
-from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS
+from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS, timed
 from phiforge.platform import Platform, learner_of
 from phiforge.progress import advance, fail
 from phiforge.queue import worker_name
-from phiforge.reading import NotReadyError, Read, read_episodes
+from phiforge.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
 from phiforge.tensors import Tensors, decode
+from phiforge.tickets import Ticket, is_ticketed
 from trainer import finite
+from trainer.ahead import Ahead
 from trainer.committing import damaged_jobs, head_is_intact, intact, next_version
-from trainer.estimators import Contribution, Step, build_estimator
+from trainer.estimators import Contribution, Step
 from trainer.finite import NotFiniteError
+from trainer.local_steps import estimator_of
+from trainer.pooling import Pooling
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Trainer:
         self.platform = platform
         self.name = worker_name("training")
         self._phi: tuple[str, Tensors] = ("", {})
+        self._pooling = Pooling(self)
+        self._ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
         """Move ``run`` by one job; whatever this leaves undone is for ``reconcile`` to find."""
@@ -58,6 +62,8 @@ class Trainer:
     def _move(self, run: str, version: int, job: int) -> str:
         record = run_of(self.platform, run)
         check_step(record, version, job)
+        if is_ticketed(record.spec):
+            return self._pooling.move(record, Ticket(version, job))
         state = self.platform.exchange.state(run)
         if state is None or state.head != version:
             return "stale"
@@ -74,23 +80,27 @@ class Trainer:
         return outcome
 
     def _contribute(self, record: RunRecord, state: State, job: int) -> tuple[str, int]:
-        with _timed("read"):
+        payload, origin = self.work(record, state, state.head, job)
+        with timed("publish"):
+            outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
+        reach("trainer.published")
+        return outcome, count
+
+    def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
+        """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
+        with timed("read"):
             phi = self._read_phi(record, state)
-            episodes, digest = self._read_episodes(record, state.head, job)
+            episodes, digest = self._read_episodes(record, version, job)
         started = time.perf_counter()
-        with _timed("compute"):
-            contribution = self.compute(record, phi, episodes, state.head, job)
+        with timed("compute"):
+            contribution = self.compute(record, phi, episodes, version, job)
             if not finite.is_finite(contribution):
-                self._stop(record, phi, episodes, state.head, job, contribution)
+                self._stop(record, phi, episodes, version, job, contribution)
             payload = contribution.to_bytes()
         seconds = time.perf_counter() - started
         TRAINED_TASKS.inc(len(episodes))
         reach("trainer.computed")
-        with _timed("publish"):
-            origin = Origin(sha256_hex(payload), digest, self.name, seconds)
-            outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
-        reach("trainer.published")
-        return outcome, count
+        return payload, Origin(sha256_hex(payload), digest, self.name, seconds)
 
     @staticmethod
     def compute(record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int) -> Contribution:
@@ -98,7 +108,7 @@ class Trainer:
         spec = record.spec
         if torch.get_num_threads() != spec.numerics.threads:
             torch.set_num_threads(spec.numerics.threads)
-        learner, estimator, step = learner_of(record, spec.task), build_estimator(spec.estimator), Step(spec, version)
+        learner, estimator, step = learner_of(record, spec.task), estimator_of(spec), Step(spec, version)
         with working(f"job {job} of version {version}"):
             return estimator.contribute(learner, phi, episodes, step, job)
 
@@ -125,12 +135,16 @@ class Trainer:
                 raise NotReadyError("stale")
             phi = intact(data, state.phi_hash)
             if phi is None:
-                self._forget(record)
+                self.forget(record)
             device = self.platform.settings.device
             self._phi = (state.phi_hash, {name: value.to(device) for name, value in phi.items()})
         return self._phi[1]
 
-    def _forget(self, record: RunRecord) -> NoReturn:
+    def keep(self, commit: Commit) -> None:
+        """Remember φ of the version that this trainer committed: the same bytes that others read."""
+        self._phi = (commit.phi_hash, decode(commit.phi, self.platform.settings.device))
+
+    def forget(self, record: RunRecord) -> NoReturn:
         """Drop a head that is damaged in Redis: ``reconcile`` restores it from the newest checkpoint."""
         DAMAGED.inc()
         self.platform.exchange.forget(record.run)
@@ -139,33 +153,40 @@ class Trainer:
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
-            key = training_episodes_key(record.run, version, job)
-            return read_episodes(self.platform, key, record, record.spec.task, record.spec.outer.job_size)
+            read = self._ahead.take(record, version, job) or self._read(record, version, job)
         except NotReadyError:
             self.platform.queue.sample_training(record.run, version)
             self.platform.queue.train(record.run, version, job)
             raise
+        self._ahead.start(record, version, job)
+        return read
+
+    def _read(self, record: RunRecord, version: int, job: int, patience_seconds: float = PATIENCE_SECONDS) -> Read:
+        key = training_episodes_key(record.run, version, job)
+        outer = record.spec.outer
+        return read_episodes(self.platform, key, record, record.spec.task, outer.job_tasks, patience_seconds)
 
     def _commit(self, record: RunRecord, version: int) -> None:
-        with _timed("commit"):
+        with timed("commit"):
             step = self.platform.exchange.open_step(record.run, version)
             if step is None or len(step.contributions) != record.spec.outer.jobs:
                 COMMITS_LOST.inc()
                 return
             self._check(record, step)
-            commit = self._next_version(record, step)
+            commit = self.next_version(record, step)
             reach("trainer.reduced")
             if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
+            self.keep(commit)
             reach("trainer.committed")
             advance(self.platform, record, version + 1)
 
-    def _check(self, record: RunRecord, step: OpenStep) -> None:
+    def _check(self, record: RunRecord, step: OpenStep[int]) -> None:
         """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
         if not head_is_intact(step):
-            self._forget(record)
+            self.forget(record)
         if jobs := damaged_jobs(step):
             log.error("run %s: dropping damaged contributions of jobs %s of version %d", record.run, jobs, step.head)
             DAMAGED.inc(len(jobs))
@@ -174,22 +195,17 @@ class Trainer:
                 self.platform.queue.train(record.run, step.head, job)
             raise NotReadyError("damaged")
 
-    def _next_version(self, record: RunRecord, step: OpenStep) -> Commit:
+    def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
         try:
             with working(f"the step from version {step.head}"):
                 return next_version(record, step, self.name)
         except FormatError:  # bytes as they were published, and yet no contributions
             log.exception("run %s: version %d cannot be made of its contributions", record.run, step.head)
-            self._forget(record)
+            self.forget(record)
         except NotFiniteError as error:
             phi = decode(step.phi or b"")
-            finite.keep(self.platform, record, phi, finite.found_in(step.head, error.job, None, phi, str(error)))
+            largest = list(step.contributions)[error.job]
+            version, job = largest if isinstance(largest, Ticket) else (step.head, error.job)
+            finite.keep(self.platform, record, phi, finite.found_in(version, job, None, phi, str(error)))
             raise
-
-
-@contextmanager
-def _timed(phase: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    JOB_SECONDS.labels(phase=phase).observe(time.perf_counter() - start)

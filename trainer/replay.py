@@ -1,6 +1,6 @@
 """Steps that were taken once, taken again: from a checkpoint to any later version, without Redis or a fleet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -9,13 +9,16 @@ import torch
 from phiforge.canonical import sha256_hex
 from phiforge.engine import require
 from phiforge.episodes import EpisodeBatch, digest_of
-from phiforge.lineage import Entry
+from phiforge.errors import RunError
+from phiforge.lineage import Entry, Work, works_of
 from phiforge.record import Checkpoint, RunRecord
 from phiforge.tensors import decode, encode, fingerprint
+from phiforge.tickets import Ticket, applied, first_tickets, is_ticketed
 from trainer.committing import lineage_of
-from trainer.estimators import Step, build_estimator
+from trainer.estimators import Step
 from trainer.job import Trainer
-from trainer.reduction import reduce
+from trainer.local_steps import estimator_of
+from trainer.reduction import Reduced, reduce
 
 EpisodesOf = Callable[[int, int], bytes]
 """Returns the episode file of a version's job."""
@@ -29,32 +32,68 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    record: RunRecord, start: Checkpoint, upto: int, episodes_of: EpisodesOf, device: str = "cpu"
+    record: RunRecord,
+    start: Checkpoint,
+    upto: int,
+    episodes_of: EpisodesOf,
+    device: str = "cpu",
+    logged: Mapping[int, Entry] | None = None,
 ) -> Iterator[Replayed]:
     """Yield the versions above ``start`` up to ``upto``: the same to the bit as the fleet's, on its class of device.
 
-    Raises RunError where a step cannot be taken, FormatError if ``episodes_of`` returns no episode file.
+    Of a run with tickets the log, by version, decides which contribution went into which version, from which φ; start
+    where ``is_determined``. Raises RunError where a step cannot be taken, FormatError if ``episodes_of`` returns no
+    episode file.
     """
-    checkpoint = start
-    for _ in range(start.version, upto):
+    checkpoint, phis = start, {start.version: encode(start.phi)}
+    for version in range(start.version, upto):
+        entry = (logged or {}).get(version + 1, {"version": version + 1})
+        works = works_of(entry, record.spec.outer.jobs)
         with _deterministic():
-            replayed = _step(record, checkpoint, episodes_of, device)
+            replayed = _step(record, checkpoint, works, phis, episodes_of, device)
         yield replayed
         checkpoint = replayed.checkpoint
+        phis[checkpoint.version] = encode(checkpoint.phi)
+        phis.pop(version - record.spec.staleness, None)
 
 
-def _step(record: RunRecord, start: Checkpoint, episodes_of: EpisodesOf, device: str) -> Replayed:
-    phi, optimizer = encode(start.phi), encode(start.optimizer)
+def is_determined(start: int, entries: Iterable[Entry], jobs: int) -> bool:
+    """Say whether the versions of ``entries`` can be computed from φ of ``start``: none was made from a φ before it."""
+    return all(work.phi_version >= start for entry in entries for work in works_of(entry, jobs))
+
+
+def _step(
+    record: RunRecord,
+    start: Checkpoint,
+    works: Sequence[Work],
+    phis: Mapping[int, bytes],
+    episodes_of: EpisodesOf,
+    device: str,
+) -> Replayed:
+    phi, optimizer = phis[start.version], encode(start.optimizer)
     version, spec = start.version, record.spec
     require(spec.numerics.settled_engine, device)
-    files = [episodes_of(version, job) for job in range(spec.outer.jobs)]
-    payloads = [_contribution(record, phi, data, version, job, device) for job, data in enumerate(files)]
-    reduced = reduce(build_estimator(spec.estimator), Step(spec, version), phi, optimizer, payloads)
+    if missing := {work.phi_version for work in works} - phis.keys():
+        raise RunError(f"version {version + 1} was made from φ of versions {sorted(missing)}, which are not at hand")
+    files = [episodes_of(work.version, work.job) for work in works]
+    payloads = [
+        _contribution(record, phis[work.phi_version], data, work.version, work.job, device)
+        for work, data in zip(works, files, strict=True)
+    ]
+    reduced = reduce(estimator_of(spec), Step(spec, version), phi, optimizer, payloads)
     jobs = [(digest_of(data), sha256_hex(payload)) for data, payload in zip(files, payloads, strict=True)]
-    lineage = lineage_of(record, version, fingerprint(start.phi), reduced, jobs)
-    phi_after, optimizer_after = decode(reduced.phi), decode(reduced.optimizer)
-    tasks = record.tasks_at(version + 1)
-    return Replayed(Checkpoint(version + 1, phi_after, optimizer_after, reduced.phi_hash, tasks), lineage.entry())
+    noted = works if is_ticketed(spec) else ()
+    lineage = lineage_of(record, version, fingerprint(start.phi), reduced, jobs, noted)
+    return Replayed(_after(record, start, works, reduced), lineage.entry())
+
+
+def _after(record: RunRecord, start: Checkpoint, works: Sequence[Work], reduced: Reduced) -> Checkpoint:
+    version, tickets = start.version + 1, None
+    if is_ticketed(record.spec):
+        before = start.tickets or first_tickets(record.spec, start.version)
+        tickets = applied(record.spec, start.version, before, [Ticket(work.version, work.job) for work in works])
+    phi, optimizer = decode(reduced.phi), decode(reduced.optimizer)
+    return Checkpoint(version, phi, optimizer, reduced.phi_hash, record.tasks_at(version), tickets)
 
 
 def _contribution(record: RunRecord, phi: bytes, data: bytes, version: int, job: int, device: str) -> bytes:

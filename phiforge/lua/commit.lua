@@ -1,11 +1,22 @@
 -- Make the next version the head: only if nobody did, and only from a full set of contributions.
--- KEYS: state, contributions, next phi, next optimizer, old phi, old optimizer, log, attempts, origins.
+-- KEYS: state, contributions, next phi, next optimizer, old phi, old optimizer, log, attempts, origins,
+-- tickets, hashes.
 -- ARGV: version, next version, jobs, phi, optimizer, phi hash, log entry, query loss, query accuracy, tasks,
--- optimizer hash.
+-- optimizer hash; and where a run has tickets, as JSON lists, those used and those that open, the newest version whose φ
+-- is not admitted any more, and whether the next version must be recorded before the head may leave it.
 -- Returns 0 if this call did not commit, else 1 more than the ms that the run stood still, if it had to be helped.
 local state = redis.call('HMGET', KEYS[1], 'status', 'head', 'committed_at', 'resends', 'step_ms', 'still_since')
 if state[1] ~= 'running' or state[2] ~= ARGV[1] then return 0 end
-if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then return 0 end
+local used = cjson.decode(ARGV[12])
+if #used == 0 then
+  if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then return 0 end
+else
+  if redis.call('HEXISTS', KEYS[1], 'unrecorded') == 1 then return 0 end
+  for _, ticket in ipairs(used) do
+    if redis.call('SISMEMBER', KEYS[10], ticket) == 0 then return 0 end
+    if redis.call('HEXISTS', KEYS[2], ticket) == 0 then return 0 end
+  end
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local step_ms = tonumber(state[5] or 0)
@@ -15,7 +26,20 @@ if state[3] and (state[4] or '0') == '0' then
 end
 redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
-redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8], KEYS[9])
+if #used == 0 then
+  redis.call('DEL', KEYS[2], KEYS[5], KEYS[6], KEYS[8], KEYS[9])
+else
+  redis.call('DEL', KEYS[5], KEYS[6], KEYS[8])
+  for _, ticket in ipairs(used) do
+    redis.call('HDEL', KEYS[2], ticket)
+    redis.call('HDEL', KEYS[9], ticket)
+    redis.call('SREM', KEYS[10], ticket)
+  end
+  for _, ticket in ipairs(cjson.decode(ARGV[13])) do redis.call('SADD', KEYS[10], ticket) end
+  redis.call('HSET', KEYS[11], ARGV[2], ARGV[6])
+  redis.call('HDEL', KEYS[11], ARGV[14])
+  if ARGV[15] == '1' then redis.call('HSET', KEYS[1], 'unrecorded', ARGV[2]) end
+end
 redis.call('HSET', KEYS[7], ARGV[2], ARGV[7])
 redis.call('HSET', KEYS[1], 'head', ARGV[2], 'phi_hash', ARGV[6], 'optimizer_hash', ARGV[11], 'loss', ARGV[8],
   'accuracy', ARGV[9], 'tasks', ARGV[10], 'committed_at', now, 'moved_at', now, 'resends', 0, 'step_ms', tostring(step_ms))

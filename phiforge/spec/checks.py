@@ -7,6 +7,7 @@ from phiforge.episodes import MOST_BYTES
 from phiforge.learners import LEARNERS
 from phiforge.networks.conv4 import Conv4Config
 from phiforge.networks.normalisation import Norm, keeps_statistics
+from phiforge.spec.pace import pace_faults
 
 Values = Mapping[str, Any]
 """Valid sections by name; a section with a fault of its own is absent."""
@@ -21,7 +22,7 @@ class DatasetFacts(NamedTuple):
 
 def check_parts(values: Values) -> list[str]:
     """Return the faults between sections."""
-    faults: list[str] = []
+    faults: list[str] = [*pace_faults(values)]
     if "outer" in values:
         faults += _job_faults(values["outer"])
     if "learner" in values and "estimator" in values:
@@ -65,7 +66,7 @@ def _size_faults(values: Values) -> list[str]:
     faults = []
     for place, split, task in _tasks(values):
         field, episodes = (
-            ("outer.job_size", outer and outer.job_size)
+            ("outer.job_size", outer and outer.job_tasks)
             if split == "train"
             else (
                 "evaluation.chunk_size",

@@ -42,8 +42,25 @@ class Outer(Part):
     clip_norm: float | None = Field(
         default=10.0, gt=0, description="Largest Euclidean norm of the gradient; null: any."
     )
+    local_steps: int = Field(
+        default=1, ge=1, le=1000, description="Steps that a job takes by itself before it contributes the way it went."
+    )
+    local_optimizer: OptimizerConfig = Field(
+        default=AdamConfig(), description="Of the steps inside a job, if there are several; starts afresh in each job."
+    )
+    local_lr: float = Field(default=1e-3, gt=0, description="Rate of the steps inside a job.")
 
     @property
     def jobs(self) -> int:
         """Jobs of one version."""
         return self.meta_batch // self.job_size
+
+    @property
+    def job_tasks(self) -> int:
+        """Episodes of one job: ``job_size`` for each of its steps."""
+        return self.job_size * self.local_steps
+
+    @property
+    def tasks(self) -> int:
+        """Episodes of one version."""
+        return self.meta_batch * self.local_steps

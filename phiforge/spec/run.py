@@ -21,7 +21,13 @@ class RunSpec(Part):
         default="run", pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="Short name, part of the run id."
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="Names φ₀ and the training episodes.")
-    consistency: Literal["synchronous"] = "synchronous"
+    consistency: Literal["synchronous", "bounded_staleness"] = Field(
+        default="synchronous",
+        description="bounded_staleness: a version is made of the contributions that came first; not bit-reproducible.",
+    )
+    staleness: int = Field(
+        default=0, ge=0, le=1000, description="Versions that φ may have moved on while a contribution was computed."
+    )
     data: DataSpec = GlyphsData()
     task: Task = Task()
     learner: LearnerConfig = MamlConfig()

@@ -99,14 +99,14 @@ class Observed(Exchange):
             self._model.published(version, job, payload)
         return published
 
-    def commit(self, run: str, version: int, jobs: int, commit: Commit) -> bool:
-        committed = super().commit(run, version, jobs, commit)
+    def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Any = None) -> bool:
+        committed = super().commit(run, version, jobs, commit, move)
         if committed:
             self._model.committed(version + 1, commit.phi_hash)
         return committed
 
-    def restore(self, run: str, checkpoint: Checkpoint) -> bool:
-        restored = super().restore(run, checkpoint)
+    def restore(self, run: str, checkpoint: Checkpoint, tickets: Any = None) -> bool:
+        restored = super().restore(run, checkpoint, tickets)
         if restored:
             self._model.restored(checkpoint.version, checkpoint.phi_hash)
         return restored

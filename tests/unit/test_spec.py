@@ -135,10 +135,12 @@ def test_the_hash_is_of_every_field():
     assert len({spec.hash, *changed}) == 1 + len(changed)
 
 
-FIXED = {"consistency", "data.name", "learner.name", "learner.network.name", "estimator.name", "outer.optimizer.name"}
+FIXED = {"data.name", "learner.name", "learner.network.name", "estimator.name"}
+FIXED |= {"outer.optimizer.name", "outer.local_optimizer.name"}
 """Fields that no other value may take by itself."""
 ANOTHER = {
     "name": "another",
+    "consistency": "bounded_staleness",
     "split": "lake",
     "schedule": "cosine",
     "dtype": "float64",
@@ -431,7 +433,7 @@ def test_set_that_cannot_be_read(tmp_path, override, fault):
     ("override", "fault"),
     [
         ("outer.rate=1", "outer.rate: unknown; allowed here: versions, meta_batch, job_size, optimizer, lr, "),
-        ("otter.lr=1", "otter: unknown; allowed here: name, seed, consistency, data, task, learner, "),
+        ("otter.lr=1", "otter: unknown; allowed here: name, seed, consistency, staleness, data, task, learner, "),
         ("learner.network.depth=5", "learner.network.depth: unknown; allowed here: name, channels, norm"),
         ("learner.name=reptile", "learner.name: 'reptile' is unknown; allowed: anil, boil, chosen_training, "),
         ("outer.lr=fast", "outer.lr: Input should be a valid number"),
@@ -454,7 +456,15 @@ ALL_LEARNERS = (
 )
 ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
-ALL_PARTS = "name, seed, consistency, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, numerics"
+ALL_PARTS = (
+    "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
+    "numerics"
+)
+BASELINE = {
+    "learner": {"name": "pixel_nearest_neighbour"},
+    "estimator": {"name": "none"},
+    "outer": {"versions": 0},
+}
 MANY_WAYS = {"task": {"n_way": 100}}
 
 FAULTS = [
@@ -613,7 +623,28 @@ FAULTS = [
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
         ["learner.network.name: 'resnet' is unknown; allowed: conv4, mlp"],
     ),
-    ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous'"]),
+    ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous' or 'bounded_staleness'"]),
+    # lagging contributions and jobs of several steps
+    ({"staleness": 2}, ["staleness: 2, but consistency 'synchronous' waits for every job; allowed: 0"]),
+    ({"consistency": "bounded_staleness", "staleness": -1}, ["staleness: Input should be greater than or equal to 0"]),
+    (
+        {"consistency": "bounded_staleness", "estimator": {"name": "evolution"}},
+        ["consistency: 'bounded_staleness', but estimator 'evolution' draws its perturbations again from the version"],
+    ),
+    (
+        BASELINE | {"consistency": "bounded_staleness"},
+        ["consistency: 'bounded_staleness', but estimator 'none' makes no contributions; allowed: synchronous"],
+    ),
+    (
+        {"outer": {"local_steps": 4}, "estimator": {"name": "evolution"}},
+        ["outer.local_steps: 4, but estimator 'evolution' contributes scores, which need every job's to become a step"],
+    ),
+    (
+        BASELINE | {"outer": {"versions": 0, "local_steps": 2}},
+        ["outer.local_steps: 2, but estimator 'none' takes no steps; allowed: 1"],
+    ),
+    ({"outer": {"local_steps": 0}}, ["outer.local_steps: Input should be greater than or equal to 1"]),
+    ({"outer": {"local_lr": 0}}, ["outer.local_lr: Input should be greater than 0"]),
     ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
     ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32' or 'float64'"]),
     # numbers out of their range

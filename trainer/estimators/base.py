@@ -98,5 +98,8 @@ def summed(parts: Sequence[Mapping[str, Tensor]]) -> Tensors:
     total: Tensors = {}
     for part in parts:
         for name, value in part.items():
-            total[name] = total[name] + value.double() if name in total else value.double()
+            if name in total:
+                total[name] += value  # in float64: each entry is widened, then added
+            else:
+                total[name] = value.to(torch.float64, copy=True)
     return total

@@ -1,0 +1,170 @@
+"""How many workers the protocol carries: jobs that only wait, as long as a GPU would compute, and contribute 450 KB.
+
+Workers are threads of one process; Redis, the exchange, reduction, commit and checkpoints are the real ones. Messages
+go through Redis lists by themselves, without Celery, whose cost a worker bears alone (``benchmarks/pipeline.py``).
+Prints steps/s against the ideal (as many jobs at once as there are workers, nothing else to do), and the processor time
+that each component takes a job, which says where the ceiling is however busy this machine was.
+
+    python -m benchmarks.scale [--workers 2 8 32 64] [--milliseconds 100 500] [--seconds 6]
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.processor import cpu_seconds
+from client.servers import RedisServer
+from client.submission import checked_record, enqueue, first_checkpoint
+from phiforge.canonical import sha256_hex
+from phiforge.exchange import State
+from phiforge.lineage import Origin
+from phiforge.memory import keep_freed_memory
+from phiforge.platform import Platform, initial_phi
+from phiforge.record import RunRecord
+from phiforge.settings import Settings
+from sampler.datasets import prepare
+from trainer.estimators import Contribution
+from trainer.job import Trainer
+
+_LIST = "scale.training"
+
+
+class Outcome(NamedTuple):
+    """What one configuration did: steps a second and how many were ideal; milliseconds of a core a job."""
+
+    steps: float
+    ideal: float
+    redis_ms: float
+    workers_ms: float
+
+
+class Lists:
+    """The queue as plain Redis lists: jobs go to whichever worker is free, everything else is dropped."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.redis = platform.exchange.redis
+
+    def train(self, run: str, version: int, job: int) -> None:
+        """Ask for a job."""
+        self.redis.lpush(_LIST, json.dumps([run, version, job]))
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+class StandIn(Trainer):
+    """A trainer that waits instead of computing, and contributes the same whatever it was asked."""
+
+    def __init__(self, platform: Platform, seconds: float, payload: bytes) -> None:
+        super().__init__(platform)
+        self.seconds, self.payload = seconds, payload
+
+    def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
+        """Take φ, wait, and contribute."""
+        self._read_phi(record, state)
+        time.sleep(self.seconds)
+        return self.payload, Origin(sha256_hex(self.payload), "none", self.name, self.seconds)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8, 16, 32, 64])
+    parser.add_argument("--milliseconds", type=int, nargs="+", default=[100, 200, 500])
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each configuration")
+    options = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    table = Table(title="stand-in jobs: one a worker and version, φ of 450 KB, Adam")
+    names = ("consistency", "workers", "job, ms", "steps/s", "ideal", "share", "Redis, ms/job", "workers, ms/job")
+    for name in names:
+        table.add_column(name, justify="left" if name == "consistency" else "right")
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder) / "r.sock", Path(folder) / "redis.log")
+        with server:
+            platform = Platform.open(Settings(home=Path(folder), redis_url=server.url))
+            for staleness in (None, 2):
+                for workers in options.workers:
+                    for milliseconds in options.milliseconds:
+                        found = measure(platform, server.pid, workers, milliseconds / 1000, options.seconds, staleness)
+                        row = (str(workers), str(milliseconds), f"{found.steps:.2f}", f"{found.ideal:.2f}")
+                        costs = (f"{found.redis_ms:.2f}", f"{found.workers_ms:.2f}")
+                        how = "synchronous" if staleness is None else f"staleness {staleness}"
+                        table.add_row(how, *row, f"{found.steps / found.ideal:.0%}", *costs)
+                        print(how, *row, *costs, flush=True)
+    Console(width=120).print(table)
+
+
+def measure(
+    platform: Platform, redis: int, workers: int, seconds: float, duration: float, staleness: int | None
+) -> Outcome:
+    """Let ``workers`` take jobs that last ``seconds``, for ``duration`` seconds."""
+    record = submitted(platform, workers, staleness)
+    payload = Contribution(1.0, 0.5, 1, {n: torch.zeros_like(v) for n, v in initial_phi(record).items()}).to_bytes()
+    lists, stop = Lists(platform), threading.Event()
+    platform.exchange.redis.delete(_LIST)
+    platform.queue = lists  # type: ignore[assignment]
+    run = enqueue(platform, record, first_checkpoint(record))
+    threads = [
+        threading.Thread(target=serve, args=(StandIn(platform, seconds, payload), lists, stop)) for _ in range(workers)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_for(platform, run, 2)
+    before = time.perf_counter(), head(platform, run), cpu_seconds(redis), time.process_time()
+    time.sleep(duration)
+    after = time.perf_counter(), head(platform, run), cpu_seconds(redis), time.process_time()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    platform.exchange.forget(run)
+    elapsed, steps, redis_cpu, own_cpu = (late - early for early, late in zip(before, after, strict=True))
+    jobs = max(1, steps) * workers
+    return Outcome(steps / elapsed, 1 / seconds, 1000 * redis_cpu / jobs, 1000 * own_cpu / jobs)
+
+
+def submitted(platform: Platform, workers: int, staleness: int | None) -> RunRecord:
+    """Return a run of one job a worker and version."""
+    raw: dict[str, Any] = {
+        "data": {"name": "glyphs", "drawings": 6, "image_size": 28},
+        "learner": {"name": "maml", "network": {"name": "conv4", "channels": 64}},
+        "outer": {"versions": 100_000, "meta_batch": workers, "job_size": 1},
+        "checkpoint": {"every": 100_000},
+        "evaluation": {"every": 100_000},
+        "numerics": {"engine": "torch"},
+    }
+    if staleness is not None:
+        raw |= {"consistency": "bounded_staleness", "staleness": staleness}
+    return checked_record(raw, lambda data: prepare(data, platform.settings, platform.store, None), "cpu")
+
+
+def serve(trainer: StandIn, lists: Lists, stop: threading.Event) -> None:
+    """Take jobs until told to stop."""
+    while not stop.is_set():
+        if taken := lists.redis.brpop(_LIST, timeout=1):
+            run, version, job = json.loads(taken[1])
+            trainer.handle(run, version, job, sent_at=time.time())
+
+
+def wait_for(platform: Platform, run: str, version: int) -> None:
+    """Wait until the run is under way."""
+    while head(platform, run) < version:
+        time.sleep(0.02)
+
+
+def head(platform: Platform, run: str) -> int:
+    """Return the newest version."""
+    state = platform.exchange.state(run)
+    return state.head if state else -1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""How runs with tickets move: which tickets are sent when, and which again."""
+
+from collections.abc import Iterable, Sequence
+
+from phiforge.metrics import RESENT
+from phiforge.platform import Platform
+from phiforge.record import Checkpoint, RunRecord, training_episodes_key
+from phiforge.tickets import Ticket, first_tickets, is_ticketed, opened_by, overdue
+
+
+def tickets_at(record: RunRecord, checkpoint: Checkpoint) -> tuple[Ticket, ...] | None:
+    """Return the tickets that are open at a checkpoint: those it lists, else all that may be; None without tickets."""
+    if not is_ticketed(record.spec):
+        return None
+    return checkpoint.tickets or tuple(first_tickets(record.spec, checkpoint.version))
+
+
+def send(platform: Platform, record: RunRecord, head: int) -> None:
+    """Send the tickets that ``head`` opens, and those that must have been lost; let it go on if it is recorded."""
+    if record.spec.records_at(head) and platform.record.has_checkpoint(record.run, head):
+        platform.pool.recorded(record.run, head)
+    _send(platform, record, opened_by(record.spec, head))
+    late = overdue(record.spec, head, platform.pool.open(record.run))
+    if late:
+        waiting = platform.pool.tickets(record.run)
+        _send_again(platform, record, [ticket for ticket in late if ticket not in waiting])
+
+
+def send_before(platform: Platform, record: RunRecord, head: int, tickets: Iterable[Ticket]) -> None:
+    """Send those of ``tickets`` that were open before ``head``: what ``send`` does not."""
+    _send(platform, record, sorted(set(tickets) - set(opened_by(record.spec, head))))
+
+
+def resend(platform: Platform, record: RunRecord, head: int) -> None:
+    """Send again what a silent run lacks: episodes and tickets; or any ticket, if only the commit is missing."""
+    if record.spec.records_at(head) and platform.record.has_checkpoint(record.run, head):
+        platform.pool.recorded(record.run, head)
+    tickets = platform.pool.open(record.run)
+    for version in sorted({ticket.version for ticket in tickets}):
+        jobs = (ticket.job for ticket in tickets if ticket.version == version)
+        keys = (training_episodes_key(record.run, version, job) for job in jobs)
+        if not all(map(platform.store.exists, keys)):
+            RESENT.labels(kind="sampling").inc()
+            platform.queue.sample_training(record.run, version)
+    waiting = platform.pool.tickets(record.run)
+    commits = sorted(waiting)[:1] if len(waiting) >= record.spec.outer.jobs else []
+    _send_again(platform, record, [*commits, *sorted(tickets - waiting)])
+
+
+def _send(platform: Platform, record: RunRecord, tickets: Iterable[Ticket]) -> None:
+    for ticket in tickets:
+        platform.queue.train(record.run, ticket.version, ticket.job)
+
+
+def _send_again(platform: Platform, record: RunRecord, tickets: Sequence[Ticket]) -> None:
+    RESENT.labels(kind="job").inc(len(tickets))
+    _send(platform, record, tickets)

@@ -1,0 +1,73 @@
+"""Guesses of the next job: right ones are used, wrong ones cost nothing but a read."""
+
+from types import SimpleNamespace
+
+from phiforge.reading import NotReadyError, Read
+from trainer.ahead import Ahead
+
+JOBS = 4
+
+
+def record_of(run="run", versions=10):
+    outer = SimpleNamespace(jobs=JOBS, versions=versions)
+    return SimpleNamespace(run=run, spec=SimpleNamespace(outer=outer))
+
+
+class Storage:
+    """Episodes named by where they were asked for; counts what was read."""
+
+    def __init__(self, missing=()):
+        self.missing, self.asked = set(missing), []
+
+    def read(self, record, version, job):
+        self.asked.append((version, job))
+        if (version, job) in self.missing:
+            raise NotReadyError("waiting")
+        return Read([], f"{record.run}/{version}/{job}")
+
+
+def taken(storage, jobs, record=None):
+    """Take jobs as a trainer does; say what was read ahead for each."""
+    record, ahead = record or record_of(), Ahead(storage.read)
+    found = []
+    for version, job in jobs:
+        read = ahead.take(record, version, job)
+        found.append(read.digest if read else None)
+        ahead.start(record, version, job)
+    ahead.close()
+    return found
+
+
+def test_a_trainer_alone_reads_every_job_ahead():
+    # Given one trainer, which takes jobs in order, I expect each but the first to be there before it is asked for.
+    jobs = [(version, job) for version in range(3) for job in range(JOBS)]
+    assert taken(Storage(), jobs) == [None, *(f"run/{version}/{job}" for version, job in jobs[1:])]
+
+
+def test_of_two_trainers_each_reads_every_second_job_ahead():
+    # Given a trainer that takes every second job, I expect it to see that with the second.
+    jobs = [(version, job) for version in range(3) for job in (1, 3)]
+    found = taken(Storage(), jobs)
+    assert found[:2] == [None, None]
+    # Once it has been wrong, it holds back for a while, and then is right.
+    later = taken(Storage(), [(version, job) for version in range(9) for job in (1, 3)])
+    assert later[-5:] == [f"run/{version}/{job}" for version, job in [(6, 3), (7, 1), (7, 3), (8, 1), (8, 3)]]
+
+
+def test_what_is_missing_or_another_jobs_is_not_used():
+    # Given episodes that are not there yet, and a job that nobody expected
+    storage = Storage(missing={(0, 1)})
+    # I expect nothing in their place,
+    assert taken(storage, [(0, 0), (0, 1), (1, 3)]) == [None, None, None]
+    # and nothing read past the last version.
+    storage = Storage()
+    taken(storage, [(0, JOBS - 1)], record_of(versions=1))
+    assert storage.asked == []
+
+
+def test_another_run_is_another_run():
+    # Given jobs of two runs by turns, I expect no episodes of one for the other.
+    ahead = Ahead(Storage().read)
+    ahead.start(record_of("one"), 0, 0)
+    assert ahead.take(record_of("other"), 0, 1) is None
+    ahead.close()

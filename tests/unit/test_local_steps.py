@@ -1,0 +1,125 @@
+"""Jobs that take several steps by themselves contribute the way they went."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from phiforge.learners import TaskShape, build_learner
+from phiforge.randomness import torch_generator
+from phiforge.spec.run import RunSpec
+from phiforge.tensors import decode, encode
+from tests.contributions import N_WAY, SIDE, episode
+from trainer.estimators import Contribution, Step, build_estimator
+from trainer.local_steps import LocalStep, estimator_of
+from trainer.optimizers import init_state, update
+from trainer.reduction import reduce
+
+STEPS, SIZE = 3, 2
+
+
+def spec_of(norm="batch", estimator="first_order", **outer):
+    network = {"name": "conv4", "channels": 4, "pools": 2, "norm": norm}
+    plain = {"meta_batch": 2 * SIZE, "job_size": SIZE, "local_steps": STEPS, "local_lr": 0.05, "lr": 1.0}
+    plain |= {"optimizer": {"name": "sgd"}, "local_optimizer": {"name": "sgd"}, "clip_norm": None}
+    return RunSpec.model_validate(
+        {
+            "learner": {"name": "maml", "network": network},
+            "estimator": {"name": estimator},
+            "outer": plain | outer,
+            "numerics": {"dtype": "float64"},
+        }
+    )
+
+
+def learner_of(spec):
+    return build_learner(spec.learner, TaskShape(N_WAY, (1, SIDE, SIDE), train_classes=N_WAY))
+
+
+def phi_of(spec):
+    return {name: value.double() for name, value in learner_of(spec).init_phi(torch_generator("phi")).items()}
+
+
+def episodes_of(count):
+    plain = episode()
+    generator = torch_generator("local")
+    shift = torch.rand(count, generator=generator, dtype=torch.float64)
+    return [
+        replace(plain, support_x=plain.support_x.double() * by, query_x=plain.query_x.double() * by) for by in shift
+    ]
+
+
+def contributed(spec, phi, episodes, job=0):
+    return estimator_of(spec).contribute(learner_of(spec), phi, episodes, Step(spec, 5), job)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_job_goes_as_a_run_of_its_own_would(optimizer):
+    # Given a job of three steps
+    spec = spec_of(local_optimizer={"name": optimizer})
+    phi, episodes = phi_of(spec), episodes_of(STEPS * SIZE)
+    found = contributed(spec, phi, episodes)
+    # I expect the way that a loop over single steps goes,
+    outer = spec.outer.model_copy(update={"optimizer": spec.outer.local_optimizer, "lr": 0.05})
+    single, local, state = build_estimator(spec.estimator), phi, init_state(outer, phi)
+    loss = 0.0
+    for place in range(STEPS):
+        step = LocalStep(spec, 5, place)
+        part = single.contribute(learner_of(spec), local, episodes[place * SIZE : (place + 1) * SIZE], step, 0)
+        mean = {name: value / SIZE for name, value in part.values.items()}
+        local, state = update(outer, place, local, state, mean)
+        loss += part.loss
+    for name, value in found.values.items():
+        torch.testing.assert_close(value, (phi[name] - local[name]) * STEPS * SIZE, rtol=0, atol=1e-12)
+        assert value.abs().max() > 0 or "bias" in name
+    # and sums over all its episodes.
+    assert found.tasks == STEPS * SIZE
+    assert found.loss == pytest.approx(loss, rel=1e-12)
+
+
+def test_plain_descent_with_rate_one_averages_what_the_jobs_came_to():
+    # Given the contributions of two jobs
+    spec = spec_of()
+    phi = phi_of(spec)
+    parts = [contributed(spec, phi, episodes_of(STEPS * SIZE)[:: -1 if job else 1], job) for job in range(2)]
+    # If they are reduced
+    payloads = [part.to_bytes() for part in parts]
+    reduced = reduce(estimator_of(spec), Step(spec, 5), encode(phi), encode(init_state(spec.outer, phi)), payloads)
+    # I expect the mean of the two φ.
+    for name, value in decode(reduced.phi).items():
+        ends = [phi[name] - part.values[name] / part.tasks for part in parts]
+        torch.testing.assert_close(value, (ends[0] + ends[1]) / 2, rtol=0, atol=1e-12)
+
+
+def test_equal_jobs_contribute_equal_bytes_and_steps_differ():
+    # Given the same job twice, I expect the same bytes, and not those of another number of steps.
+    spec, other = spec_of(), spec_of(local_steps=1)
+    episodes = episodes_of(STEPS * SIZE)
+    assert contributed(spec, phi_of(spec), episodes).to_bytes() == contributed(spec, phi_of(spec), episodes).to_bytes()
+    assert contributed(spec, phi_of(spec), episodes).to_bytes() != contributed(other, phi_of(spec), episodes).to_bytes()
+
+
+def test_each_step_meets_its_own_randomness():
+    # Given the steps of a job, I expect each to name its choices differently, and differently from the job as a whole.
+    spec = spec_of()
+    names = {Step(spec, 5).seed("episode", 0, 0)} | {
+        LocalStep(spec, 5, place).seed("episode", 0, 0) for place in range(STEPS)
+    }
+    assert len(names) == STEPS + 1
+
+
+def test_running_statistics_come_along():
+    # Given a network whose normalisation averages over tasks
+    spec = spec_of(norm="running")
+    phi = phi_of(spec)
+    found = contributed(spec, phi, episodes_of(STEPS * SIZE))
+    # I expect its statistics in the contribution, and not among what is descended.
+    assert found.statistics
+    assert not found.statistics.keys() & found.values.keys()
+    assert found.values.keys() | found.statistics.keys() == phi.keys()
+    assert Contribution.from_bytes(found.to_bytes()).statistics.keys() == found.statistics.keys()
+
+
+def test_one_step_is_the_estimator_itself():
+    # Given no local steps, I expect nothing between a job and its estimator: φ stays what it was.
+    assert type(estimator_of(spec_of(local_steps=1))) is type(build_estimator(spec_of().estimator))

@@ -1,0 +1,72 @@
+"""Episodes read while the job before is being computed: the wait for storage is hidden behind the arithmetic."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from phiforge.errors import PhiforgeError
+from phiforge.metrics import READ_AHEAD
+from phiforge.reading import Read
+from phiforge.record import RunRecord
+
+Reader = Callable[[RunRecord, int, int], Read]
+"""Returns the episodes of a version's job at once, or raises."""
+
+_RETRY_AFTER = 8
+"""Jobs after which a guess is made again, once one was wrong: with many trainers most are, and each costs a read."""
+
+
+class Ahead:
+    """Guesses which job this trainer takes next, and reads its episodes in a thread.
+
+    Trainers take jobs from one queue in turn, so the distance between the last two is a good guess for the next. A
+    wrong one costs a read, never correctness: episodes are what they are, whoever reads them when.
+    """
+
+    def __init__(self, read: Reader) -> None:
+        self._read = read
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._last: tuple[str, int] = ("", 0)
+        self._guess: tuple[str, int] | None = None
+        self._found: Future[Read | None] | None = None
+        self._quiet = 0
+
+    def take(self, record: RunRecord, version: int, job: int) -> Read | None:
+        """Return a job's episodes if they were read ahead."""
+        if self._found is None:
+            return None
+        found, guess = self._found, self._guess
+        self._found = self._guess = None
+        if guess != (record.run, _number(record, version, job)):
+            self._quiet = _RETRY_AFTER
+            READ_AHEAD.labels(outcome="wrong").inc()
+            return None
+        read = found.result()
+        READ_AHEAD.labels(outcome="used" if read else "missing").inc()
+        return read
+
+    def start(self, record: RunRecord, version: int, job: int) -> None:
+        """Begin to read for the job that probably comes after this one."""
+        number = _number(record, version, job)
+        run, last = self._last
+        self._last = (record.run, number)
+        self._quiet -= 1
+        after = number + max(1, number - last if run == record.run else 1)
+        next_version, next_job = divmod(after, record.spec.outer.jobs)
+        if self._quiet >= 0 or next_version >= record.spec.outer.versions:
+            return
+        self._guess = (record.run, after)
+        self._found = self._thread.submit(self._try, record, next_version, next_job)
+
+    def close(self) -> None:
+        """Wait for what is being read, and end the thread."""
+        self._thread.shutdown()
+
+    def _try(self, record: RunRecord, version: int, job: int) -> Read | None:
+        try:
+            return self._read(record, version, job)
+        except PhiforgeError:
+            return None  # whoever needs them will see
+
+
+def _number(record: RunRecord, version: int, job: int) -> int:
+    return version * record.spec.outer.jobs + job
