@@ -125,26 +125,32 @@ class Model:
     def __init__(self) -> None:
         self.head: int | None = None
         self.contributions: dict[int, bytes] = {}
+        self.faults: list[str] = []
+        """What was not so; told when asked, for in a process an error would be handled like any other."""
+
+    def must(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            self.faults.append(otherwise)
 
     def committed(self, version: int, phi_hash: str) -> None:
-        assert self.head == version - 1, f"version {version} was committed on {self.head}"
-        assert len(self.contributions) == JOBS, f"version {version} was committed from {sorted(self.contributions)}"
+        self.must(self.head == version - 1, f"version {version} was committed on {self.head}")
+        self.must(len(self.contributions) == JOBS, f"version {version} was committed from {sorted(self.contributions)}")
         self._at(version, phi_hash)
 
     def restored(self, version: int, phi_hash: str) -> None:
-        assert self.head is None or self.head < version, f"the head went from {self.head} back to {version}"
+        self.must(self.head is None or self.head < version, f"the head went from {self.head} back to {version}")
         self._at(version, phi_hash)
 
     def published(self, version: int, job: int, payload: bytes) -> None:
-        assert self.head == version, f"job {job} of version {version} came in while the head was {self.head}"
-        assert job not in self.contributions, f"job {job} of version {version} came in twice"
+        self.must(self.head == version, f"job {job} of version {version} came in while the head was {self.head}")
+        self.must(job not in self.contributions, f"job {job} of version {version} came in twice")
         self.contributions[job] = payload
 
     def wiped(self) -> None:
         self.head, self.contributions = None, {}
 
     def _at(self, version: int, phi_hash: str) -> None:
-        assert self.hashes.setdefault(version, phi_hash) == phi_hash, f"version {version} has another φ"
+        self.must(self.hashes.setdefault(version, phi_hash) == phi_hash, f"version {version} has another φ")
         self.head, self.contributions = version, {}
 
 
@@ -178,6 +184,8 @@ class ProtocolMachine(RuleBasedStateMachine):
     """One run, from its submission to its last version, under everything that may happen."""
 
     url: ClassVar[str]
+    liveness: ClassVar[bool] = True
+    """Whether each example is taken to the run's end, which most of its time goes into."""
     change: ClassVar[Change] = staticmethod(lambda name, text: text)
 
     def __init__(self) -> None:
@@ -207,7 +215,11 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     @initialize()
     def submit(self) -> None:
+        """Submit the run; the first episodes are there, others when their messages come."""
         self.run = submit(self.outside, SPEC)
+        for message in [message for message in self.bag.messages if message[0] == "sample"]:
+            self.bag.messages.remove(message)
+            self.take(message)
 
     def busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.busy]
@@ -220,12 +232,31 @@ class ProtocolMachine(RuleBasedStateMachine):
         return self.workers[-1]
 
     @precondition(lambda self: self.bag.messages and len(self.busy()) < MOST_PROCESSES)
-    @rule(pick=st.integers(0, 50), again=st.booleans())
-    def deliver(self, pick: int, again: bool) -> None:
-        """Deliver any message, which may come once more."""
+    @rule(pick=st.integers(0, 50), again=st.booleans(), calls=st.integers(0, 6))
+    def deliver(self, pick: int, again: bool, calls: int) -> None:
+        """Deliver any message, which may come once more, to a process that does some calls and then stands still."""
         place = pick % len(self.bag.messages)
         message = self.bag.messages[place] if again else self.bag.messages.pop(place)
-        self._take(message)
+        worker = self.take(message)
+        for _ in range(calls):
+            if worker and worker.busy:
+                worker.step()
+
+    @precondition(lambda self: self.bag.messages and len(self.busy()) < MOST_PROCESSES - 1)
+    @rule(pick=st.integers(0, 50), calls=st.lists(st.integers(0, 6), min_size=2, max_size=2))
+    def race(self, pick: int, calls: list[int]) -> None:
+        """Deliver a message to two processes, which both get somewhere."""
+        place = pick % len(self.bag.messages)
+        self.deliver(place, again=True, calls=calls[0])
+        self.deliver(place, again=False, calls=calls[1])
+
+    @precondition(lambda self: self.bag.messages)
+    @rule()
+    def work(self) -> None:
+        """Deliver what was sent so far, each to a process that does all of it, while others stand still."""
+        for _ in range(len(self.bag.messages)):
+            self.take(self.bag.messages.pop(0), finish=True)
+            self.check()
 
     @precondition(lambda self: self.bag.messages)
     @rule(pick=st.integers(0, 50))
@@ -234,7 +265,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.bag.messages.pop(pick % len(self.bag.messages))
 
     @precondition(lambda self: self.busy())
-    @rule(pick=st.integers(0, 50), calls=st.integers(1, 12))
+    @rule(pick=st.integers(0, 50), calls=st.integers(1, 6))
     def go_on(self, pick: int, calls: int) -> None:
         """Let a process do some calls: by the choice of it, after others that began later, or long after."""
         worker = self.busy()[pick % len(self.busy())]
@@ -257,12 +288,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.workers.remove(worker)
 
     @precondition(lambda self: len(self.busy()) < MOST_PROCESSES)
-    @rule()
-    def look(self) -> None:
-        """Let a process begin to reconcile, after as much time as it takes to find a run silent."""
-        self._pass_time()
-        worker = self._free()
-        worker.start(lambda: reconcile(worker.platform, self.run))
+    @rule(calls=st.integers(0, 3))
+    def look(self, calls: int) -> None:
+        """Let a process begin to reconcile."""
+        worker = self.looking()
+        for _ in range(calls):
+            if worker.busy:
+                worker.step()
 
     @rule()
     def wipe(self) -> None:
@@ -273,6 +305,7 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_head_is_what_was_committed(self) -> None:
+        assert not self.model.faults, self.model.faults
         state = self.exchange.state(self.run) if self.run else None
         assert (state.head if state else None) == self.model.head
         if state:
@@ -294,12 +327,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         """The head leaves no unwritten checkpoint behind, so losing Redis costs fewer than EVERY versions and one."""
         if self.model.head:
             due = (self.model.head - 1) // EVERY * EVERY
-            assert max(self.outside.record.checkpoints(self.run)) >= due
+            newest = max(self.outside.record.checkpoints(self.run))
+            assert newest >= due, f"checkpoint {due} was left behind: the newest is {newest}"
 
     def teardown(self) -> None:
         """Whatever was reached: with every other process dead, fair delivery and reconcile reach the end."""
         try:
-            if self.run:
+            if self.run and self.liveness:
                 self._reach_the_end()
         finally:
             for worker in self.workers:
@@ -312,17 +346,14 @@ class ProtocolMachine(RuleBasedStateMachine):
     def _reach_the_end(self) -> None:
         for number, worker in enumerate(self.busy()):
             worker.kill() if number % 2 else worker.finish()
-            self._check()
+            self.check()
         self.workers = [worker for worker in self.workers if not worker.dead]
         for _ in range(MOST_ROUNDS):
-            self._pass_time()
-            worker = self._free()
-            worker.start(lambda worker=worker: reconcile(worker.platform, self.run))  # type: ignore[misc]
-            worker.finish()
-            self._check()
+            self.looking().finish()
+            self.check()
             for _ in range(len(self.bag.messages)):
-                self._take(self.bag.messages.pop(0), finish=True)
-                self._check()
+                self.take(self.bag.messages.pop(0), finish=True)
+                self.check()
             if self.model.head == VERSIONS and max(self.outside.record.checkpoints(self.run)) == VERSIONS:
                 break
         assert self.model.head == VERSIONS, f"after {MOST_ROUNDS} rounds the head is {self.model.head}"
@@ -330,23 +361,31 @@ class ProtocolMachine(RuleBasedStateMachine):
         assert logged == [(version, self.model.hashes[version]) for version in range(1, VERSIONS + 1)]
         assert self.outside.record.status(self.run) == "running"  # it waits for scores, which nobody gives here
 
-    def _take(self, message: Message, *, finish: bool = False) -> None:
+    def take(self, message: Message, *, finish: bool = False) -> Worker | None:
         kind, fields = message
         if kind != "train":
             sampler = Sampler(self.outside)
             {"sample": sampler.sample_training, "retain": sampler.retain}[kind](self.run, sent_at=0, **fields)
-            return
+            return None
         worker = self._free()
         worker.start(lambda: worker.trainer.handle(self.run, sent_at=0, **fields))
         if finish:
             worker.finish()
+        return worker
+
+    def looking(self) -> Worker:
+        """Return a process that begins to reconcile, after as much time as it takes to find a run silent."""
+        self._pass_time()
+        worker = self._free()
+        worker.start(lambda: reconcile(worker.platform, self.run))
+        return worker
 
     def _pass_time(self) -> None:
         key = self.exchange._key(self.run, "state")
         if self.client.exists(key):
             self.client.hset(key, mapping={"moved_at": 0, "resends": 0})
 
-    def _check(self) -> None:
+    def check(self) -> None:
         self.the_head_is_what_was_committed()
         self.contributions_are_those_that_came_first()
         self.nothing_is_lost_beyond_the_checkpoint()

@@ -22,6 +22,8 @@ class Process:
         self.busy = False
         self.dead = False
         self.error: BaseException | None = None
+        self.before = ""
+        """The call that it stands before."""
         self._go, self._stands = Semaphore(0), Semaphore(0)
 
     def start(self, work: Callable[[], None]) -> None:
@@ -42,16 +44,22 @@ class Process:
         while self.busy:
             self.step()
 
+    def go_to(self, call: str) -> None:
+        """Do all up to the next ``call``, or to the end."""
+        while self.busy and self.before != call:
+            self.step()
+
     def kill(self) -> None:
         """Die where it stands."""
         self.dead = True
         while self.busy:
             self.step()
 
-    def stand(self) -> None:
+    def stand(self, call: str) -> None:
         """Wait to be told to go on: called by the process itself, before a call."""
         if self.dead:
             raise Killed
+        self.before = call
         self._stands.release()
         self._go.acquire()
         if self.dead:
@@ -86,7 +94,7 @@ class Outside:
             return found
 
         def call(*arguments: Any, **options: Any) -> Any:
-            self._process.stand()
+            self._process.stand(name)
             return found(*arguments, **options)
 
         return call

@@ -1,6 +1,7 @@
-"""Exactly once, and no stall, under every interleaving that hypothesis comes up with; and bugs that it must find."""
+"""Exactly once, and no stall, under every interleaving that hypothesis comes up with; and bugs that must be found."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -8,23 +9,30 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from client.servers import RedisServer
 from phiforge import progress
+from phiforge.platform import Platform
+from phiforge.record import RunRecord
+from tests.protocol import stories
 from tests.protocol.machine import Change, ProtocolMachine
 
 pytestmark = pytest.mark.services
 
 THOROUGH = settings(
-    max_examples=60,
-    stateful_step_count=40,
+    max_examples=40,
+    stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
 UNTIL_FOUND = settings(THOROUGH, max_examples=400, derandomize=True, database=None, print_blob=False)
 
+Story = Callable[[ProtocolMachine], None]
+Plant = Callable[[pytest.MonkeyPatch], Change]
 
-def machine(redis_server: RedisServer, change: Change | None = None) -> type[ProtocolMachine]:
+
+def machine(redis_server: RedisServer, change: Change | None = None, *, liveness: bool = True) -> type[ProtocolMachine]:
     """Return the machine on a server, with a bug in its scripts if there is to be one."""
-    fields = {"url": redis_server.url} | ({"change": staticmethod(change)} if change else {})
+    fields: dict[str, Any] = {"url": redis_server.url, "liveness": liveness}
+    fields |= {"change": staticmethod(change)} if change else {}
     return type("Machine", (ProtocolMachine,), fields)
 
 
@@ -33,77 +41,105 @@ def test_the_protocol(redis_server: RedisServer) -> None:
     run_state_machine_as_test(machine(redis_server), settings=THOROUGH)
 
 
-def replaced(script: str, old: str, new: str) -> Change:
-    """Return a bug: ``new`` in place of ``old`` in one script."""
+def replaced(script: str, *changes: tuple[str, str]) -> Plant:
+    """Return a bug: other text in some places of one script."""
 
     def change(name: str, text: str) -> str:
-        assert name != script or old in text, f"{script}.lua has no {old!r} to break any more"
-        return text.replace(old, new) if name == script else text
+        for old, new in changes if name == script else ():
+            assert old in text, f"{script}.lua has no {old!r} to break any more"
+            text = text.replace(old, new)
+        return text
 
-    return change
-
-
-BUGS: dict[str, tuple[Change, str]] = {
-    "a contribution to a step that is over": (
-        replaced("publish", "if state[2] ~= ARGV[1] then return {'stale', 0} end", ""),
-        "came in while the head was",
-    ),
-    "the last contribution instead of the first": (
-        replaced("publish", "redis.call('HSETNX', KEYS[2]", "redis.call('HSET', KEYS[2]"),
-        "contributions of",
-    ),
-    "a commit on another head": (
-        replaced("commit", " or state[2] ~= ARGV[1] then return 0 end", " then return 0 end"),
-        "was committed on",
-    ),
-    "contributions that outlive their commit": (
-        replaced("commit", "redis.call('DEL', KEYS[2], KEYS[5]", "redis.call('DEL', KEYS[5]"),
-        "contributions of",
-    ),
-    "a restore to an older version": (
-        replaced("restore", "if head and tonumber(head) >= tonumber(ARGV[1]) then return 0 end", ""),
-        "the head went from",
-    ),
-}
+    return lambda monkeypatch: change
 
 
-@pytest.mark.parametrize(("change", "expected"), BUGS.values(), ids=BUGS.keys())
-def test_a_bug_in_a_script_is_found(redis_server: RedisServer, change: Change, expected: str) -> None:
-    # Given a script with one check less, I expect a sequence of events that shows it.
-    with pytest.raises(AssertionError, match=expected):
-        run_state_machine_as_test(machine(redis_server, change), settings=UNTIL_FOUND)
+def unchanged(name: str, text: str) -> str:
+    return text
 
 
-def jobs_before_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def jobs_before_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Send the next version's jobs, and only then write the checkpoint that is due."""
-    ensure, due = progress.ensure_checkpoint, progress.RunRecord
+    advance = progress.advance
 
-    def advance(platform, record, version):  # type: ignore[no-untyped-def]
+    def other_way_round(platform: Platform, record: RunRecord, version: int) -> None:
         for job in range(record.spec.outer.jobs):
             platform.queue.train(record.run, version, job)
-        ensure(platform, record, version)
+        advance(platform, record, version)
 
-    assert due
-    monkeypatch.setattr("trainer.job.advance", advance)
+    monkeypatch.setattr("trainer.job.advance", other_way_round)
+    return unchanged
 
 
-def nothing_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_sent_again(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Let lost messages stay lost."""
     monkeypatch.setattr(progress, "_resend", lambda *_: None)
+    return unchanged
+
+
+LATE_CONTRIBUTION = replaced("publish", ("if state[2] ~= ARGV[1] then return {'stale', 0} end", ""))
+LAST_CONTRIBUTION = replaced("publish", ("redis.call('HSETNX', KEYS[2]", "redis.call('HSET', KEYS[2]"))
+ANY_COMMIT = replaced(
+    "commit",
+    (" or state[2] ~= ARGV[1] then return 0 end", " then return 0 end"),
+    ("if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then return 0 end", ""),
+)
+KEPT_CONTRIBUTIONS = replaced("commit", ("redis.call('DEL', KEYS[2], KEYS[5]", "redis.call('DEL', KEYS[5]"))
+ANY_RESTORE = replaced("restore", ("if head and tonumber(head) >= tonumber(ARGV[1]) then return 0 end", ""))
+
+BUGS: dict[str, tuple[Plant, Story, str]] = {
+    "a contribution to a step that is over": (
+        LATE_CONTRIBUTION,
+        stories.a_zombie_contributes,
+        "came in while the head",
+    ),
+    "the last contribution for the first": (LAST_CONTRIBUTION, stories.a_job_is_done_twice, "contributions of"),
+    "a commit on another head": (ANY_COMMIT, stories.two_commit, "was committed on"),
+    "contributions that outlive their commit": (KEPT_CONTRIBUTIONS, stories.a_version_is_over, "contributions of"),
+    "a restore to an older version": (ANY_RESTORE, stories.a_late_restore, "the head went from"),
+    "jobs before the checkpoint": (jobs_before_the_checkpoint, stories.a_death_before_the_checkpoint, "left behind"),
+    "nothing sent again": (nothing_sent_again, stories.every_message_is_lost, "rounds the head is"),
+}
+STORIES = {story.__name__: story for _, story, _ in BUGS.values()}
+
+
+def tell(redis_server: RedisServer, story: Story, change: Change | None = None) -> None:
+    """Let a story happen, and then the rest of the run."""
+    told = machine(redis_server, change)()
+    try:
+        told.submit()
+        story(told)
+        told.check()
+    except BaseException:
+        told.liveness = False  # type: ignore[misc]
+        raise
+    finally:
+        told.teardown()
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+def test_stories_end_well(redis_server: RedisServer, story: Story) -> None:
+    # Given the protocol as it is, I expect every story to end well.
+    tell(redis_server, story)
+
+
+@pytest.mark.parametrize(("plant", "story", "expected"), BUGS.values(), ids=BUGS.keys())
+def test_a_bug_is_seen(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, plant: Plant, story: Story, expected: str
+) -> None:
+    # Given one check less, or one step in another place, I expect the machine to see what comes of it.
+    with pytest.raises(AssertionError, match=expected):
+        tell(redis_server, story, plant(monkeypatch))
 
 
 @pytest.mark.parametrize(
     ("plant", "expected"),
-    [(jobs_before_checkpoint, "assert 0 >= 2"), (nothing_sent_again, "rounds the head is")],
-    ids=lambda value: getattr(value, "__name__", ""),
+    [(LAST_CONTRIBUTION, "contributions of"), (KEPT_CONTRIBUTIONS, "contributions of")],
+    ids=["the last contribution for the first", "contributions that outlive their commit"],
 )
-def test_a_bug_in_what_follows_is_found(
-    redis_server: RedisServer,
-    monkeypatch: pytest.MonkeyPatch,
-    plant: Callable[[pytest.MonkeyPatch], None],
-    expected: str,
+def test_a_bug_is_found(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, plant: Plant, expected: str
 ) -> None:
-    # Given progress with a step in the wrong place, or left out, I expect a sequence of events that shows it.
-    plant(monkeypatch)
+    # Given one check less and nobody who knows where to look, I expect the machine to come upon it.
+    found = machine(redis_server, plant(monkeypatch), liveness=False)
     with pytest.raises(AssertionError, match=expected):
-        run_state_machine_as_test(machine(redis_server), settings=UNTIL_FOUND)
+        run_state_machine_as_test(found, settings=UNTIL_FOUND)
