@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         address = str(values.get("redis_url", ""))
         _, _, place = address.partition("://")
         user_and_password, at, rest = place.rpartition("@")
-        if "password=" in urlsplit(address).query:
+        if "password=" in address.partition("?")[2]:  # not yet known to be an address
             raise ValueError("PHIFORGE_REDIS_URL takes a password as redis://user:password@host, not after a '?'")
         if not at:
             return values
