@@ -69,7 +69,6 @@ class Trainer:
             return "stale"
         if state.status != "running":
             return "stopped"
-        require(record.spec.numerics.settled_engine, self.platform.settings.device)
         with self.platform.attempts.attempt(run, str(version), f"job {job} of version {version}"):
             if self.platform.exchange.has_contribution(run, version, job):
                 outcome, count = "duplicate", len(self.platform.exchange.contributed(run, version))
@@ -88,6 +87,7 @@ class Trainer:
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
+        require(record.spec.numerics.settled_engine, self.platform.settings.device)
         with timed("read"):
             phi = self._read_phi(record, state)
             episodes, digest = self._read_episodes(record, version, job)

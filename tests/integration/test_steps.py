@@ -250,8 +250,13 @@ def test_a_job_that_kills_its_workers_fails_the_run(platform: Platform, run: str
     assert run not in platform.record.active()
 
 
-def test_a_worker_that_lacks_the_engine_refuses_the_run(platform: Platform, run: str, settings: Settings) -> None:
+@pytest.mark.parametrize("consistency", ["synchronous", "bounded_staleness"])
+def test_a_worker_that_lacks_the_engine_refuses_the_run(
+    platform: Platform, settings: Settings, consistency: str
+) -> None:
     # Given a run whose engine was left to be settled, and a worker on another kind of device than the engine's
+    run = submit(platform, small_spec(consistency=consistency))
+    Sampler(platform).sample_training(run, 0, sent_at=0)
     assert platform.run(run).spec.numerics.engine == "fused"
     platform.settings = settings.model_copy(update={"device": "cuda:0"})
     # If it takes a job
