@@ -1,5 +1,6 @@
 """Clocks that jump: libfaketime between a program and the system's clock, steered by a file for each program."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +8,12 @@ _LIBRARIES = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 )
+
+_RELATIVE_SLEEP = """import select, time
+time.sleep = lambda seconds: select.select([], [], [], seconds) and None
+"""
+"""Read by Python before the program: libfaketime 0.9.10 refuses every sleep until a moment of the true monotonic clock,
+which is how Python sleeps. No jump of a clock does that."""
 
 
 class Clocks:
@@ -16,6 +23,7 @@ class Clocks:
         self._library = library
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sitecustomize.py").write_text(_RELATIVE_SLEEP)
 
     def environment(self, name: str) -> Mapping[str, str]:
         """Return what lets a program that is called ``name`` live by its clock here; its monotonic clock stays true."""
@@ -24,6 +32,7 @@ class Clocks:
             "FAKETIME_TIMESTAMP_FILE": str(self._file(name)),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(self._folder.resolve()), os.environ.get("PYTHONPATH")])),
         }
 
     def set(self, name: str, offset_seconds: float) -> None:
