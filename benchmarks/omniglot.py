@@ -4,7 +4,7 @@ A real Redis, a real S3 server, one sampler, trainers of one thread each, one ev
 the other, so that each has the machine for itself. State stays in ``--home``: what is complete is not run again, what
 was interrupted goes on from its last checkpoint. The table is printed, and after each run written to ``--output``.
 
-    python -m benchmarks.omniglot [SPEC ...] [--tasks 3000 --n-way 5 20] [--output FILE]
+    python -m benchmarks.omniglot [SPEC ...] [--tasks 2000 --n-way 5 20] [--output FILE]
 
 With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way`` ways in meta-batches of 4. Without,
 every spec is run as it stands.
