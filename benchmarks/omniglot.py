@@ -19,7 +19,7 @@ from rich.console import Console
 from benchmarks.published import NONE, PUBLISHED
 from client.servers import S3Server
 from client.stack import Stack
-from client.submission import resume, submit
+from client.submission import resume, settled, submit
 from client.view import percent, watch
 from phiforge.errors import RunError, ServiceError
 from phiforge.platform import Platform
@@ -102,7 +102,7 @@ def budgeted(raw: dict[str, Any], n_way: int, tasks: int) -> dict[str, Any]:
 
 def complete(platform: Platform, raw: dict[str, Any], console: Console, stack: Stack) -> dict[str, Any] | str:
     """Return the report of the run of a spec, after bringing it to its end; or why it failed."""
-    run = earlier(platform, parse_spec(raw).hash) or submit(platform, raw)
+    run = earlier(platform, settled(parse_spec(raw), platform.settings.device).hash) or submit(platform, raw)
     if platform.record.status(run) == "cancelled":
         resume(platform, run)
     if platform.record.status(run) != "failed":
