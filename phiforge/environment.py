@@ -71,6 +71,9 @@ def _level_fault(settings: Settings) -> str | None:
 
 def _home_fault(settings: Settings) -> str | None:
     home = settings.home
-    if home.exists() and not (home.is_dir() and os.access(home, os.W_OK)):
+    if not home.exists():
+        return None
+    elsewhere = settings.redis_url and settings.store_url  # nothing of a service is at home: it may be read-only
+    if not home.is_dir() or not (elsewhere or os.access(home, os.W_OK)):
         return f"{_PREFIX}HOME: {str(home)!r} is no folder that can be written to; name another, or one to be made"
     return None

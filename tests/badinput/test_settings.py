@@ -55,6 +55,24 @@ def test_refused(bad, monkeypatch):
     assert f"PHIFORGE_{bad.variable}" in str(caught.value)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_home_that_is_read_only(elsewhere, tmp_path, monkeypatch):
+    # Given a home on a read-only file system, as a service in a container has it
+    monkeypatch.setenv("PHIFORGE_HOME", str(tmp_path))
+    monkeypatch.setattr("phiforge.environment.os.access", lambda path, mode: path != tmp_path)
+    for variable, value in (("REDIS_URL", "redis://host/0"), ("STORE_URL", "s3://bucket")):
+        if elsewhere:
+            monkeypatch.setenv(f"PHIFORGE_{variable}", value)
+        else:
+            monkeypatch.delenv(f"PHIFORGE_{variable}", raising=False)
+    # If Redis and storage are elsewhere, I expect it to be taken, for nothing is written there; else a fault.
+    if elsewhere:
+        assert read_settings().home == tmp_path
+    else:
+        with pytest.raises(SettingsError, match=r"HOME: .* is no folder that can be written to"):
+            read_settings()
+
+
 def test_all_faults_at_once_and_no_secret(monkeypatch):
     # Given several faults, one of them in an address with a password
     for variable, value in (("DEVICE", "gpu"), ("LOG_LEVEL", "x"), ("REDIS_URL", "redis://me:hunter2@host:port/0")):
