@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from phiforge.platform import Platform
 from phiforge.record import RunRecord
 from phiforge.spec.run import RunSpec
+from phiforge.tickets import is_ticketed
 
 BATCH = 64
 """Episode files that one message deletes: between two messages the sampler can serve whoever waits for episodes."""
@@ -59,4 +60,6 @@ def _unneeded(platform: Platform, run: str, *, over: bool) -> list[str]:
 
 def _needed_from(platform: Platform, run: str, newest: int) -> int:
     """Return the first version whose episodes may be asked for again: tickets of past ones may still be open."""
+    if not is_ticketed(platform.run(run).spec):
+        return newest
     return min((ticket.version for ticket in platform.record.tickets(run, newest) or ()), default=newest)
