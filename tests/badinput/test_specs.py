@@ -1,6 +1,6 @@
 """Specs that no run should come of, as files: each is refused at once, in words that say what is allowed.
 
-Faults of single fields, and of sections to each other, stand in ``tests/unit/test_spec.py``; these are files and
+Faults of single fields, and of sections to each other, stand in ``tests/unit/spec/``; these are files and
 options that somebody made by mistake or in order to harm.
 """
 

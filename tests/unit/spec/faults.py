@@ -1,0 +1,261 @@
+"""Specs with a fault, and the sentence that each is refused with."""
+
+import math
+
+from tests.unit.spec.cases import REGRESSING
+
+ALL_LEARNERS = (
+    "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
+    "meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+)
+ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
+WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
+ALL_PARTS = (
+    "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
+    "numerics"
+)
+BASELINE = {
+    "learner": {"name": "pixel_nearest_neighbour"},
+    "estimator": {"name": "none"},
+    "outer": {"versions": 0},
+}
+MANY_WAYS = {"task": {"n_way": 100}}
+
+FAULTS = [
+    # what the dataset cannot give
+    (
+        MANY_WAYS,
+        [
+            "task.n_way: 100 ways, but the validation split has 75 classes",
+            "task.n_way: 100 ways, but the test split has 94 classes",
+        ],
+    ),
+    (
+        {"task": {"n_way": 301}, "learner": {"name": "prototypical"}, "evaluation": {"task": {"n_way": 76}}},
+        [
+            "task.n_way: 301 ways, but the train split has 300 classes",
+            "evaluation.task.n_way: 76 ways, but the validation split has 75 classes",
+        ],
+    ),
+    (
+        {"task": {"k_shot": 10, "n_query": 11}, "evaluation": {"task": {}}},
+        ["task: k_shot + n_query = 10 + 11 = 21, but a class of the train split has 20 drawings"],
+    ),
+    (
+        {"evaluation": {"task": {"k_shot": 20}}},
+        [
+            "evaluation.task: k_shot + n_query = 20 + 5 = 25, but a class of the validation split has 20 drawings",
+            "evaluation.task: k_shot + n_query = 20 + 5 = 25, but a class of the test split has 20 drawings",
+        ],
+    ),
+    # what sections must be to each other
+    (
+        {"outer": {"meta_batch": 12, "job_size": 5}},
+        ["outer.job_size: 5 does not divide the meta-batch of 12; allowed: 1, 2, 3, 4, 6, 12"],
+    ),
+    ({"outer": {"meta_batch": 2}}, ["outer.job_size: 4 does not divide the meta-batch of 2; allowed: 1, 2"]),
+    (
+        {"learner": {"name": "prototypical"}, "estimator": {"name": "first_order"}},
+        [
+            "estimator.name: learner 'prototypical' takes no inner gradient to approximate: "
+            "use estimator 'backpropagation'"
+        ],
+    ),
+    (
+        {"estimator": {"name": "none"}, "outer": {"versions": 0}},
+        ["estimator.name: learner 'maml' has a φ that 'none' would never train"],
+    ),
+    (
+        {"learner": {"name": "from_scratch"}},
+        ["estimator.name: learner 'from_scratch' has no φ to learn: use estimator 'none'"],
+    ),
+    (
+        {"learner": {"name": "pixel_nearest_neighbour"}, "estimator": {"name": "first_order"}},
+        ["estimator.name: learner 'pixel_nearest_neighbour' has no φ to learn: use estimator 'none'"],
+    ),
+    (
+        {"learner": {"name": "from_scratch"}, "estimator": {"name": "none"}, "outer": {"versions": 5}},
+        ["outer.versions: 5, but estimator 'none' makes no updates; allowed: 0"],
+    ),
+    (
+        {"evaluation": {"task": {"n_way": 20}}},
+        ["evaluation.task.n_way: 20, but learner 'maml' has a head for the 5 ways of training; allowed: 5"],
+    ),
+    (
+        {"data": {"name": "glyphs", "image_size": 15}},
+        ["data.image_size: 15, but network 'conv4' halves the image 4 times; allowed: 16 or more"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"name": "conv4", "pools": 3}}}
+        | {"data": {"name": "omniglot", "image_size": 8}, "task": {"n_way": 1}},
+        ["task.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"name": "conv4", "norm": "group", "channels": 12}}},
+        ["learner.network: Value error, norm 'group' needs channels divisible by 8, not 12"],
+    ),
+    *(
+        (
+            {"learner": {"name": name, "network": {"name": "conv4", "norm": norm}}, "estimator": {"name": "evolution"}},
+            [
+                f"learner.network.norm: '{norm}' averages over tasks what its passes see, which learner '{name}' "
+                "keeps no averages of; allowed: batch, layer, group, none"
+            ],
+        )
+        for name in ("chosen_training", "learned_optimizer", "meta_lstm")
+        for norm in ("running", "per_step")
+    ),
+    *(
+        (
+            {"learner": {"name": "maml", "proximal": 1, "network": {"name": "conv4", "norm": "per_step"}}}
+            | {"estimator": {"name": name}},
+            [
+                "estimator.name: norm 'per_step' has entries of φ that the inner loop does not move: "
+                "use estimator 'backpropagation'"
+            ],
+        )
+        for name in ("implicit", "reptile")
+    ),
+    # what a regression is not
+    (WAVES | {"task": {"n_way": 5}}, ["task.n_way: 5 ways, but data 'sinusoid' is a regression; allowed: 1"]),
+    (WAVES | {"task": {}}, ["task.n_way: 5 ways, but data 'sinusoid' is a regression; allowed: 1"]),
+    (
+        WAVES | {"learner": {"name": "prototypical", "network": {"name": "mlp"}}, "evaluation": {"task": {"n_way": 2}}},
+        [
+            "evaluation.task.n_way: 2 ways, but data 'sinusoid' is a regression; allowed: 1",
+            "learner.name: 'prototypical' tells classes apart, but data 'sinusoid' is a regression; allowed: "
+            f"{', '.join(REGRESSING)}",
+        ],
+    ),
+    (
+        WAVES | {"learner": {"name": "maml"}},
+        ["learner.network.name: 'conv4' looks at images, which data 'sinusoid' has none of; allowed: mlp"],
+    ),
+    (
+        WAVES | {"sampling": {"augmentation": "mirror"}},
+        ["sampling.augmentation: 'mirror' needs images; allowed with 'sinusoid': none"],
+    ),
+    (
+        WAVES | {"data": {"name": "sinusoid", "phases": [2, 1]}},
+        ["data.phases: Value error, the least, 2.0, is above the most, 1.0"],
+    ),
+    (WAVES | {"data": {"name": "sinusoid", "inputs": [0, math.inf]}}, ["data.inputs.1: Input should be a finite"]),
+    (
+        {"learner": {"name": "prototypical"}, "evaluation": {"task": {"n_way": 1}}},
+        ["evaluation.task.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"],
+    ),
+    # names and keys that are unknown
+    ({"lerner": {}}, [f"lerner: unknown; allowed here: {ALL_PARTS}"]),
+    ({"task": {"n_ways": 5}}, ["task.n_ways: unknown; allowed here: n_way, k_shot, n_query"]),
+    ({"evaluation": {"task": {"ways": 5}}}, ["evaluation.task.ways: unknown; allowed here: n_way, k_shot, n_query"]),
+    (
+        {"learner": {"name": "prototypical", "inner_lr": 1}},
+        ["learner.inner_lr: unknown; allowed here: network, name"],
+    ),
+    ({"estimator": {"name": "none", "samples": 3}}, ["estimator.samples: unknown; allowed here: name"]),
+    (
+        {"learner": {"name": "reptile"}},
+        [f"learner.name: 'reptile' is unknown; allowed: {ALL_LEARNERS}"],
+    ),
+    (
+        {"learner": {"inner_lr": 1}},
+        [f"learner: {{'inner_lr': 1}} has no 'name'; allowed names: {ALL_LEARNERS}"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"norm": "layer"}}},
+        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: conv4, mlp"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"name": "mlp", "norm": "layer"}}},
+        ["learner.network.norm: unknown; allowed here: name, width, layers"],
+    ),
+    ({"learner": {"name": "relation", "network": {"name": "mlp"}}}, ["learner.network.name: Input should be 'conv4'"]),
+    ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
+    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs, images, sinusoid"]),
+    ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
+    (
+        {"learner": {"name": "maml", "network": {"name": "resnet"}}},
+        ["learner.network.name: 'resnet' is unknown; allowed: conv4, mlp"],
+    ),
+    ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous' or 'bounded_staleness'"]),
+    # lagging contributions and jobs of several steps
+    ({"staleness": 2}, ["staleness: 2, but consistency 'synchronous' waits for every job; allowed: 0"]),
+    ({"consistency": "bounded_staleness", "staleness": -1}, ["staleness: Input should be greater than or equal to 0"]),
+    (
+        {"consistency": "bounded_staleness", "estimator": {"name": "evolution"}},
+        ["consistency: 'bounded_staleness', but estimator 'evolution' draws its perturbations again from the version"],
+    ),
+    (
+        BASELINE | {"consistency": "bounded_staleness"},
+        ["consistency: 'bounded_staleness', but estimator 'none' makes no contributions; allowed: synchronous"],
+    ),
+    (
+        {"outer": {"local_steps": 4}, "estimator": {"name": "evolution"}},
+        ["outer.local_steps: 4, but estimator 'evolution' contributes scores, which need every job's to become a step"],
+    ),
+    (
+        BASELINE | {"outer": {"versions": 0, "local_steps": 2}},
+        ["outer.local_steps: 2, but estimator 'none' takes no steps; allowed: 1"],
+    ),
+    ({"outer": {"local_steps": 0}}, ["outer.local_steps: Input should be greater than or equal to 1"]),
+    ({"outer": {"local_lr": 0}}, ["outer.local_lr: Input should be greater than 0"]),
+    ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
+    ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32' or 'float64'"]),
+    # numbers out of their range
+    ({"seed": -1}, ["seed: Input should be greater than or equal to 0"]),
+    ({"seed": 2**63}, ["seed: Input should be less than 9223372036854775808"]),
+    ({"task": {"n_way": 0}}, ["task.n_way: Input should be greater than or equal to 1"]),
+    ({"task": {"n_way": 1}}, ["task.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"]),
+    ({"task": {"k_shot": 0}}, ["task.k_shot: Input should be greater than or equal to 1"]),
+    ({"task": {"n_query": 0}}, ["task.n_query: Input should be greater than or equal to 1"]),
+    ({"task": {"k_shot": 1.5}}, ["task.k_shot: Input should be a valid integer"]),
+    ({"outer": {"lr": 0}}, ["outer.lr: Input should be greater than 0"]),
+    ({"outer": {"lr": math.nan}}, ["outer.lr: Input should be a finite number"]),
+    ({"outer": {"lr": math.inf}}, ["outer.lr: Input should be a finite number"]),
+    ({"outer": {"clip_norm": 0}}, ["outer.clip_norm: Input should be greater than 0"]),
+    ({"outer": {"versions": -1}}, ["outer.versions: Input should be greater than or equal to 0"]),
+    ({"outer": {"job_size": 0}}, ["outer.job_size: Input should be greater than or equal to 1"]),
+    ({"outer": {"optimizer": {"name": "adam", "beta2": 1}}}, ["outer.optimizer.beta2: Input should be less than 1"]),
+    (
+        {"outer": {"optimizer": {"name": "sgd", "momentum": -0.1}}},
+        ["outer.optimizer.momentum: Input should be greater"],
+    ),
+    ({"learner": {"name": "maml", "inner_lr": math.nan}}, ["learner.inner_lr: Input should be a finite number"]),
+    (
+        {"learner": {"name": "maml", "network": {"name": "conv4", "channels": 0}}},
+        ["learner.network.channels: Input should be greater"],
+    ),
+    ({"learner": {"name": "meta_lstm", "inner_lr": 1}}, ["learner.inner_lr: Input should be less than 1"]),
+    ({"learner": {"name": "leo", "latent": 0}}, ["learner.latent: Input should be greater than or equal to 1"]),
+    ({"learner": {"name": "relation", "network": {"pools": 5}}}, ["learner.network.pools: Input should be less than"]),
+    ({"estimator": {"name": "evolution", "sigma": 0}}, ["estimator.sigma: Input should be greater than 0"]),
+    ({"estimator": {"name": "reptile", "batch": 0}}, ["estimator.batch: Input should be greater than or equal to 1"]),
+    (
+        {"estimator": {"name": "backpropagation", "second_order_from": 1.1}},
+        ["estimator.second_order_from: Input should be less than or equal to 1"],
+    ),
+    ({"sampling": {"augmentation": "turn"}}, ["sampling.augmentation: Input should be 'none' or 'mirror'"]),
+    ({"data": {"name": "omniglot", "image_size": 106}}, ["data.image_size: Input should be less than or equal to 105"]),
+    ({"data": {"name": "glyphs", "jitter": 2.5}}, ["data.jitter: Input should be less than or equal to 2"]),
+    ({"evaluation": {"test_tasks": 1}}, ["evaluation.test_tasks: Input should be greater than or equal to 2"]),
+    ({"evaluation": {"validation_tasks": 1}}, ["evaluation.validation_tasks: Input should be greater than or equal"]),
+    ({"checkpoint": {"every": 0}}, ["checkpoint.every: Input should be greater than or equal to 1"]),
+    ({"sampling": {"window": 1001}}, ["sampling.window: Input should be less than or equal to 1000"]),
+    ({"numerics": {"threads": 0}}, ["numerics.threads: Input should be greater than or equal to 1"]),
+    # values of another kind
+    ({"name": "A Run"}, ["name: String should match pattern"]),
+    ({"name": "a" * 49}, ["name: String should match pattern"]),
+    ({"name": "run\n"}, ["name: String should match pattern"]),
+    ({"name": "../run"}, ["name: String should match pattern"]),
+    ({"name": 12}, ["name: Input should be a valid string"]),
+    ({"outer": None}, ["outer: Input should be a valid dictionary"]),
+    ({"outer": [1]}, ["outer: Input should be a valid dictionary"]),
+    ({"learner": "maml"}, ["learner: Input should be a valid dictionary"]),
+    ({"task": {"k_shot": True}}, ["task.k_shot: Input should be a valid integer"]),
+    ({"outer": {"lr": True}}, ["outer.lr: Input should be a valid number"]),
+    ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
+    ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
+    ({1: {}}, ["1: "]),
+    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs, images, sinusoid"]),
+    ({1: 2}, ["1: Keys should be strings"]),
+]

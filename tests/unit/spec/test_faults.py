@@ -1,0 +1,83 @@
+"""Every fault at once, each with what was allowed."""
+
+import pytest
+
+from phiforge.errors import SpecError
+from phiforge.spec.read import parse_spec
+from tests.unit.spec.cases import METRIC, facts_of, faults_of
+from tests.unit.spec.faults import FAULTS, WAVES
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"), FAULTS, ids=lambda value: str(value)[:60] if isinstance(value, dict) else ""
+)
+def test_faults(raw, expected):
+    # Given a spec with a fault, I expect it to be named with its place and what is allowed, and no other.
+    found = faults_of(raw)
+    assert len(found) == len(expected)
+    for sentence, start in zip(found, expected, strict=True):
+        assert sentence.startswith(start)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"data": {"name": "glyphs", "image_size": 15}, "learner": {"name": "pixel_nearest_neighbour"}}
+        | {"estimator": {"name": "none"}, "outer": {"versions": 0}},
+        {"task": {"n_way": 75, "k_shot": 10, "n_query": 10}},
+        {"learner": {"name": "prototypical"}, "task": {"n_way": 300}, "evaluation": {"task": {"n_way": 75}}},
+        {"outer": {"meta_batch": 12, "job_size": 12}},
+        {"name": "a" * 48},
+        {"data": {"name": "glyphs", "image_size": 8}, "learner": {"name": "maml", "network": {"name": "mlp"}}},
+        {"data": {"name": "glyphs", "image_size": 8}}
+        | {"learner": {"name": "maml", "network": {"name": "conv4", "pools": 3}}},
+        WAVES,
+        WAVES | {"task": {"n_way": 1, "k_shot": 1000}, "evaluation": {"task": {"n_way": 1}}},
+        *({"learner": {"name": name}, "evaluation": {"task": {"n_way": 20}}} for name in METRIC),
+    ],
+    ids=str,
+)
+def test_specs_that_are_just_allowed(raw):
+    parse_spec(raw, facts_of)
+
+
+def test_all_faults_at_once():
+    # Given a spec with faults in and between all kinds of sections
+    raw = {
+        "name": "No Good",
+        "task": {"k_shot": 30, "n_query": 0},
+        "lerner": 3,
+        "learner": {"name": "pixel_nearest_neighbour"},
+        "outer": {"job_size": 5, "versions": 10},
+        "numerics": {"dtype": "int8", "threads": 1000},
+        "evaluation": {"task": {"n_way": 500}},
+    }
+    found = faults_of(raw)
+    # I expect each of them, once,
+    expected = [
+        "name: String",
+        "task.n_query: Input",
+        "lerner: unknown",
+        "numerics.threads: Input",
+        "numerics.dtype: Input",
+        "outer.job_size: 5 does not divide",
+        "estimator.name: learner 'pixel_nearest_neighbour'",
+        "evaluation.task.n_way: 500 ways, but the validation",
+        "evaluation.task.n_way: 500 ways, but the test",
+    ]
+    assert [start for start in expected if sum(sentence.startswith(start) for sentence in found) == 1] == expected
+    assert len(found) == len(expected)
+    # and the message to have them all, with how many they are.
+    message = str(SpecError(found))
+    assert message.startswith("the spec has 9 faults:\n")
+    assert all(f"  - {sentence}" in message.splitlines() for sentence in found)
+
+
+def test_one_fault_is_one():
+    assert str(SpecError(["task: bad"])) == "the spec has 1 fault:\n  - task: bad"
+
+
+def test_the_dataset_is_asked_only_for_a_valid_section():
+    # Given a data section with a fault, I expect that fault and no look-up.
+    with pytest.raises(SpecError, match=r"1 fault:\n  - data\.name: 'mnist' is unknown"):
+        parse_spec({"data": {"name": "mnist"}}, lambda data: pytest.fail("it was looked up"))

@@ -1,0 +1,63 @@
+"""Which estimator makes sense for which learner."""
+
+import pytest
+
+from phiforge.learners import LEARNERS
+from phiforge.spec.read import parse_spec
+from tests.unit.spec.cases import ALLOWED, GRADIENT, METRIC, facts_of, faults_of
+from tests.unit.spec.strategies import ESTIMATORS
+
+REFUSED = {
+    **{
+        (learner, estimator): "has no φ to learn: use estimator 'none'"
+        for learner in ("from_scratch", "pixel_nearest_neighbour")
+        for estimator in ("backpropagation", "evolution", "first_order", "implicit", "reinforce", "reptile")
+    },
+    **{(learner, "none"): "has a φ that 'none' would never train" for learner in (*GRADIENT, *METRIC)},
+    ("chosen_training", "none"): "has a φ that 'none' would never train",
+    **{
+        (learner, "first_order"): "takes no inner gradient to approximate: use estimator 'backpropagation'"
+        for learner in METRIC
+    },
+    **{
+        (
+            "chosen_training",
+            estimator,
+        ): "makes choices, which have no gradient: use estimator 'reinforce' or 'evolution'"
+        for estimator in ("backpropagation", "first_order")
+    },
+    **{(learner, "reinforce"): "draws no choices: use learner 'chosen_training'" for learner in (*GRADIENT, *METRIC)},
+    **{
+        (learner, "reptile"): "has entries of φ that its inner loop does not move: use learner 'maml'"
+        for learner in (*GRADIENT, *METRIC, "chosen_training")
+        if learner != "maml"
+    },
+    **{
+        (learner, "implicit"): "has no proximal inner loss: use learner 'maml'"
+        for learner in (*GRADIENT, *METRIC, "chosen_training")
+    },
+}
+
+
+@pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+def test_which_estimator_makes_sense_for_which_learner(learner, estimator):
+    # Given a learner and an estimator with their defaults
+    raw = {"learner": {"name": learner}, "estimator": {"name": estimator}}
+    raw |= {"outer": {"versions": 0}} if estimator == "none" else {}
+    # I expect a run if they fit, else one fault that says why.
+    if estimator in ALLOWED[learner]:
+        assert (learner, estimator) not in REFUSED
+        assert parse_spec(raw, facts_of).estimator.name == estimator
+        return
+    (found,) = faults_of(raw)
+    if (learner, estimator) == ("maml", "implicit"):
+        assert found.startswith("estimator.name: estimator 'implicit' needs learner 'maml' with proximal above 0")
+    else:
+        assert found == f"estimator.name: learner '{learner}' {REFUSED[learner, estimator]}"
+
+
+def test_implicit_needs_a_pull():
+    # Given MAML that is pulled back to φ, I expect estimator 'implicit' to make a run.
+    raw = {"learner": {"name": "maml", "proximal": 2.0, "inner_steps": 10}, "estimator": {"name": "implicit"}}
+    assert parse_spec(raw, facts_of).learner.proximal == 2.0
