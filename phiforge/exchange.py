@@ -19,10 +19,8 @@ from phiforge.errors import ServiceError
 from phiforge.lineage import Origin
 from phiforge.metrics import RECOVERY_SECONDS
 from phiforge.record import Checkpoint
-from phiforge.settings import Settings
 from phiforge.tensors import encode, fingerprint
 from phiforge.tickets import Move, Ticket
-from phiforge.transport import check_encrypted
 
 Job = TypeVar("Job")
 Pulse = Literal["state", "evaluation"]
@@ -112,7 +110,7 @@ class Exchange:
 
     def state(self, run: str) -> State | None:
         """Return where ``run`` is, or None if Redis does not know it."""
-        fields = self.redis.hgetall(self._key(run, "state"))
+        fields = self.redis.hgetall(self.key(run, "state"))
         if b"head" not in fields:
             return None
         text = {name.decode(): value.decode() for name, value in fields.items()}
@@ -129,15 +127,15 @@ class Exchange:
 
     def phi(self, run: str, version: int) -> bytes | None:
         """Return φ of a recent version as safetensors bytes."""
-        return self._bytes(self._key(run, f"phi:{version}"))
+        return self._bytes(self.key(run, f"phi:{version}"))
 
     def optimizer(self, run: str, version: int) -> bytes | None:
         """Return the outer optimiser's state of a recent version as safetensors bytes."""
-        return self._bytes(self._key(run, f"optimizer:{version}"))
+        return self._bytes(self.key(run, f"optimizer:{version}"))
 
     def attempts_key(self, run: str, kind: str) -> str:
         """Return where attempts at the work of one kind are counted; the jobs of a version until its commit."""
-        return self._key(run, f"attempts:{kind}")
+        return self.key(run, f"attempts:{kind}")
 
     def begin_attempt(self, key: str, work: str, token: str, lease_seconds: float, expiry: int) -> tuple[int, str]:
         """Note an attempt; return how many before it ended badly, and why the last one did, if it could say."""
@@ -154,26 +152,26 @@ class Exchange:
 
     def has_contribution(self, run: str, version: int, job: int) -> bool:
         """Say whether a job's contribution to the open step is there."""
-        return bool(self.redis.hexists(self._key(run, f"contributions:{version}"), str(job)))
+        return bool(self.redis.hexists(self.key(run, f"contributions:{version}"), str(job)))
 
     def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
         """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""
-        keys = [self._key(run, name) for name in ("state", f"contributions:{version}", f"origins:{version}")]
+        keys = [self.key(run, name) for name in ("state", f"contributions:{version}", f"origins:{version}")]
         outcome, count = self._publish(keys=keys, args=[version, job, payload, origin.to_bytes()])
         return Published(outcome.decode(), int(count))
 
     def contributed(self, run: str, version: int) -> set[int]:
         """Return the jobs whose contributions to the open step are there."""
-        return {int(job) for job in self.redis.hkeys(self._key(run, f"contributions:{version}"))}
+        return {int(job) for job in self.redis.hkeys(self.key(run, f"contributions:{version}"))}
 
     def open_step(self, run: str, version: int) -> OpenStep[int] | None:
         """Return what ``version + 1`` is made of, or None if ``version`` is not the head."""
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(self._key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.get(self._key(run, f"phi:{version}"))
-            pipe.get(self._key(run, f"optimizer:{version}"))
-            pipe.hgetall(self._key(run, f"contributions:{version}"))
-            pipe.hgetall(self._key(run, f"origins:{version}"))
+            pipe.hmget(self.key(run, "state"), "head", "phi_hash", "optimizer_hash")
+            pipe.get(self.key(run, f"phi:{version}"))
+            pipe.get(self.key(run, f"optimizer:{version}"))
+            pipe.hgetall(self.key(run, f"contributions:{version}"))
+            pipe.hgetall(self.key(run, f"origins:{version}"))
             (head, phi_hash, optimizer_hash), phi, optimizer, contributions, origins = pipe.execute()
         if head is None or int(head) != version:
             return None
@@ -184,7 +182,7 @@ class Exchange:
         """Take the contributions of ``jobs`` out of the open step: they are damaged, and computed again when asked."""
         with self.redis.pipeline(transaction=True) as pipe:
             for name in ("contributions", "origins"):
-                pipe.hdel(self._key(run, f"{name}:{version}"), *map(str, jobs))
+                pipe.hdel(self.key(run, f"{name}:{version}"), *map(str, jobs))
             pipe.execute()
 
     def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Move | None = None) -> bool:
@@ -195,17 +193,17 @@ class Exchange:
         kept_from = version - 1
         step = "open" if move else str(version)
         keys = [
-            self._key(run, "state"),
-            self._key(run, f"contributions:{step}"),
-            self._key(run, f"phi:{version + 1}"),
-            self._key(run, f"optimizer:{version + 1}"),
-            self._key(run, f"phi:{kept_from}"),
-            self._key(run, f"optimizer:{kept_from}"),
-            self._key(run, "log"),
-            self._key(run, f"attempts:{version}"),
-            self._key(run, f"origins:{step}"),
-            self._key(run, "tickets"),
-            self._key(run, "hashes"),
+            self.key(run, "state"),
+            self.key(run, f"contributions:{step}"),
+            self.key(run, f"phi:{version + 1}"),
+            self.key(run, f"optimizer:{version + 1}"),
+            self.key(run, f"phi:{kept_from}"),
+            self.key(run, f"optimizer:{kept_from}"),
+            self.key(run, "log"),
+            self.key(run, f"attempts:{version}"),
+            self.key(run, f"origins:{step}"),
+            self.key(run, "tickets"),
+            self.key(run, "hashes"),
         ]
         used, opened = (list(map(str, each)) for each in (move.used, move.opened)) if move else ([], [])
         args: list[bytes | str | int | float] = [
@@ -235,24 +233,24 @@ class Exchange:
             *(checkpoint.phi_hash, checkpoint.tasks, fingerprint(checkpoint.optimizer)),
             json.dumps([str(ticket) for ticket in tickets or ()]),
         ]
-        return bool(self._restore(keys=[self._key(run, name) for name in names], args=args))
+        return bool(self._restore(keys=[self.key(run, name) for name in names], args=args))
 
     def log(self, run: str) -> dict[int, bytes]:
         """Return the commit log's entries that may not be in object storage yet, by version."""
-        return _in_order(self.redis.hgetall(self._key(run, "log")))
+        return _in_order(self.redis.hgetall(self.key(run, "log")))
 
     def drop_log(self, run: str, versions: Collection[int]) -> None:
         """Drop the entries of ``versions``, which are in object storage now."""
         if versions:
-            self.redis.hdel(self._key(run, "log"), *map(str, versions))
+            self.redis.hdel(self.key(run, "log"), *map(str, versions))
 
     def stalled(self, run: str, pulse: Pulse, shortest_seconds: float) -> bool:
         """Say whether ``run`` has been silent for three typical steps; True notes a resend and doubles the patience."""
-        return bool(self._stalled(keys=[self._key(run, pulse)], args=[int(1000 * shortest_seconds)]))
+        return bool(self._stalled(keys=[self.key(run, pulse)], args=[int(1000 * shortest_seconds)]))
 
     def retention_due(self, run: str, shortest_seconds: float) -> bool:
         """Say whether to ask for the deletion of what ``run``, now over, does not need; True doubles the patience."""
-        key = self._key(run, "retention")
+        key = self.key(run, "retention")
         due = bool(self._stalled(keys=[key], args=[int(1000 * shortest_seconds)]))
         if due:
             self.redis.expire(key, EXPIRY_SECONDS)
@@ -260,41 +258,39 @@ class Exchange:
 
     def stop(self, run: str, status: str) -> None:
         """Close the open step for good: nothing is published or committed from here on."""
-        keys = [self._key(run, "state"), *self.redis.scan_iter(self._key(run, "*"), count=1000)]
+        keys = [self.key(run, "state"), *self.redis.scan_iter(self.key(run, "*"), count=1000)]
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(self._key(run, "state"), "status", status)
+            pipe.hset(self.key(run, "state"), "status", status)
             for key in keys:
                 pipe.expire(key, EXPIRY_SECONDS)
             pipe.execute()
 
     def forget(self, run: str) -> None:
         """Drop all that Redis holds of ``run``; the next reconcile restores it."""
-        if keys := list(self.redis.scan_iter(self._key(run, "*"), count=1000)):
+        if keys := list(self.redis.scan_iter(self.key(run, "*"), count=1000)):
             self.redis.delete(*keys)
 
     def publish_scores(self, run: str, split: str, version: int, chunk: int, payload: bytes) -> int:
         """Add one chunk's scores, once; returns how many chunks are there."""
-        keys = [self._key(run, f"scores:{split}:{version}"), self._key(run, "evaluation")]
+        keys = [self.key(run, f"scores:{split}:{version}"), self.key(run, "evaluation")]
         return int(self._score(keys=keys, args=[chunk, payload, EXPIRY_SECONDS]))
 
     def scores(self, run: str, split: str, version: int) -> dict[int, bytes]:
         """Return the scores that are there, by chunk."""
-        return _in_order(self.redis.hgetall(self._key(run, f"scores:{split}:{version}")))
+        return _in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
 
     def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
         """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
         watched = {name: summary[name] for name in ("version", "tasks", "loss", "accuracy", "accuracy_ci95")}
-        self.redis.hset(self._key(run, "judged"), split, canonical_json(watched))
+        self.redis.hset(self.key(run, "judged"), split, canonical_json(watched))
 
     def summaries(self, run: str) -> dict[str, dict[str, float]]:
         """Return the latest summary of each split that has one."""
-        return {
-            split.decode(): json.loads(text) for split, text in self.redis.hgetall(self._key(run, "judged")).items()
-        }
+        return {split.decode(): json.loads(text) for split, text in self.redis.hgetall(self.key(run, "judged")).items()}
 
     def runs(self) -> list[str]:
         """Return the ids of the runs Redis knows: the active ones and those that ended within the last hour."""
-        keys = self.redis.scan_iter(self._key("*", "state"), count=1000)
+        keys = self.redis.scan_iter(self.key("*", "state"), count=1000)
         return sorted(key.decode().split("{")[1].split("}")[0] for key in keys)
 
     def waiting(self, queue: str) -> int:
@@ -305,13 +301,13 @@ class Exchange:
         """Note that ``run``, just restored, was last seen alive so long ago: its next commit ends a recovery."""
         now, microseconds = self.redis.time()
         since = 1000 * now + microseconds // 1000 - int(1000 * seconds)
-        self.redis.hset(self._key(run, "state"), "still_since", since)
+        self.redis.hset(self.key(run, "state"), "still_since", since)
 
     def touch(self, run: str, pulse: Pulse) -> None:
         """Note that ``run`` was just given what it may be waiting for."""
         seconds, microseconds = self.redis.time()
         moved_at = 1000 * seconds + microseconds // 1000
-        self.redis.hset(self._key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
+        self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
     def lock(self, name: str, seconds: float, owner: str = "") -> bool:
         """Take the lock ``name``, which frees itself after ``seconds``; False if somebody holds it."""
@@ -338,28 +334,7 @@ class Exchange:
 
     def key(self, run: str, name: str) -> str:
         """Return the key of ``name`` of a run; its braces keep a run's keys on one node of a cluster."""
-        return self._key(run, name)
-
-    def _key(self, run: str, name: str) -> str:
         return f"{self.namespace}:{{{run}}}:{name}"
-
-
-def connect(settings: Settings) -> redis.Redis:
-    """Return a client of the Redis that ``settings`` name, which returns bytes; raises ServiceError for a bad address.
-
-    Over TLS the server must show a certificate of its own name that ``redis_ca`` or the system vouches for.
-    """
-    if refused := check_encrypted("PHIFORGE_REDIS_URL", settings.broker_url, settings.allow_plaintext):
-        raise ServiceError(refused)
-    options: dict[str, Any] = {"socket_timeout": 30, "socket_connect_timeout": 5}
-    if settings.broker_login:
-        options |= dict(zip(("username", "password"), settings.broker_login, strict=True))
-    if settings.redis_ca and settings.broker_url.startswith("rediss://"):
-        options["ssl_ca_certs"] = str(settings.redis_ca)
-    try:
-        return redis.Redis.from_url(settings.broker_url, **options)
-    except ValueError as error:
-        raise ServiceError(f"PHIFORGE_REDIS_URL is {settings.broker_url!r}: {error}") from error
 
 
 def _optional_float(fields: Mapping[str, str], name: str) -> float | None:

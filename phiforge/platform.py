@@ -6,7 +6,7 @@ from typing import Self
 import torch
 
 from phiforge.attempts import Attempts
-from phiforge.exchange import Exchange, connect
+from phiforge.exchange import Exchange
 from phiforge.learners import Learner, TaskShape, build_learner
 from phiforge.pool import Pool
 from phiforge.queue import Queue
@@ -17,6 +17,7 @@ from phiforge.sightings import Sightings
 from phiforge.spec.task import Task
 from phiforge.store import Store, open_store
 from phiforge.tensors import Tensors
+from phiforge.transport import connect
 
 
 class Platform:

@@ -25,10 +25,10 @@ from client.submission import cancel, resume, submit
 from client.verification import verify
 from phiforge.canonical import sha256_hex
 from phiforge.errors import FormatError, ServiceError, StoreError
-from phiforge.exchange import connect
 from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.store import open_store
+from phiforge.transport import connect
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
 from tests.secured import USERS, SecuredStack, canaries, make_secrets, settings_of
 from tests.servers import missing, running

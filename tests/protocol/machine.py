@@ -381,7 +381,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         return worker
 
     def _pass_time(self) -> None:
-        key = self.exchange._key(self.run, "state")
+        key = self.exchange.key(self.run, "state")
         if self.client.exists(key):
             self.client.hset(key, mapping={"moved_at": 0, "resends": 0})
 

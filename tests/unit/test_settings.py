@@ -7,11 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from phiforge.errors import ServiceError, StoreError
-from phiforge.exchange import connect
 from phiforge.queue import Queue
 from phiforge.settings import Settings
 from phiforge.store import open_store
-from phiforge.transport import is_loopback
+from phiforge.transport import connect, is_loopback
 
 PASSWORD = "s3cret/with:odd@letters#"
 QUOTED = "s3cret%2Fwith%3Aodd%40letters%23"
