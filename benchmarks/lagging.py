@@ -28,7 +28,7 @@ from phiforge.settings import Settings
 from phiforge.tensors import Tensors
 from sampler.datasets import prepare
 from sampler.service import Sampler
-from trainer.replay import replay
+from trainer.recompute import recompute
 
 META_BATCH, JOB_SIZE, JUDGED = 8, 2, 200
 NETWORK = {"name": "conv4", "channels": 16}
@@ -99,7 +99,7 @@ def accuracy(platform: Platform, raw: dict[str, Any]) -> float:
     require(record.spec.numerics.settled_engine, "cpu")
     episodes, last = TrainingEpisodes(platform, record), record.spec.outer.versions
     phi: Tensors = {}
-    for step in replay(record, first_checkpoint(record), last, episodes.file, logged=lagging(record)):
+    for step in recompute(record, first_checkpoint(record), last, episodes.file, logged=lagging(record)):
         phi = step.checkpoint.phi
     return float(
         summary(last, "", [score(learner_of(record, record.spec.task), phi, judged(platform, record), 0)])["accuracy"]

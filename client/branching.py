@@ -15,7 +15,7 @@ from phiforge.spec.read import apply_override
 from phiforge.tensors import Tensors
 from sampler.datasets import Facts, Progress, load_facts, prepare
 from trainer.optimizers import init_state
-from trainer.replay import replay
+from trainer.recompute import recompute
 
 
 def branch(
@@ -53,7 +53,7 @@ def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkp
     checkpoint = start
     episodes = TrainingEpisodes(platform, record)
     logged = {entry["version"]: entry for entry in platform.record.log(record.run, start.version, version)}
-    for checkpoint, entry in replay(record, start, version, episodes.file, platform.settings.device, logged):
+    for checkpoint, entry in recompute(record, start, version, episodes.file, platform.settings.device, logged):
         expected = logged.get(checkpoint.version, {}).get("phi_hash", "nothing")
         if entry["phi_hash"] != expected:
             raise RunError(

@@ -11,7 +11,7 @@ from phiforge.platform import Platform
 from phiforge.record import Checkpoint, RunRecord
 from phiforge.tensors import fingerprint
 from phiforge.tickets import is_ticketed, to_json
-from trainer.replay import is_determined, replay
+from trainer.recompute import is_determined, recompute
 
 Report = Callable[[int], None]
 """Told which version was computed again."""
@@ -47,7 +47,7 @@ def verify(
     episodes = TrainingEpisodes(platform, record)
     versions: list[int] = []
     checkpoints = [start.version]
-    steps = replay(record, start, upto, episodes.file, platform.settings.device, logged)
+    steps = recompute(record, start, upto, episodes.file, platform.settings.device, logged)
     for checkpoint, entry in steps if not found else ():
         versions.append(checkpoint.version)
         report(checkpoint.version)

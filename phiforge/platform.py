@@ -8,7 +8,6 @@ import torch
 from phiforge.attempts import Attempts
 from phiforge.exchange import Exchange
 from phiforge.learners import Learner, TaskShape, build_learner
-from phiforge.pool import Pool
 from phiforge.queue import Queue
 from phiforge.randomness import torch_generator
 from phiforge.record import Record, RunRecord
@@ -17,6 +16,7 @@ from phiforge.sightings import Sightings
 from phiforge.spec.task import Task
 from phiforge.store import Store, open_store
 from phiforge.tensors import Tensors
+from phiforge.tickets.exchange import TicketExchange
 from phiforge.transport import connect
 
 
@@ -28,7 +28,7 @@ class Platform:
         self.store = store
         self.record = Record(store)
         self.exchange = exchange
-        self.pool = Pool(exchange)
+        self.tickets = TicketExchange(exchange)
         self.queue = queue
         self.attempts = Attempts(exchange, settings.lease_seconds)
         self.sightings = Sightings()

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from redis.exceptions import NoPermissionError
 
-from phiforge import judging, retention, ticketing
+from phiforge import judging, retention
 from phiforge.errors import FormatError, PhiforgeError, RunError
 from phiforge.exchange import State
 from phiforge.lineage import is_whole
@@ -17,7 +17,7 @@ from phiforge.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
 from phiforge.platform import Platform, initial_phi
 from phiforge.record import Checkpoint, RunRecord, training_episodes_key
 from phiforge.tensors import Tensors, decode, fingerprint
-from phiforge.tickets import is_ticketed
+from phiforge.tickets import is_ticketed, sending
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def advance(platform: Platform, record: RunRecord, version: int) -> None:
     if record.spec.records_at(version):
         ensure_checkpoint(platform, record, version)
     if is_ticketed(record.spec):
-        ticketing.send(platform, record, version)
+        sending.send(platform, record, version)
     elif version < record.spec.outer.versions:
         for job in range(record.spec.outer.jobs):
             platform.queue.train(record.run, version, job)
@@ -60,7 +60,7 @@ def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> No
     segment = {number: each for number, each in platform.exchange.log(record.run).items() if before < number <= version}
     checkpoint = _checkpoint(version, phi, optimizer, state)
     if checkpoint and is_ticketed(record.spec):
-        if (tickets := platform.pool.open_at(record.run, version)) is None:
+        if (tickets := platform.tickets.open_at(record.run, version)) is None:
             return
         checkpoint = replace(checkpoint, tickets=tuple(tickets))
     if checkpoint is None or not is_whole(segment, before, version, state.phi_hash):
@@ -156,7 +156,7 @@ def _lacks_checkpoint(platform: Platform, record: RunRecord, head: int) -> bool:
 def _restore(platform: Platform, record: RunRecord) -> None:
     """Bring a run back from its newest readable checkpoint, and send what it needs to go on."""
     checkpoint = _newest_checkpoint(platform, record)
-    tickets = ticketing.tickets_at(record, checkpoint)
+    tickets = sending.tickets_at(record, checkpoint)
     if not platform.exchange.restore(record.run, checkpoint, tickets):
         return
     log.info("run %s goes on from version %d", record.run, checkpoint.version)
@@ -168,7 +168,7 @@ def _restore(platform: Platform, record: RunRecord) -> None:
     last = min(checkpoint.version + ahead, record.spec.outer.versions)
     for version in range(min((ticket.version for ticket in tickets or ()), default=checkpoint.version), last):
         platform.queue.sample_training(record.run, version)
-    ticketing.send_before(platform, record, checkpoint.version, tickets or ())
+    sending.send_before(platform, record, checkpoint.version, tickets or ())
     advance(platform, record, checkpoint.version)
 
 
@@ -211,7 +211,7 @@ def _resend(platform: Platform, record: RunRecord, head: int) -> None:
     if record.spec.records_at(head):
         ensure_checkpoint(platform, record, head)
     if is_ticketed(record.spec):
-        ticketing.resend(platform, record, head)
+        sending.resend(platform, record, head)
         return
     jobs = range(record.spec.outer.jobs)
     for version in range(head, min(head + record.spec.sampling.window + 1, record.spec.outer.versions)):

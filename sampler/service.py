@@ -70,7 +70,7 @@ class Sampler:
             return self.platform.record.status(run) == "running"
         if state.status != "running":
             return False
-        return version >= state.head or any(ticket.version == version for ticket in self.platform.pool.open(run))
+        return version >= state.head or any(ticket.version == version for ticket in self.platform.tickets.open(run))
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         if self.platform.store.exists(key):

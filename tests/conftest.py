@@ -14,6 +14,7 @@ from minio import Minio
 
 from client.processes import free_port
 from client.servers import RedisServer, S3Server, redis_binary, weed_binary
+from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.store import LocalStore, S3Store, Store
 from tests.servers import running
@@ -86,3 +87,11 @@ def s3_settings(settings: Settings, s3_server: S3Server, bucket: str) -> Setting
             "s3_secret_key": s3_server.secret_key,
         }
     )
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """The connections of a fleet that has no service yet: nothing moves by itself."""
+    platform = Platform.open(settings)
+    yield platform
+    platform.close()

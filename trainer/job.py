@@ -29,7 +29,7 @@ from trainer.committing import damaged_jobs, head_is_intact, intact, next_versio
 from trainer.estimators import Contribution, Step
 from trainer.finite import NotFiniteError
 from trainer.local_steps import estimator_of
-from trainer.pooling import Pooling
+from trainer.ticketed import Ticketed
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Trainer:
         self.platform = platform
         self.name = worker_name("training")
         self._phi: tuple[str, Tensors] = ("", {})
-        self._pooling = Pooling(self)
+        self._ticketed = Ticketed(self)
         self._ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
@@ -63,7 +63,7 @@ class Trainer:
         record = run_of(self.platform, run)
         check_step(record, version, job)
         if is_ticketed(record.spec):
-            return self._pooling.move(record, Ticket(version, job))
+            return self._ticketed.move(record, Ticket(version, job))
         state = self.platform.exchange.state(run)
         if state is None or state.head != version:
             return "stale"

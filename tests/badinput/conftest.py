@@ -1,13 +1,12 @@
 """A fleet's connections with no service anywhere, and a run of sinusoids: it needs no dataset and learns in no time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from client.submission import submit
 from phiforge.platform import Platform
-from phiforge.settings import Settings
 from sampler.service import Sampler
 
 Submit = Callable[..., str]
@@ -27,14 +26,6 @@ def waves(**changes: Any) -> dict[str, Any]:
     return {
         name: spec.get(name, {}) | change if isinstance(change, dict) else change for name, change in changes.items()
     } | {name: section for name, section in spec.items() if name not in changes}
-
-
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    """A fleet's connections."""
-    platform = Platform.open(settings)
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

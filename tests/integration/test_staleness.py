@@ -83,7 +83,7 @@ def take(platform: Platform, run: str, *tickets: tuple[int, int]) -> None:
 def take_all(platform: Platform, run: str) -> None:
     """Take open tickets, the newest first, until the run is trained."""
     while head(platform, run) < VERSIONS:
-        before = platform.pool.open(run) - platform.pool.tickets(run)
+        before = platform.tickets.open(run) - platform.tickets.waiting(run)
         take(platform, run, max(before))
 
 
@@ -148,8 +148,8 @@ def test_a_ticket_is_applied_once(platform: Platform, run: str) -> None:
     # I expect each in one version,
     assert used(platform, run) == EACH_ONCE
     # and nothing left.
-    assert not platform.pool.open(run)
-    assert not platform.pool.tickets(run)
+    assert not platform.tickets.open(run)
+    assert not platform.tickets.waiting(run)
 
 
 def test_what_is_too_old_is_computed_again(platform: Platform, run: str) -> None:
@@ -158,12 +158,12 @@ def test_what_is_too_old_is_computed_again(platform: Platform, run: str) -> None
     assert state
     payload, origin = Trainer(platform).work(record, state, 1, 1)
     take(platform, run, (0, 0), (0, 1))
-    fresh = platform.pool.publish(run, Ticket(2, 0), state.phi_hash, payload, origin._replace(phi_version=0))
+    fresh = platform.tickets.publish(run, Ticket(2, 0), state.phi_hash, payload, origin._replace(phi_version=0))
     assert fresh.outcome == "published"
     take(platform, run, (1, 0))
-    late = platform.pool.publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=0))
+    late = platform.tickets.publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=0))
     # I expect it to be turned away, and so one that says another version than it was computed from;
-    wrong = platform.pool.publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=2))
+    wrong = platform.tickets.publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=2))
     assert (head(platform, run), late.outcome, wrong.outcome) == (2, "old", "old")
     # if it is computed again, to be applied.
     take_all(platform, run)
@@ -177,17 +177,17 @@ def test_what_gets_too_old_while_it_waits_is_computed_again(platform: Platform) 
     run = sampled(platform, spec_of(2))
     record, state, trainer = platform.run(run), platform.exchange.state(run), Trainer(platform)
     assert state
-    slow = {ticket: trainer.work(record, state, *ticket) for ticket in sorted(platform.pool.open(run))[:4]}
+    slow = {ticket: trainer.work(record, state, *ticket) for ticket in sorted(platform.tickets.open(run))[:4]}
     take(platform, run, (2, 0), (2, 1), (3, 0), (3, 1))
     for ticket, (payload, origin) in slow.items():
-        published = platform.pool.publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
+        published = platform.tickets.publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
         assert published.outcome == "published"
     # If the next version is made
     take(platform, run, (0, 0))
     # I expect it to be made of two, and the others, which are too old from then on, to be gone and wanted again.
     assert works(platform, run)[2] == [(0, 0, 0), (0, 1, 0)]
-    assert platform.pool.tickets(run) == set()
-    assert {(1, 0), (1, 1)} < platform.pool.open(run)
+    assert platform.tickets.waiting(run) == set()
+    assert {(1, 0), (1, 1)} < platform.tickets.open(run)
     take_all(platform, run)
     assert used(platform, run) == EACH_ONCE
 
@@ -213,7 +213,7 @@ def test_killed_between_the_last_contribution_and_the_commit(platform: Platform,
     assert state
     for ticket in (Ticket(0, 0), Ticket(0, 1), Ticket(1, 0)):
         payload, origin = Trainer(platform).work(record, state, *ticket)
-        platform.pool.publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
+        platform.tickets.publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
     assert head(platform, run) == 0
     # If what reconcile sends arrives
     platform.exchange.redis.hset(platform.exchange.key(run, "state"), mapping={"moved_at": 0, "resends": 0})
@@ -262,11 +262,11 @@ def test_restored_from_a_checkpoint(platform: Platform, run: str) -> None:
     platform.exchange.forget(run)
     reconcile(platform, run)
     assert head(platform, run) == 3
-    assert platform.pool.open(run) == {(1, 1), (3, 0), (4, 0), (4, 1)}
+    assert platform.tickets.open(run) == {(1, 1), (3, 0), (4, 0), (4, 1)}
     take(platform, run, (4, 1), (1, 1))
     assert head(platform, run) == 4
     # I expect what was computed from the φ that was lost to be turned away,
-    late = platform.pool.publish(run, Ticket(5, 0), state.phi_hash, payload, origin._replace(phi_version=4))
+    late = platform.tickets.publish(run, Ticket(5, 0), state.phi_hash, payload, origin._replace(phi_version=4))
     assert late.outcome == "old"
     # and every ticket once in what is left.
     take_all(platform, run)
@@ -284,7 +284,7 @@ def test_damaged_contributions_are_computed_again(platform: Platform, run: str) 
     # If a version would be made of it, I expect none,
     take(platform, run, (0, 1))
     assert head(platform, run) == 0
-    assert platform.pool.tickets(run) == {(0, 1)}
+    assert platform.tickets.waiting(run) == {(0, 1)}
     # and so for what lies beside;
     platform.exchange.redis.hset(platform.exchange.key(run, "origins:open"), "0:1", b"{}")
     take(platform, run, (0, 0))
@@ -304,7 +304,7 @@ def test_the_log_suffices_to_compute_it_again(platform: Platform, run: str) -> N
     assert state
     payload, origin = Trainer(platform).work(record, state, 3, 0)
     take(platform, run, (0, 1), (2, 1))
-    platform.pool.publish(run, Ticket(3, 0), state.phi_hash, payload, origin._replace(phi_version=state.head))
+    platform.tickets.publish(run, Ticket(3, 0), state.phi_hash, payload, origin._replace(phi_version=state.head))
     assert (state.head, head(platform, run)) == (2, 3)
     take_all(platform, run)
     # I expect verify to start where nothing before is needed, and to find every hash,
@@ -364,7 +364,7 @@ def test_a_fleet_under_fire(platform: Platform) -> None:
         platform.exchange.redis.flushall()
         # and messages come twice
         wait_until(lambda: (state := platform.exchange.state(run)) is not None and state.head >= 15, "version 15")
-        for ticket in platform.pool.open(run):
+        for ticket in platform.tickets.open(run):
             platform.queue.train(run, *ticket)
         # I expect the run to end,
         assert wait_for_end(platform, run) == "complete"

@@ -11,17 +11,8 @@ from client.chaos.watchdog import Watchdog
 from client.submission import cancel, submit
 from phiforge.errors import ServiceError
 from phiforge.platform import Platform
-from phiforge.settings import Settings
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    """A fleet's connections, with no service anywhere: nothing moves."""
-    platform = Platform.open(settings)
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ def tickets_at(record: RunRecord, checkpoint: Checkpoint) -> tuple[Ticket, ...] 
 def send(platform: Platform, record: RunRecord, head: int) -> None:
     """Send the tickets that ``head`` opens, and those that must have been lost; let it go on if it is recorded."""
     if record.spec.records_at(head) and platform.record.has_checkpoint(record.run, head):
-        platform.pool.recorded(record.run, head)
+        platform.tickets.recorded(record.run, head)
     _send(platform, record, opened_by(record.spec, head))
-    late = overdue(record.spec, head, platform.pool.open(record.run))
+    late = overdue(record.spec, head, platform.tickets.open(record.run))
     if late:
-        waiting = platform.pool.tickets(record.run)
+        waiting = platform.tickets.waiting(record.run)
         _send_again(platform, record, [ticket for ticket in late if ticket not in waiting])
 
 
@@ -34,15 +34,15 @@ def send_before(platform: Platform, record: RunRecord, head: int, tickets: Itera
 def resend(platform: Platform, record: RunRecord, head: int) -> None:
     """Send again what a silent run lacks: episodes and tickets; or any ticket, if only the commit is missing."""
     if record.spec.records_at(head) and platform.record.has_checkpoint(record.run, head):
-        platform.pool.recorded(record.run, head)
-    tickets = platform.pool.open(record.run)
+        platform.tickets.recorded(record.run, head)
+    tickets = platform.tickets.open(record.run)
     for version in sorted({ticket.version for ticket in tickets}):
         jobs = (ticket.job for ticket in tickets if ticket.version == version)
         keys = (training_episodes_key(record.run, version, job) for job in jobs)
         if not all(map(platform.store.exists, keys)):
             RESENT.labels(kind="sampling").inc()
             platform.queue.sample_training(record.run, version)
-    waiting = platform.pool.tickets(record.run)
+    waiting = platform.tickets.waiting(record.run)
     commits = sorted(waiting)[:1] if len(waiting) >= record.spec.outer.jobs else []
     _send_again(platform, record, [*commits, *sorted(tickets - waiting)])
 

@@ -24,21 +24,21 @@ EpisodesOf = Callable[[int, int], bytes]
 """Returns the episode file of a version's job."""
 
 
-class Replayed(NamedTuple):
+class Recomputed(NamedTuple):
     """A version as it comes out when it is computed again: its state, and what the log should say of it."""
 
     checkpoint: Checkpoint
     entry: Entry
 
 
-def replay(
+def recompute(
     record: RunRecord,
     start: Checkpoint,
     upto: int,
     episodes_of: EpisodesOf,
     device: str = "cpu",
     logged: Mapping[int, Entry] | None = None,
-) -> Iterator[Replayed]:
+) -> Iterator[Recomputed]:
     """Yield the versions above ``start`` up to ``upto``: the same to the bit as the fleet's, on its class of device.
 
     Of a run with tickets the log, by version, decides which contribution went into which version, from which φ; start
@@ -50,9 +50,9 @@ def replay(
         entry = (logged or {}).get(version + 1, {"version": version + 1})
         works = works_of(entry, record.spec.outer.jobs)
         with _deterministic():
-            replayed = _step(record, checkpoint, works, phis, episodes_of, device)
-        yield replayed
-        checkpoint = replayed.checkpoint
+            recomputed = _step(record, checkpoint, works, phis, episodes_of, device)
+        yield recomputed
+        checkpoint = recomputed.checkpoint
         phis[checkpoint.version] = encode(checkpoint.phi)
         phis.pop(version - record.spec.staleness, None)
 
@@ -69,7 +69,7 @@ def _step(
     phis: Mapping[int, bytes],
     episodes_of: EpisodesOf,
     device: str,
-) -> Replayed:
+) -> Recomputed:
     phi, optimizer = phis[start.version], encode(start.optimizer)
     version, spec = start.version, record.spec
     require(spec.numerics.settled_engine, device)
@@ -84,7 +84,7 @@ def _step(
     jobs = [(digest_of(data), sha256_hex(payload)) for data, payload in zip(files, payloads, strict=True)]
     noted = works if is_ticketed(spec) else ()
     lineage = lineage_of(record, version, fingerprint(start.phi), reduced, jobs, noted)
-    return Replayed(_after(record, start, works, reduced), lineage.entry())
+    return Recomputed(_after(record, start, works, reduced), lineage.entry())
 
 
 def _after(record: RunRecord, start: Checkpoint, works: Sequence[Work], reduced: Reduced) -> Checkpoint:

@@ -24,8 +24,8 @@ class Waiting(NamedTuple):
     admitted: set[int]
 
 
-class Pool:
-    """The pools of one fleet's runs."""
+class TicketExchange:
+    """The open tickets of one fleet's runs."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -42,7 +42,7 @@ class Pool:
             head, tickets = pipe.execute()
         return sorted(Ticket.parse(text) for text in tickets) if head and int(head) == version else None
 
-    def tickets(self, run: str) -> set[Ticket]:
+    def waiting(self, run: str) -> set[Ticket]:
         """Return the tickets whose contributions wait to be applied."""
         return {Ticket.parse(text) for text in self.exchange.redis.hkeys(self.exchange.key(run, "contributions:open"))}
 
@@ -81,7 +81,7 @@ class Pool:
         )
 
     def open_step(self, run: str, waiting: Waiting, tickets: Sequence[Ticket]) -> OpenStep[Ticket] | None:
-        """Return what ``tickets`` of the pool make of the head; None if that has moved on, or one is gone."""
+        """Return what ``tickets`` that wait make of the head; None if that has moved on, or one is gone."""
         names = [str(ticket) for ticket in tickets]
         with self.exchange.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self.exchange.key(run, "state"), "head", "phi_hash", "optimizer_hash")
@@ -98,7 +98,7 @@ class Pool:
         )
 
     def drop(self, run: str, tickets: Iterable[Ticket]) -> None:
-        """Take contributions out of the pool: they are damaged or too old, and computed again when asked."""
+        """Take contributions out of what waits: they are damaged or too old, and computed again when asked."""
         with self.exchange.redis.pipeline(transaction=True) as pipe:
             for name in ("contributions:open", "origins:open"):
                 pipe.hdel(self.exchange.key(run, name), *map(str, tickets))

@@ -1,4 +1,4 @@
-"""One job of a run with bounded staleness: contributions wait in a pool, of which every full set makes a version."""
+"""One job of a run with bounded staleness: contributions wait, and every full set of them makes a version."""
 
 import logging
 from collections.abc import Collection
@@ -9,11 +9,11 @@ from phiforge.exchange import OpenStep, Published, State
 from phiforge.faults import reach
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOBS, STALENESS, timed
-from phiforge.pool import Waiting
 from phiforge.progress import advance
 from phiforge.reading import NotReadyError
 from phiforge.record import RunRecord
 from phiforge.tickets import Ticket, move_of
+from phiforge.tickets.exchange import Waiting
 from trainer.committing import damaged_jobs, head_is_intact
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MOST_LOOKS = 10
 """Times a trainer looks for φ of a head that moves on while it looks, before it takes another message."""
 
 
-class Pooling:
+class Ticketed:
     """Moves runs with tickets, with the hands of a trainer."""
 
     def __init__(self, trainer: "Trainer") -> None:
@@ -40,7 +40,7 @@ class Pooling:
         """
         jobs = record.spec.outer.jobs
         with self.platform.attempts.attempt(record.run, "tickets", f"job {ticket.job} of version {ticket.version}"):
-            wanted, count = self.platform.pool.is_wanted(record.run, ticket)
+            wanted, count = self.platform.tickets.is_wanted(record.run, ticket)
             outcome = "duplicate"
             if wanted:
                 outcome, count = self._contribute(record, ticket)
@@ -55,7 +55,7 @@ class Pooling:
         state, payload, origin = self._work(record, ticket)
         with timed("publish"):
             origin = origin._replace(phi_version=state.head)
-            published = self.platform.pool.publish(record.run, ticket, state.phi_hash, payload, origin)
+            published = self.platform.tickets.publish(record.run, ticket, state.phi_hash, payload, origin)
         reach("trainer.published")
         return published
 
@@ -76,11 +76,11 @@ class Pooling:
     def _commit(self, record: RunRecord) -> bool:
         """Make a version of the contributions that wait; False if there are too few, or another was faster."""
         with timed("commit"):
-            waiting = self.platform.pool.look(record.run)
+            waiting = self.platform.tickets.look(record.run)
             chosen = self._choose(record, waiting) if waiting and not waiting.held else {}
             if not waiting or not chosen:
                 return False
-            step = self.platform.pool.open_step(record.run, waiting, sorted(chosen))
+            step = self.platform.tickets.open_step(record.run, waiting, sorted(chosen))
             if step is None:
                 COMMITS_LOST.inc()
                 return False
@@ -123,7 +123,7 @@ class Pooling:
             raise NotReadyError("damaged")
 
     def _drop(self, record: RunRecord, tickets: Collection[Ticket], outcome: str) -> None:
-        self.platform.pool.drop(record.run, tickets)
+        self.platform.tickets.drop(record.run, tickets)
         JOBS.labels(outcome=outcome).inc(len(tickets))
         for ticket in tickets:
             self._send_again(record, ticket)
