@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Processes that share the suite; each starts servers of its own.
+WORKERS ?= 2
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
@@ -22,7 +24,7 @@ demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
 	$(BIN)/phiforge demo
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(READY) ## the tests that need no server
 	$(BIN)/pytest tests/unit

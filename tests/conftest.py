@@ -24,6 +24,13 @@ hypothesis.settings.register_profile("phiforge", deadline=None)  # a loaded mach
 hypothesis.settings.load_profile("phiforge")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every file stay in one process, and all of chaos, whose fleets are started once, in one."""
+    chaos = Path(__file__).parent / "chaos"
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("chaos" if chaos in item.path.parents else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis on a port of the loopback and on a socket (whose path must be short)."""
