@@ -130,7 +130,7 @@ class S3Server:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        """Start the server and wait until it lists buckets; raises ServiceError if it does not."""
+        """Start the server and wait until it holds objects; raises ServiceError if it does not."""
         self.start()
         return self
 
@@ -171,9 +171,15 @@ class S3Server:
             try:
                 healthy = pool.request("GET", f"{self.endpoint}/healthz").status == 200
                 client = Minio(host, self.access_key, self.secret_key, secure=scheme == "https", http_client=pool)
-                return healthy and client.list_buckets() is not None
+                return healthy and client.list_buckets() is not None and self._has_volumes(pool)
             except (MinioException, HTTPError):
                 return False
+
+    def _has_volumes(self, pool: PoolManager) -> bool:
+        """Say whether the part that holds objects has joined: before that, all that was written is answered by 500."""
+        master = self.ports[_PORTS.index("master.port")]
+        topology = pool.request("GET", f"http://127.0.0.1:{master}/dir/status").json()["Topology"]
+        return topology["DataCenters"] is not None
 
 
 def redis_binary() -> Path:

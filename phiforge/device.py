@@ -1,4 +1,7 @@
-"""The device that a trainer or evaluator computes on."""
+"""What a process computes on: its device, and how many threads of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -15,3 +18,14 @@ def check_device(name: str) -> None:
         raise SettingsError(
             [f"PHIFORGE_DEVICE: {name!r} cannot be used here ({reason}); allowed on this machine: {', '.join(devices)}"]
         ) from error
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread: for small tensors, whose threads would mostly wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -6,6 +6,7 @@ from functools import partial
 from wsgiref.simple_server import WSGIServer
 
 import redis
+import torch
 from prometheus_client import start_http_server
 
 from phiforge.errors import ServiceError, StoreError
@@ -26,6 +27,7 @@ def serve(platform: Platform, queue: QueueName) -> None:
     Who may see φ moves runs too, as far as its rights go: a sampler does not, an evaluator writes no checkpoint.
     """
     settings = platform.settings
+    torch.set_num_threads(1)  # until a run's spec says how many
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     server = _metrics_server(settings)
     log.info("%s service: metrics on http://%s:%d/metrics", queue, settings.metrics_host, server.server_port)

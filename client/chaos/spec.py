@@ -9,7 +9,7 @@ def small_run(versions: int, checkpoint_every: int = 5) -> dict[str, Any]:
         "name": "chaos",
         "data": {"name": "sinusoid"},
         "task": {"n_way": 1, "k_shot": 10, "n_query": 10},
-        "learner": {"name": "maml", "inner_lr": 0.01, "inner_steps": 5, "network": {"name": "mlp", "width": 40}},
+        "learner": {"name": "maml", "inner_lr": 0.01, "inner_steps": 2, "network": {"name": "mlp", "width": 40}},
         "outer": {"versions": versions, "meta_batch": 16, "job_size": 4},
         "checkpoint": {"every": checkpoint_every},
         "evaluation": {"every": versions // 2, "validation_tasks": 16, "test_tasks": 16, "chunk_size": 4},

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from phiforge.canonical import sha256_hex
+from phiforge.device import one_thread
 from phiforge.randomness import numpy_generator
 from phiforge.spec.data import GlyphsData
 from sampler.datasets import splits
@@ -57,12 +58,8 @@ class Glyphs:
     def build(self) -> Dataset:
         """Draw the dataset: a few seconds."""
         letters = _letters(self.folder)
-        fonts = {face: ImageFont.truetype(self.folder / f"{face}.ttf", CANVAS // 2) for face in FACES}
-        images = []
-        for number, letter in enumerate(letters):
-            images.append(self._draw(letter, fonts))
-            if self.progress and number % 20 == 0:
-                self.progress("drawing glyphs", number, len(letters))
+        with one_thread():
+            images = self._draw_all(letters)
         count = self.config.drawings
         classes = tuple(
             SourceClass(f"U+{ord(letter.character):04X} {unicodedata.name(letter.character)}", number * count, count)
@@ -74,7 +71,17 @@ class Glyphs:
         training, chosen = int(TRAIN * len(letters)), int((TRAIN + VALIDATION) * len(letters))
         split = {"train": shuffled[:training], "validation": shuffled[training:chosen], "test": shuffled[chosen:]}
         task_classes = splits.with_rotations(split, rotations=self.config.rotations)
-        return Dataset("glyphs", np.concatenate(images), classes, task_classes, self.fingerprint())
+        return Dataset("glyphs", images, classes, task_classes, self.fingerprint())
+
+    def _draw_all(self, letters: list[Letter]) -> NDArray[np.uint8]:
+        """Return the drawings [letters * drawings, 1, size, size]."""
+        fonts = {face: ImageFont.truetype(self.folder / f"{face}.ttf", CANVAS // 2) for face in FACES}
+        images = []
+        for number, letter in enumerate(letters):
+            images.append(self._draw(letter, fonts))
+            if self.progress and number % 20 == 0:
+                self.progress("drawing glyphs", number, len(letters))
+        return np.concatenate(images)
 
     def _draw(self, letter: Letter, fonts: dict[str, ImageFont.FreeTypeFont]) -> NDArray[np.uint8]:
         """Return the jittered drawings [drawings, 1, size, size] of one letter."""
