@@ -28,7 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let every file stay in one process, and all of chaos, whose fleets are started once, in one."""
     chaos = Path(__file__).parent / "chaos"
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("chaos" if chaos in item.path.parents else item.nodeid.partition("::")[0]))
+        group = "chaos" if chaos in item.path.parents else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
