@@ -5,9 +5,12 @@ worker's loop, which ends the worker; and what it had read half would count as b
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.asynchronous import Hub
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 
@@ -30,10 +33,21 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
             return True
 
 
+_polls: WeakKeyDictionary[Hub, set[Callable[[], None]]] = WeakKeyDictionary()
+"""What the newest connection of each loop lets it call at every turn."""
+
+
 class Transport(kombu_redis.Transport):  # type: ignore[misc]
-    """Drops JSON that is no message."""
+    """Drops JSON that is no message, and lost connections."""
 
     Channel = Channel
+
+    def register_with_event_loop(self, connection: Any, loop: Hub) -> None:  # noqa: ANN401 - kombu's own
+        """Let ``loop`` poll this connection alone: kombu leaves the one before it there for ever, with all it holds."""
+        loop.on_tick -= _polls.get(loop, set())
+        others = set(loop.on_tick)
+        super().register_with_event_loop(connection, loop)
+        _polls[loop] = loop.on_tick - others
 
     def _deliver(self, message: Any, queue: str) -> None:  # noqa: ANN401 - whatever was in the list
         try:

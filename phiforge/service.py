@@ -1,5 +1,6 @@
 """What the three services have in common: metrics, reconcile in the background, messages in the foreground."""
 
+import gc
 import logging
 import threading
 from functools import partial
@@ -38,6 +39,7 @@ def serve(platform: Platform, queue: QueueName) -> None:
     threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in background.items()]
     for thread in threads:
         thread.start()
+    gc.freeze()  # what a start leaves is no garbage, and so much that full collections would hardly ever come
     try:
         platform.queue.serve(queue)
     finally:
