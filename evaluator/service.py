@@ -4,7 +4,7 @@ from prometheus_client import REGISTRY
 
 from evaluator.chunk import Evaluator
 from evaluator.collector import RunCollector
-from phiforge.device import check_device
+from phiforge.device import check_device, repeat_exactly
 from phiforge.memory import keep_freed_memory
 from phiforge.messages import EVALUATE
 from phiforge.platform import Platform
@@ -15,6 +15,7 @@ def run(platform: Platform) -> None:
     """Serve the evaluation queue until told to stop."""
     check_device(platform.settings.device)
     keep_freed_memory()
+    repeat_exactly()
     REGISTRY.register(RunCollector(platform))
     platform.queue.handle(EVALUATE, Evaluator(platform).handle)
     serve(platform, "evaluation")
