@@ -219,6 +219,20 @@ def test_verify_everything(platform: Platform, run: str) -> None:
     assert (found.episodes_read, found.episodes_made) == (VERSIONS * JOBS // 2, VERSIONS * JOBS // 2)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_verify_what_was_mapped(platform: Platform, dtype: str) -> None:
+    # Given a run by engine vmap, of jobs of three episodes in chunks of two, with averages in φ
+    learner = {"name": "maml", "network": {"name": "conv4", "channels": 8, "norm": "running"}}
+    outer = {"versions": 2, "meta_batch": 6, "job_size": 3}
+    numerics = {"engine": "vmap", "chunk": 2, "dtype": dtype}
+    run = submit(platform, spec_of(learner=learner, outer=outer, numerics=numerics))
+    move(platform, run, 2)
+    # If all of it is computed again, I expect the same bits, and φ in float32.
+    assert verify(platform, run, every=True).differences == []
+    phi = platform.record.checkpoint(run, 2).phi
+    assert {str(value.dtype) for value in phi.values()} == {"torch.float32"}
+
+
 def test_verify_a_part(platform: Platform, trained: str) -> None:
     # Given a run whose training is over, I expect its last interval to be verified if nothing is said,
     assert verify(platform, trained).versions == [7, 8]
