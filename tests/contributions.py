@@ -26,7 +26,7 @@ def spec_of(name: str) -> RunSpec:
     return RunSpec.model_validate({"learner": learner, "estimator": {"name": estimator}, "numerics": {"chunk": 2}})
 
 
-def episodes(count: int) -> list[Episode]:
+def random_episodes(count: int) -> list[Episode]:
     """Return tasks of random images."""
     generator, labels = torch_generator("contributions"), torch.arange(N_WAY)
     drawn = [torch.rand(4 * N_WAY, 1, SIDE, SIDE, generator=generator) for _ in range(count)]
@@ -40,7 +40,7 @@ def serves(engine: Engine, learner: type[Learner]) -> bool:
 
 def contribution_hash(name: str, engine: Engine) -> str:
     """Return the SHA-256 of what a job contributes, of two episodes at once or of one, from a φ read from bytes."""
-    spec, tasks = spec_of(name), episodes(2 if engine == "vmap" else 1)
+    spec, tasks = spec_of(name), random_episodes(2 if engine == "vmap" else 1)
     learner = build_learner(spec.learner, TaskShape(N_WAY, (1, SIDE, SIDE), train_classes=N_WAY, engine=engine))
     phi = decode(encode(learner.init_phi(torch_generator("phi"))))
     contribution = build_estimator(spec.estimator).contribute(learner, phi, tasks, Step(spec, 0), job=0)
