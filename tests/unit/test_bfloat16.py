@@ -4,31 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from phiforge.episodes import Episode
+from benchmarks.patterns import patterns
 from phiforge.learners import TaskShape, build_learner
-from phiforge.randomness import torch_generator
 from phiforge.spec.task import Numerics
 from tests.certificate.material import configured, contribution, episodes, estimating, phi_of, step_of
 from tests.certificate.training import TRAININGS, run
 
 SHAPE = TaskShape(5, (1, 28, 28))
 VALUES = TaskShape(1, (1,), regression=True)
-
-
-def patterns(count):
-    """Tasks of blurred random patterns, one a class, each drawing moved a little, with a little noise."""
-    generator = torch_generator("patterns")
-
-    def drawn(classes, each):
-        labels = torch.arange(5).repeat_interleave(each)
-        shifts = torch.randint(-2, 3, (len(labels), 2), generator=generator).tolist()
-        moved = torch.stack([classes[label].roll(shift, (1, 2)) for label, shift in zip(labels, shifts, strict=True)])
-        return (moved + 0.1 * torch.rand(moved.shape, generator=generator)).clamp(0, 1), labels
-
-    for _ in range(count):
-        coarse = (torch.rand(5, 1, 7, 7, generator=generator) > 0.6).float()
-        classes = F.interpolate(coarse, size=28, mode="bilinear")
-        yield Episode(*drawn(classes, 1), *drawn(classes, 5), torch.arange(5))
 
 
 TASKS = list(patterns(16))
@@ -59,7 +42,7 @@ def turned(found, expected):
     ("name", "norm", "engine"),
     [
         ("prototypical", "layer", "torch"),
-        ("matching", "batch", "torch"),
+        ("matching", "layer", "torch"),
         ("relation", "batch", "vmap"),
         ("anil", "layer", "torch"),
         ("maml", "layer", "torch"),

@@ -8,6 +8,7 @@ from phiforge.device import repeat_exactly, repeating_exactly, require
 from phiforge.errors import RunError
 from phiforge.learners import LEARNERS
 from phiforge.networks import Conv4Config
+from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Numerics
 from phiforge.tensors import decode, encode
 from tests.certificate.cells import cells, refusal
@@ -22,6 +23,8 @@ from tests.certificate.material import (
     step_of,
 )
 from tests.elsewhere import DEVICE, Elsewhere, Far
+from trainer.estimators import Step
+from trainer.local_steps import estimator_of
 
 SETTINGS = {"evolution": {"pairs": 1}, "reptile": {"inner_steps": 2, "batch": 3}, "implicit": {"iterations": 2}}
 SIDE = 16
@@ -68,6 +71,18 @@ def test_nothing_leaves_the_device(cell):
                 by = estimating(estimator, **SETTINGS.get(estimator, {}))
                 found.append((contribution(by, learner, phi, tasks, step_of()).to_bytes(), scores))
     # I expect no mixture, and the same bits, as it is the processor that computes for the device.
+    assert found[0] == found[1]
+
+
+def test_steps_inside_a_job_stay_on_the_device():
+    # Given a job that takes two steps by itself, with averages in φ
+    config, outer = config_of("maml", "backpropagation"), {"job_size": 1, "meta_batch": 1, "local_steps": 2}
+    spec, learner, found = RunSpec.model_validate({"outer": outer}), learner_of(config, SIDE), []
+    for device in ("cpu", DEVICE):
+        with Elsewhere():
+            phi, tasks = moved(phi_of(learner, torch.float32), device), tasks_on(device, config, count=2)
+            found.append(estimator_of(spec).contribute(learner, phi, tasks, Step(spec, 0), 0).to_bytes())
+    # I expect the same of it.
     assert found[0] == found[1]
 
 

@@ -8,6 +8,8 @@ import torch
 from evaluator.scoring import score
 from phiforge.learners import EVALUATION, LEARNERS, Mode
 from phiforge.mapped import stacked
+from phiforge.networks import conv4
+from phiforge.networks.normalisation import normalise
 from phiforge.randomness import torch_generator
 from tests.certificate.material import (
     configured,
@@ -93,12 +95,11 @@ def test_chunks_change_the_last_bits_alone(chunk):
     assert found[0].to_bytes() == found[1].to_bytes()
 
 
-@pytest.mark.parametrize("name", ["maml", "relation"])
-def test_a_gradient_through_the_map_is_right_too(name):
-    # Given that torch gets the second derivative of its batch normalisation wrong where a gradient in a map is
-    # differentiated from outside
-    config = config_of(name, **({"inner_steps": 2} if name == "maml" else {}))
+def test_a_gradient_through_the_map_is_right_too(monkeypatch):
+    # Given MAML, if its gradient is taken from outside the map, which no estimator does
+    config = config_of("maml", inner_steps=2)
     learner, tasks = learner_of(config, SIDE, "vmap"), episodes(config, SIDE, count=3, k_shot=2)
+    expected = contributed(config, engine="torch").values
     phi, mode = phi_of(learner, torch.float64), Mode(training=True, second_order=True)
 
     def summed(points):
@@ -107,8 +108,11 @@ def test_a_gradient_through_the_map_is_right_too(name):
 
         return torch.func.vmap(loss)(*stacked(tasks)).sum()
 
-    # If a learner's is taken so, which no estimator does, I expect it to be right: normalisation is written out.
-    assert relative_error(torch.func.grad(summed)(phi), contributed(config, engine="torch").values) < EXACT
+    # I expect it to be right, for normalisation is written out:
+    assert relative_error(torch.func.grad(summed)(phi), expected) < EXACT
+    # torch's own has a wrong second derivative there. (Once it has not, this line and that formula may go.)
+    monkeypatch.setattr(conv4, "normalise", lambda *given, explicit: normalise(*given))
+    assert relative_error(torch.func.grad(summed)(phi), expected) > 1e-3
 
 
 @pytest.mark.parametrize("norm", ["batch", "running", "per_step", "group"])
