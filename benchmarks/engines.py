@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.patterns import N_WAY, SIDE, patterns
-from phiforge.device import repeat_exactly
 from phiforge.engine import Engine, lacks
 from phiforge.episodes import Episode
 from phiforge.learners import Learner, TaskShape, build_learner
 from phiforge.networks.normalisation import is_statistic
 from phiforge.randomness import torch_generator
+from phiforge.repeatable import repeat_exactly
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import Tensors
 from trainer.estimators import Contribution, Step, build_estimator

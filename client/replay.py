@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from phiforge import evidence
-from phiforge.device import repeat_exactly
 from phiforge.platform import Platform
+from phiforge.repeatable import repeat_exactly
 from trainer.estimators import Contribution
 from trainer.finite import alone, is_finite, offender, size
 

@@ -4,10 +4,11 @@ from prometheus_client import REGISTRY
 
 from evaluator.chunk import Evaluator
 from evaluator.collector import RunCollector
-from phiforge.device import check_device, repeat_exactly
+from phiforge.device import check_device
 from phiforge.memory import keep_freed_memory
 from phiforge.messages import EVALUATE
 from phiforge.platform import Platform
+from phiforge.repeatable import repeat_exactly
 from phiforge.service import serve
 
 

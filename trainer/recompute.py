@@ -7,11 +7,12 @@ from typing import NamedTuple
 import torch
 
 from phiforge.canonical import sha256_hex
-from phiforge.device import repeating_exactly, require
+from phiforge.device import require
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.errors import RunError
 from phiforge.lineage import Entry, Work, works_of
 from phiforge.record import Checkpoint, RunRecord
+from phiforge.repeatable import repeating_exactly
 from phiforge.tensors import decode, encode, fingerprint
 from phiforge.tickets import Ticket, applied, first_tickets, is_ticketed
 from trainer.committing import lineage_of

@@ -1,9 +1,10 @@
 """The trainer service: takes meta-batch jobs from the training queue."""
 
-from phiforge.device import check_device, repeat_exactly
+from phiforge.device import check_device
 from phiforge.memory import keep_freed_memory
 from phiforge.messages import TRAIN
 from phiforge.platform import Platform
+from phiforge.repeatable import repeat_exactly
 from phiforge.service import serve
 from trainer.job import Trainer
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from evaluator.scoring import score
-from phiforge.device import repeat_exactly, repeating_exactly, require
+from phiforge.device import require
 from phiforge.errors import RunError
 from phiforge.learners import LEARNERS
 from phiforge.networks import Conv4Config
+from phiforge.repeatable import repeat_exactly, repeating_exactly
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Numerics
 from phiforge.tensors import decode, encode
