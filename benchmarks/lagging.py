@@ -19,7 +19,7 @@ import torch
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, first_checkpoint
 from evaluator.scoring import score, summary
-from phiforge.engine import require
+from phiforge.device import require
 from phiforge.lineage import Entry
 from phiforge.memory import keep_freed_memory
 from phiforge.platform import Platform, learner_of
@@ -96,7 +96,7 @@ def spec_of(name: str, tasks: int, seed: int, changes: dict[str, Any]) -> dict[s
 def accuracy(platform: Platform, raw: dict[str, Any]) -> float:
     """Train and judge one run."""
     record = checked_record(raw, lambda data: prepare(data, platform.settings, platform.store, None), "cpu")
-    require(record.spec.numerics.settled_engine, "cpu")
+    require(record.spec.numerics, "cpu")
     episodes, last = TrainingEpisodes(platform, record), record.spec.outer.versions
     phi: Tensors = {}
     for step in recompute(record, first_checkpoint(record), last, episodes.file, logged=lagging(record)):

@@ -7,6 +7,7 @@ import torch
 
 from phiforge import evidence
 from phiforge.platform import Platform
+from phiforge.repeatable import repeat_exactly
 from trainer.estimators import Contribution
 from trainer.finite import alone, is_finite, offender, size
 
@@ -20,9 +21,9 @@ def replay(platform: Platform, run: str, version: int | None = None) -> dict[str
     found, phi, batch = evidence.load(platform.store, run, version)
     spec, device = record.spec, platform.settings.device
     torch.set_num_threads(spec.numerics.threads)
-    torch.use_deterministic_algorithms(True)
+    repeat_exactly()
     phi = {name: value.to(device) for name, value in phi.items()}
-    episodes = list(batch.episodes(device, getattr(torch, spec.numerics.dtype)))
+    episodes = list(batch.episodes(device, spec.numerics.kept))
     contributions = alone(record, phi, episodes, found.version, found.job)
     return {
         "run": run,

@@ -10,7 +10,7 @@ from evaluator.report import build_report
 from evaluator.scoring import ChunkScores, score, summary
 from phiforge import judging
 from phiforge.attempts import working
-from phiforge.engine import require
+from phiforge.device import require
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, RunError
 from phiforge.faults import reach
@@ -69,12 +69,14 @@ class Evaluator:
         """Score episodes; the seed is of the judged episodes, so that every run meets the same randomness."""
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
-        require(record.spec.numerics.settled_engine, device)
+        require(record.spec.numerics, device)
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)
         with EVALUATE_SECONDS.time(), working(_name(split, version, chunk)):
-            scores = score(learner, phi, episodes, record.spec.evaluation.seed, "judge", split, chunk)
+            together = record.spec.numerics.chunk
+            seed = (record.spec.evaluation.seed, "judge", split, chunk)
+            scores = score(learner, phi, episodes, *seed, together=together)
         EVALUATED_TASKS.labels(split=split).inc(len(episodes))
         for index, loss in enumerate(scores.loss):
             if not math.isfinite(loss):

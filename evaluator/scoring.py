@@ -1,16 +1,19 @@
 """Scores of one φ on episodes: per task, so that learners can be compared task by task."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from evaluator.statistics import estimate
 from phiforge.canonical import canonical_json
+from phiforge.engine import transforms
 from phiforge.episodes import Episode
 from phiforge.learners import EVALUATION, Learner, Phi
+from phiforge.mapped import stacked
 from phiforge.randomness import SeedPart, torch_generator
 
 
@@ -31,14 +34,33 @@ class ChunkScores:
         return cls(**json.loads(data))
 
 
-def score(learner: Learner, phi: Phi, episodes: Iterable[Episode], *seed: SeedPart) -> ChunkScores:
-    """Return how the models that F_φ builds from each episode's support set do on its query set."""
-    losses, accuracies = [], []
+def score(learner: Learner, phi: Phi, episodes: Sequence[Episode], *seed: SeedPart, together: int = 1) -> ChunkScores:
+    """Return how the models that F_φ builds from each episode's support set do on its query set.
+
+    So many ``together`` are computed as one if the learner's engine maps over episodes.
+    """
     with torch.no_grad():
-        for index, episode in enumerate(episodes):
-            outcome = learner.query_outcome(phi, episode, EVALUATION, torch_generator(*seed, index))
-            losses.append(outcome.loss.item())
-            accuracies.append(outcome.accuracy.item())
+        if transforms(learner.shape.engine):
+            return _mapped(learner, phi, episodes, together)
+        outcomes = [
+            learner.query_outcome(phi, episode, EVALUATION, torch_generator(*seed, index))
+            for index, episode in enumerate(episodes)
+        ]
+    return ChunkScores([each.loss.item() for each in outcomes], [each.accuracy.item() for each in outcomes])
+
+
+def _mapped(learner: Learner, phi: Phi, episodes: Sequence[Episode], together: int) -> ChunkScores:
+    """Return the same, by vmap; what engine ``vmap`` serves draws nothing."""
+
+    def one(*parts: Tensor) -> tuple[Tensor, Tensor]:
+        outcome = learner.query_outcome(phi, Episode(*parts), EVALUATION, torch_generator("nothing"))
+        return outcome.loss, outcome.accuracy
+
+    losses: list[float] = []
+    accuracies: list[float] = []
+    for start in range(0, len(episodes), together):
+        loss, accuracy = torch.func.vmap(one)(*stacked(episodes[start : start + together]))
+        losses, accuracies = losses + loss.tolist(), accuracies + accuracy.tolist()
     return ChunkScores(losses, accuracies)
 
 

@@ -8,6 +8,7 @@ from phiforge.device import check_device
 from phiforge.memory import keep_freed_memory
 from phiforge.messages import EVALUATE
 from phiforge.platform import Platform
+from phiforge.repeatable import repeat_exactly
 from phiforge.service import serve
 
 
@@ -15,6 +16,8 @@ def run(platform: Platform) -> None:
     """Serve the evaluation queue until told to stop."""
     check_device(platform.settings.device)
     keep_freed_memory()
+    if not platform.settings.device.startswith("cpu"):  # which repeats itself anyway, and asking takes a second
+        repeat_exactly()
     REGISTRY.register(RunCollector(platform))
     platform.queue.handle(EVALUATE, Evaluator(platform).handle)
     serve(platform, "evaluation")

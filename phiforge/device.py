@@ -1,11 +1,13 @@
-"""What a process computes on: its device, and how many threads of it."""
+"""What a process computes on: its device, what that lacks for a run, and how many threads of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from phiforge.errors import SettingsError
+from phiforge.engine import lacks
+from phiforge.errors import RunError, SettingsError
+from phiforge.spec.task import Numerics
 
 
 def check_device(name: str) -> None:
@@ -29,3 +31,12 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def require(numerics: Numerics, device: str) -> None:
+    """Raise RunError if this process cannot compute on ``device`` as a run asks."""
+    engine = numerics.settled_engine
+    if reason := lacks(engine, device):
+        raise RunError(f"this worker lacks engine '{engine}': {reason}; submit again with numerics.engine=torch")
+    if numerics.bfloat16 and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise RunError(f"this worker lacks bfloat16 on {device!r}; submit again with numerics.dtype=float32")

@@ -2,15 +2,14 @@
 
 ``torch`` is plain torch, on any device. ``fused`` computes a block of Conv-4 in one or two passes over memory, with
 derivatives worked out by hand and loops compiled by numba: the same mathematics in about half the time, on a CPU.
+``vmap`` computes several episodes at once by torch's function transforms: few large operations for a GPU.
 """
 
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from phiforge.errors import RunError
-
-Engine = Literal["torch", "fused"]
+Engine = Literal["torch", "fused", "vmap"]
 
 
 def lacks(engine: Engine, device: str) -> str | None:
@@ -22,10 +21,9 @@ def lacks(engine: Engine, device: str) -> str | None:
     return None
 
 
-def require(engine: Engine, device: str) -> None:
-    """Raise RunError if this process cannot compute on ``device`` by ``engine``."""
-    if reason := lacks(engine, device):
-        raise RunError(f"this worker lacks engine '{engine}': {reason}; submit again with numerics.engine=torch")
+def transforms(engine: Engine) -> bool:
+    """Say whether an engine computes by torch's function transforms, which autograd's own calls cannot be part of."""
+    return engine == "vmap"
 
 
 def fused_block() -> Callable[..., Any]:

@@ -3,8 +3,6 @@
 from functools import lru_cache
 from typing import Self
 
-import torch
-
 from phiforge.attempts import Attempts
 from phiforge.exchange import Exchange
 from phiforge.learners import Learner, TaskShape, build_learner
@@ -50,8 +48,15 @@ class Platform:
 def learner_of(record: RunRecord, task: Task) -> Learner:
     """Return the learner of a run, for tasks of the shape of ``task``."""
     spec = record.spec
-    engine = spec.numerics.settled_engine
-    shape = TaskShape(task.n_way, record.input_shape, record.train_classes, spec.data.regression, engine)
+    numerics = spec.numerics
+    shape = TaskShape(
+        n_way=task.n_way,
+        input_shape=record.input_shape,
+        train_classes=record.train_classes,
+        regression=spec.data.regression,
+        engine=numerics.settled_engine,
+        bfloat16=numerics.bfloat16,
+    )
     return build_learner(spec.learner, shape)
 
 
@@ -59,4 +64,4 @@ def initial_phi(record: RunRecord) -> Tensors:
     """Return φ₀, named by the spec's seed alone."""
     spec = record.spec
     drawn = learner_of(record, spec.task).init_phi(torch_generator(spec.seed, "phi"))
-    return {name: value.to(getattr(torch, spec.numerics.dtype)) for name, value in drawn.items()}
+    return {name: value.to(spec.numerics.kept) for name, value in drawn.items()}

@@ -5,7 +5,6 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from phiforge.episodes import Episode, EpisodeBatch, digest_of
 from phiforge.errors import FormatError, MissingObjectError, PhiforgeError
@@ -44,7 +43,7 @@ def read_episodes(
             data = platform.store.get(key)
             batch = EpisodeBatch.from_bytes(data)
             _check(batch, record, task, count)
-            episodes = batch.episodes(platform.settings.device, getattr(torch, record.spec.numerics.dtype))
+            episodes = batch.episodes(platform.settings.device, record.spec.numerics.kept)
             return Read(list(episodes), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:

@@ -7,7 +7,7 @@ import torch
 
 from phiforge.engine import Engine
 from phiforge.episodes import Episode
-from phiforge.learners import LEARNERS, TaskShape, build_learner
+from phiforge.learners import LEARNERS, Learner, TaskShape, build_learner
 from phiforge.randomness import torch_generator
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import decode, encode
@@ -22,28 +22,34 @@ def spec_of(name: str) -> RunSpec:
     if name == "maml_plus_plus":
         network |= {"norm": "per_step"}
     estimator = "reinforce" if LEARNERS[name].chooses else "backpropagation"
-    return RunSpec.model_validate({"learner": {"name": name, "network": network}, "estimator": {"name": estimator}})
+    learner = {"name": name, "network": network}
+    return RunSpec.model_validate({"learner": learner, "estimator": {"name": estimator}, "numerics": {"chunk": 2}})
 
 
-def episode() -> Episode:
-    """Return one task of random images."""
-    generator = torch_generator("contributions")
-    labels = torch.arange(N_WAY)
-    images = torch.rand(4 * N_WAY, 1, SIDE, SIDE, generator=generator)
-    return Episode(images[:N_WAY], labels, images[N_WAY:], labels.repeat_interleave(3), labels)
+def random_episodes(count: int) -> list[Episode]:
+    """Return tasks of random images."""
+    generator, labels = torch_generator("contributions"), torch.arange(N_WAY)
+    drawn = [torch.rand(4 * N_WAY, 1, SIDE, SIDE, generator=generator) for _ in range(count)]
+    return [Episode(each[:N_WAY], labels, each[N_WAY:], labels.repeat_interleave(3), labels) for each in drawn]
+
+
+def serves(engine: Engine, learner: type[Learner]) -> bool:
+    """Say whether an engine computes a learner."""
+    return learner.learns and (learner.mapped or engine != "vmap")
 
 
 def contribution_hash(name: str, engine: Engine) -> str:
-    """Return the SHA-256 of what a job of one episode contributes, from a φ that was read from bytes."""
-    spec = spec_of(name)
+    """Return the SHA-256 of what a job contributes, of two episodes at once or of one, from a φ read from bytes."""
+    spec, tasks = spec_of(name), random_episodes(2 if engine == "vmap" else 1)
     learner = build_learner(spec.learner, TaskShape(N_WAY, (1, SIDE, SIDE), train_classes=N_WAY, engine=engine))
     phi = decode(encode(learner.init_phi(torch_generator("phi"))))
-    contribution = build_estimator(spec.estimator).contribute(learner, phi, [episode()], Step(spec, 0), job=0)
+    contribution = build_estimator(spec.estimator).contribute(learner, phi, tasks, Step(spec, 0), job=0)
     return hashlib.sha256(contribution.to_bytes()).hexdigest()
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for learner_name in sorted(name for name, each in LEARNERS.items() if each.learns):
+    for learner_name, each in sorted(LEARNERS.items()):
         for engine_name in get_args(Engine):
-            print(learner_name, engine_name, contribution_hash(learner_name, engine_name))
+            if serves(engine_name, each):
+                print(learner_name, engine_name, contribution_hash(learner_name, engine_name))

@@ -8,7 +8,7 @@ import torch
 
 from phiforge.attempts import working
 from phiforge.canonical import sha256_hex
-from phiforge.engine import require
+from phiforge.device import require
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, FormatError, RunError
 from phiforge.exchange import Commit, Job, OpenStep, State
@@ -87,7 +87,7 @@ class Trainer:
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
-        require(record.spec.numerics.settled_engine, self.platform.settings.device)
+        require(record.spec.numerics, self.platform.settings.device)
         with timed("read"):
             phi = self._read_phi(record, state)
             episodes, digest = self._read_episodes(record, version, job)

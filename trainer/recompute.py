@@ -7,11 +7,12 @@ from typing import NamedTuple
 import torch
 
 from phiforge.canonical import sha256_hex
-from phiforge.engine import require
+from phiforge.device import require
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.errors import RunError
 from phiforge.lineage import Entry, Work, works_of
 from phiforge.record import Checkpoint, RunRecord
+from phiforge.repeatable import repeating_exactly
 from phiforge.tensors import decode, encode, fingerprint
 from phiforge.tickets import Ticket, applied, first_tickets, is_ticketed
 from trainer.committing import lineage_of
@@ -72,7 +73,7 @@ def _step(
 ) -> Recomputed:
     phi, optimizer = phis[start.version], encode(start.optimizer)
     version, spec = start.version, record.spec
-    require(spec.numerics.settled_engine, device)
+    require(spec.numerics, device)
     if missing := {work.phi_version for work in works} - phis.keys():
         raise RunError(f"version {version + 1} was made from φ of versions {sorted(missing)}, which are not at hand")
     files = [episodes_of(work.version, work.job) for work in works]
@@ -98,17 +99,16 @@ def _after(record: RunRecord, start: Checkpoint, works: Sequence[Work], reduced:
 
 def _contribution(record: RunRecord, phi: bytes, data: bytes, version: int, job: int, device: str) -> bytes:
     batch = EpisodeBatch.from_bytes(data)
-    episodes = list(batch.episodes(device, getattr(torch, record.spec.numerics.dtype)))
+    episodes = list(batch.episodes(device, record.spec.numerics.kept))
     return Trainer.compute(record, decode(phi, device), episodes, version, job).to_bytes()
 
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
     """Compute as a trainer does, and leave torch as it was."""
-    threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    threads = torch.get_num_threads()
     try:
-        yield
+        with repeating_exactly():
+            yield
     finally:
-        torch.use_deterministic_algorithms(before)
         torch.set_num_threads(threads)

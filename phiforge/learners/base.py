@@ -29,6 +29,7 @@ class TaskShape:
 
     ``input_shape``: (channels, height, width) of images, (1,) of a regression's x. ``train_classes``: the classes that
     training tasks are drawn from. ``regression``: targets are values, not labels. ``engine``: computes its network.
+    ``bfloat16``: its network multiplies in that type.
     """
 
     n_way: int
@@ -36,6 +37,7 @@ class TaskShape:
     train_classes: int = 0
     regression: bool = False
     engine: Engine = "torch"
+    bfloat16: bool = False
 
     @property
     def outputs(self) -> int:
@@ -100,6 +102,8 @@ class Learner(ABC):
     """Whether it can also learn tasks whose targets are values."""
     averages: ClassVar[bool] = True
     """Whether it keeps, and on unseen tasks uses, the statistics that ``norm: running`` and ``per_step`` average."""
+    mapped: ClassVar[bool] = False
+    """Whether engine ``vmap`` can compute it: it draws nothing, and no value decides what is computed."""
     any_n_way: ClassVar[bool] = False
     """Whether the same φ serves tasks of any number of ways."""
 

@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from phiforge.engine import Engine, transforms
 from phiforge.learners.base import Mode, Phi, Predictor, task_loss
 from phiforge.learners.networked import ModelLearner
 from phiforge.networks import Conv4Config, NetworkConfig
@@ -30,6 +31,7 @@ class GradientLearner(ModelLearner):
     """θ⁰ = ``start``, θ^(t+1) = ``update`` of θ^t and ∇θ of the support loss; the last is the model's."""
 
     inner_gradient = True
+    mapped = True
     config: InnerLoopConfig
 
     def start(self, phi: Phi) -> Tensors:
@@ -64,30 +66,58 @@ class GradientLearner(ModelLearner):
     def gradients(self, loss: Loss, theta: Tensors, mode: Mode) -> Tensors:
         """Return ∇θ of ``loss`` for what moves: differentiable in θ if the mode is second order, else constants."""
         moving = {name: value for name, value in theta.items() if self.moves(name)}
-        return gradients_at(loss, theta, moving, keep_graph=mode.second_order)
+        return gradients_at(loss, theta, moving, keep_graph=mode.second_order, engine=self.shape.engine)
 
     def _loss_at(self, support_x: Tensor, support_y: Tensor, mode: Mode, step: int) -> Loss:
         at = mode.learning(step)
         return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
 
 
-def gradients_at(loss: Loss, theta: Mapping[str, Tensor], moving: Mapping[str, Tensor], *, keep_graph: bool) -> Tensors:
+def gradients_at(
+    loss: Loss,
+    theta: Mapping[str, Tensor],
+    moving: Mapping[str, Tensor],
+    *,
+    keep_graph: bool,
+    engine: Engine = "torch",
+) -> Tensors:
     """Return the gradient of ``loss`` at ``theta`` in the entries of ``moving``: see ``loss_and_gradients``."""
-    return loss_and_gradients(loss, theta, moving, keep_graph=keep_graph)[1]
+    return loss_and_gradients(loss, theta, moving, keep_graph=keep_graph, engine=engine)[1]
 
 
 def loss_and_gradients(
-    loss: Loss, theta: Mapping[str, Tensor], moving: Mapping[str, Tensor], *, keep_graph: bool
+    loss: Loss,
+    theta: Mapping[str, Tensor],
+    moving: Mapping[str, Tensor],
+    *,
+    keep_graph: bool,
+    engine: Engine = "torch",
 ) -> tuple[Tensor, Tensors]:
     """Return ``loss`` at ``theta`` and its gradient in the entries of ``moving``, differentiable with ``keep_graph``.
 
     Without, they are constants, taken at a copy of θ, so that nothing of the inner loop is kept. With, the entries of
-    ``moving`` must require gradients.
+    ``moving`` must require gradients, unless ``engine`` computes by transforms.
     """
+    if transforms(engine):
+        return _transformed(loss, theta, moving, keep_graph=keep_graph)
     points = dict(moving) if keep_graph else {name: value.detach().requires_grad_() for name, value in moving.items()}
     value = loss({**theta, **points})
     found = torch.autograd.grad(value, list(points.values()), create_graph=keep_graph)
     return value if keep_graph else value.detach(), dict(zip(points, found, strict=True))
+
+
+def _transformed(
+    loss: Loss, theta: Mapping[str, Tensor], moving: Mapping[str, Tensor], *, keep_graph: bool
+) -> tuple[Tensor, Tensors]:
+    """Return the same by function transforms, which may stand in others and see no graph of autograd's."""
+    if not keep_graph:
+        theta, moving = _detached(theta), _detached(moving)
+    found, value = torch.func.grad_and_value(lambda points: loss({**theta, **points}))(dict(moving))
+    return (value, found) if keep_graph else (value.detach(), _detached(found))
+
+
+def _detached(tensors: Mapping[str, Tensor]) -> Tensors:
+    return {name: value.detach() for name, value in tensors.items()}
 
 
 def descended(theta: Mapping[str, Tensor], gradients: Mapping[str, Tensor], rate: float) -> Tensors:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learners.base import Phi
-from phiforge.learners.metric import MetricConfig, MetricLearner
+from phiforge.learners.metric import MetricConfig, MetricLearner, membership
 from phiforge.networks.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.tensors import Tensors
 
@@ -46,8 +46,8 @@ class Matching(MetricLearner):
             query = self._query_in_context(phi, support, query)
         cosines = F.normalize(query, dim=1) @ F.normalize(support, dim=1).T
         attention = (self.config.scale * cosines).log_softmax(dim=1)
-        members = F.one_hot(labels, self.shape.n_way).T.bool()
-        return torch.stack([attention[:, member].logsumexp(dim=1) for member in members], dim=1)
+        others = ~membership(labels, self.shape.n_way).T
+        return attention[:, None, :].masked_fill(others, float("-inf")).logsumexp(dim=2)
 
     def _support_in_context(self, phi: Phi, support: Tensor) -> Tensor:
         """Return g: each embedding plus what LSTMs make of those before and after it (appendix A.2)."""

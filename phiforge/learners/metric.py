@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-import torch.nn.functional as F
+import torch
 from torch import Generator, Tensor
 
 from phiforge.learners.base import Mode, Phi, Predictor
@@ -22,6 +22,7 @@ class MetricLearner(EmbeddingLearner):
     """φ embeds inputs, and holds what else the comparison needs; F_φ keeps the support set's embeddings."""
 
     any_n_way = True
+    mapped = True
     config: MetricConfig
 
     def init_phi(self, generator: Generator) -> Tensors:
@@ -38,9 +39,17 @@ class MetricLearner(EmbeddingLearner):
         return lambda query_x: self.compare(phi, support, support_y, self.network.features(phi, query_x, mode.at(0)))
 
 
+def membership(labels: Tensor, n_way: int) -> Tensor:
+    """Return truth values [n, n_way]: which of the classes each label [n] is.
+
+    ``F.one_hot`` looks at the labels to check them, which function transforms do not let it.
+    """
+    return labels[:, None] == torch.arange(n_way, device=labels.device)
+
+
 def class_means(features: Tensor, labels: Tensor, n_way: int) -> Tensor:
     """Return the mean [n_way, features] of the rows of ``features`` [n, features] of each label [n]."""
-    members = F.one_hot(labels, n_way).to(features.dtype)
+    members = membership(labels, n_way).to(features.dtype)
     return (members.T @ features) / members.sum(dim=0)[:, None]
 
 

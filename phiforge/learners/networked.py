@@ -16,7 +16,7 @@ class ModelLearner(Learner):
     def __init__(self, config: Any, shape: TaskShape) -> None:  # noqa: ANN401 - a Part with a network
         super().__init__(config, shape)
         inner_steps = getattr(config, "inner_steps", 0)
-        self.model = Headed(config.network, shape.input_shape, shape.outputs, inner_steps, shape.engine)
+        self.model = Headed(config.network, shape.input_shape, shape.outputs, inner_steps, shape.engine, shape.bfloat16)
 
     @property
     def transductive(self) -> bool:
@@ -31,7 +31,7 @@ class EmbeddingLearner(Learner):
 
     def __init__(self, config: Any, shape: TaskShape) -> None:  # noqa: ANN401 - a Part with a network
         super().__init__(config, shape)
-        self.network = build_network(config.network, shape.input_shape, engine=shape.engine)
+        self.network = build_network(config.network, shape.input_shape, engine=shape.engine, bfloat16=shape.bfloat16)
 
     @property
     def transductive(self) -> bool:

@@ -6,12 +6,11 @@ Bertinetto et al. 2019, "Meta-learning with differentiable closed-form solvers",
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learners.base import Phi
-from phiforge.learners.metric import MetricConfig, MetricLearner
+from phiforge.learners.metric import MetricConfig, MetricLearner, membership
 from phiforge.tensors import Tensors
 
 
@@ -40,7 +39,7 @@ class R2d2(MetricLearner):
 
     def compare(self, phi: Phi, support: Tensor, labels: Tensor, query: Tensor) -> Tensor:
         """Return the scaled predictions of the ridge regression from support features to one-hot labels."""
-        targets = F.one_hot(labels, self.shape.n_way).to(support)
+        targets = membership(labels, self.shape.n_way).to(support)
         weights = ridge(support, targets, phi["log_penalty"].exp())
         return phi["scale"] * (query @ weights) + phi["shift"]
 

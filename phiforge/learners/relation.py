@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 
 from phiforge.episodes import Episode
 from phiforge.learners.base import Learner, Mode, Outcome, Phi, Predictor, TaskShape, accuracy
-from phiforge.learners.metric import class_means
-from phiforge.networks.base import linear, uniform
+from phiforge.learners.metric import class_means, membership
+from phiforge.networks.base import linear, multiplying, uniform
 from phiforge.networks.conv4 import Conv4, Conv4Config
 from phiforge.networks.normalisation import Pass, init_norm, normalise
 from phiforge.spec.part import Part
@@ -32,11 +32,12 @@ class Relation(Learner):
 
     name = "relation"
     any_n_way = True
+    mapped = True
     config: RelationConfig
 
     def __init__(self, config: RelationConfig, shape: TaskShape) -> None:
         super().__init__(config, shape)
-        self.network = Conv4(config.network, shape.input_shape, engine=shape.engine)
+        self.network = Conv4(config.network, shape.input_shape, engine=shape.engine, bfloat16=shape.bfloat16)
 
     @property
     def transductive(self) -> bool:
@@ -64,7 +65,7 @@ class Relation(Learner):
     def query_outcome(self, phi: Phi, episode: Episode, mode: Mode, generator: Generator) -> Outcome:
         """Return the mean squared error of the scores to 1 for the right class and 0 for others (equation 2)."""
         scores = self.adapt(phi, episode.support_x, episode.support_y, mode, generator)(episode.query_x)
-        wanted = F.one_hot(episode.query_y, self.shape.n_way).to(scores)
+        wanted = membership(episode.query_y, self.shape.n_way).to(scores)
         return Outcome(F.mse_loss(scores, wanted), accuracy(scores, episode.query_y))
 
     def _relate(self, phi: Phi, means: Tensor, maps: Tensor, at: Pass) -> Tensor:
@@ -75,12 +76,16 @@ class Relation(Learner):
             ],
             dim=2,
         ).flatten(0, 1)
-        for block in range(BLOCKS):
-            pairs = F.conv2d(pairs, phi[f"relation{block}.weight"], phi[f"relation{block}.bias"], padding=1)
-            pairs = normalise(self.config.network.norm, pairs, phi, f"relation_norm{block}", at)
-            pairs = F.relu(F.max_pool2d(pairs, 2, ceil_mode=True))
-        hidden = F.relu(F.linear(pairs.flatten(1), phi["hidden.weight"], phi["hidden.bias"]))
-        return F.linear(hidden, phi["score.weight"], phi["score.bias"]).sigmoid().reshape(len(maps), len(means))
+        with multiplying(pairs, self.shape.bfloat16):
+            for block in range(BLOCKS):
+                pairs = F.conv2d(pairs, phi[f"relation{block}.weight"], phi[f"relation{block}.bias"], padding=1)
+                pairs = normalise(
+                    self.config.network.norm, pairs, phi, f"relation_norm{block}", at, explicit=self.network.transformed
+                )
+                pairs = F.relu(F.max_pool2d(pairs, 2, ceil_mode=True))
+            hidden = F.relu(F.linear(pairs.flatten(1), phi["hidden.weight"], phi["hidden.bias"]))
+            scores = F.linear(hidden, phi["score.weight"], phi["score.bias"]).to(maps.dtype)
+        return scores.sigmoid().reshape(len(maps), len(means))
 
 
 def _pooled(side: int) -> int:

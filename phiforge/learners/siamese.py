@@ -6,6 +6,7 @@ with either kind weighing a half.
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
@@ -40,9 +41,14 @@ class Siamese(MetricLearner):
         support = self.network.features(phi, episode.support_x, mode.at(0))
         logits = pair_logits(phi, self.network.features(phi, episode.query_x, mode.at(0)), support)
         same = episode.query_y[:, None] == episode.support_y[None, :]
-        loss = 0.5 * (F.softplus(-logits[same]).mean() + F.softplus(logits[~same]).mean())
+        loss = 0.5 * (mean_where(same, F.softplus(-logits)) + mean_where(~same, F.softplus(logits)))
         by_class = largest_of_class(logits, episode.support_y, self.shape.n_way)
         return Outcome(loss, accuracy(by_class, episode.query_y))
+
+
+def mean_where(chosen: Tensor, values: Tensor) -> Tensor:
+    """Return the mean of those of ``values`` that are ``chosen``: a sum over all, whose shape no value decides."""
+    return torch.where(chosen, values, 0).sum() / chosen.sum()
 
 
 def pair_logits(phi: Phi, x: Tensor, y: Tensor) -> Tensor:

@@ -13,12 +13,16 @@ NetworkConfig = Annotated[Conv4Config | MlpConfig, Field(discriminator="name")]
 
 
 def build_network(
-    config: NetworkConfig, input_shape: tuple[int, ...], inner_steps: int = 0, engine: Engine = "torch"
+    config: NetworkConfig,
+    input_shape: tuple[int, ...],
+    inner_steps: int = 0,
+    engine: Engine = "torch",
+    bfloat16: bool = False,
 ) -> Network:
     """Return the network of ``config`` for inputs of ``input_shape``, whose model takes up to ``inner_steps`` steps."""
     if isinstance(config, Conv4Config):
-        return Conv4(config, input_shape, inner_steps, engine)
-    return Mlp(config, input_shape)
+        return Conv4(config, input_shape, inner_steps, engine, bfloat16)
+    return Mlp(config, input_shape, bfloat16)
 
 
 __all__ = ["Conv4Config", "MlpConfig", "Network", "NetworkConfig", "build_network"]

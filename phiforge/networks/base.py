@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Generator, Tensor
@@ -24,6 +25,14 @@ class Network(ABC):
     @abstractmethod
     def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
         """Map inputs ``x`` [n, ...] to features [n, feature_count]."""
+
+
+def multiplying(x: Tensor, bfloat16: bool) -> AbstractContextManager[object]:
+    """Return a context for a pass over inputs ``x``: its convolutions and linear layers in bfloat16, if so asked.
+
+    Parameters stay as they are and are cast at each use, without a cache, which function transforms would leak into.
+    """
+    return torch.autocast(x.device.type, torch.bfloat16, cache_enabled=False) if bfloat16 else nullcontext()
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, generator: Generator) -> Tensor:

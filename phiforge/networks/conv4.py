@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
-from phiforge.engine import Engine, fused_block
-from phiforge.networks.base import Network, uniform
+from phiforge.engine import Engine, fused_block, transforms
+from phiforge.networks.base import Network, multiplying, uniform
 from phiforge.networks.normalisation import (
     GROUPS,
     PLAIN,
@@ -53,11 +53,18 @@ class Conv4(Network):
     """The network as pure functions of its parameters."""
 
     def __init__(
-        self, config: Conv4Config, input_shape: tuple[int, ...], inner_steps: int = 0, engine: Engine = "torch"
+        self,
+        config: Conv4Config,
+        input_shape: tuple[int, ...],
+        inner_steps: int = 0,
+        engine: Engine = "torch",
+        bfloat16: bool = False,
     ) -> None:
         """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
         self.config = config
         self.fused = fused_block() if engine == "fused" else None
+        self.transformed = transforms(engine)
+        self.bfloat16 = bfloat16
         self.inner_steps = inner_steps
         self.image_channels, height, width = input_shape
         self.map_shape = (config.channels, height // config.smallest_image, width // config.smallest_image)
@@ -86,19 +93,21 @@ class Conv4(Network):
         Pooling comes before ReLU: both orders give the same value (ReLU is monotone), this one on a quarter of the
         elements. Channels-last memory makes the convolutions and their second derivatives faster on CPUs.
         """
-        x = x.to(memory_format=torch.channels_last)
-        for block in range(BLOCKS):
-            pooling = block < self.config.pools
-            if pooling and self.fused and normalises_by_set(self.config.norm, at):
-                x = self.fused(self.config.norm, x, parameters, block, at)
-            else:
-                x = self._plain_block(x, parameters, block, at)
+        if not self.transformed:  # under vmap an image has no memory of its own
+            x = x.to(memory_format=torch.channels_last)
+        with multiplying(x, self.bfloat16):
+            for block in range(BLOCKS):
+                pooling = block < self.config.pools
+                if pooling and self.fused and normalises_by_set(self.config.norm, at):
+                    x = self.fused(self.config.norm, x, parameters, block, at)
+                else:
+                    x = self._plain_block(x, parameters, block, at)
         return x
 
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
         name = f"conv{block}"
         x = F.conv2d(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"), padding=1)
-        x = normalise(self.config.norm, x, parameters, f"norm{block}", at)
+        x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
         return F.relu(F.max_pool2d(x, 2) if block < self.config.pools else x)
 
     def _init_block(self, block: int, inputs: int, generator: Generator) -> Tensors:

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from phiforge.engine import Engine
 from phiforge.networks import NetworkConfig, build_network
-from phiforge.networks.base import linear
+from phiforge.networks.base import linear, multiplying
 from phiforge.networks.normalisation import PLAIN, Pass
 from phiforge.tensors import Tensors
 
@@ -24,9 +24,11 @@ class Headed:
         outputs: int,
         inner_steps: int = 0,
         engine: Engine = "torch",
+        bfloat16: bool = False,
     ) -> None:
         """Prepare for inputs of ``input_shape`` and ``outputs`` classes or values."""
-        self.network = build_network(config, input_shape, inner_steps, engine)
+        self.network = build_network(config, input_shape, inner_steps, engine, bfloat16)
+        self.bfloat16 = bfloat16
         self.outputs_count = outputs
         self.transductive = self.network.transductive
 
@@ -41,4 +43,5 @@ class Headed:
     def outputs(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
         """Map inputs ``x`` [n, ...] to outputs [n, outputs]."""
         features = self.network.features(parameters, x, at)
-        return F.linear(features, parameters["head.weight"], parameters["head.bias"])
+        with multiplying(features, self.bfloat16):
+            return F.linear(features, parameters["head.weight"], parameters["head.bias"]).to(features.dtype)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.networks.base import Network, linear
+from phiforge.networks.base import Network, linear, multiplying
 from phiforge.networks.normalisation import PLAIN, Pass
 from phiforge.spec.part import Part
 from phiforge.tensors import Tensors
@@ -27,9 +27,10 @@ class Mlp(Network):
 
     transductive = False
 
-    def __init__(self, config: MlpConfig, input_shape: tuple[int, ...]) -> None:
+    def __init__(self, config: MlpConfig, input_shape: tuple[int, ...], bfloat16: bool = False) -> None:
         """Prepare for inputs of ``input_shape``, which are flattened."""
         self.config = config
+        self.bfloat16 = bfloat16
         self.inputs = math.prod(input_shape)
         self.feature_count = config.width
 
@@ -43,7 +44,8 @@ class Mlp(Network):
 
     def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
         """Map inputs ``x`` [n, ...] to the last hidden layer [n, width]."""
-        x = x.flatten(1)
-        for layer in range(self.config.layers):
-            x = F.relu(F.linear(x, parameters[f"layer{layer}.weight"], parameters[f"layer{layer}.bias"]))
-        return x
+        given, x = x.dtype, x.flatten(1)
+        with multiplying(x, self.bfloat16):
+            for layer in range(self.config.layers):
+                x = F.relu(F.linear(x, parameters[f"layer{layer}.weight"], parameters[f"layer{layer}.bias"]))
+        return x.to(given)

@@ -12,6 +12,8 @@ from phiforge.tensors import Tensors
 
 Norm = Literal["batch", "running", "per_step", "layer", "group", "none"]
 GROUPS = 8
+EPSILON = 1e-5
+"""Added to variances, torch's own default."""
 STATISTICS = "statistics/"
 """Begins the names of φ's entries that are averages of what was seen, which no gradient descends."""
 
@@ -66,26 +68,48 @@ def init_norm(kind: Norm, layer: str, channels: int, inner_steps: int) -> Tensor
     return entries
 
 
-def normalise(kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], layer: str, at: Pass) -> Tensor:
+def normalise(
+    kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], layer: str, at: Pass, *, explicit: bool = False
+) -> Tensor:
     """Normalise ``x`` [n, channels, height, width], then scale and shift by ``layer.weight`` and ``layer.bias``.
 
     ``batch`` uses the statistics of the set at hand (Ioffe and Szegedy 2015, in its training form, always), so the
     prediction for one query depends on the other queries: it is transductive. ``running`` and ``per_step`` do so in
     meta-training, and use averages on unseen tasks. ``layer`` (Ba et al. 2016, over channels and space) and ``group``
     (Wu and He 2018, groups of channels) look at one example only. ``none`` scales and shifts.
+
+    ``explicit``: batch statistics as means and variances written out, for function transforms, under some of which
+    torch's own operation has a wrong second derivative. Whatever type ``x`` has, statistics are of the type of φ.
     """
     weight, bias = scale_and_shift(kind, parameters, layer, at)
+    x = x.to(weight.dtype)
     if kind == "none":
         return x * weight[:, None, None] + bias[:, None, None]
     if kind in ("layer", "group"):
         return F.group_norm(x, 1 if kind == "layer" else GROUPS, weight, bias)
     if normalises_by_set(kind, at):
         note(kind, at, layer, x)
+        if explicit:
+            return _by(x, *_mean_and_variance(x), weight, bias)
         return F.batch_norm(x, None, None, weight, bias, training=True)
     mean, var = parameters[f"{STATISTICS}{layer}.mean"], parameters[f"{STATISTICS}{layer}.var"]
     if kind == "per_step":
         mean, var = _of_step(mean, at.step), _of_step(var, at.step)
+    if explicit:
+        return _by(x, mean, var, weight, bias)
     return F.batch_norm(x, mean, var, weight, bias, training=False)
+
+
+def _mean_and_variance(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the variance of the population [channels] of ``x`` [n, channels, height, width]."""
+    mean = x.mean(dim=(0, 2, 3))
+    return mean, (x - mean[:, None, None]).square().mean(dim=(0, 2, 3))
+
+
+def _by(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Normalise ``x`` [n, channels, height, width] by statistics [channels], then scale and shift."""
+    scale = weight * (var + EPSILON).rsqrt()
+    return (x - mean[:, None, None]) * scale[:, None, None] + bias[:, None, None]
 
 
 def scale_and_shift(kind: Norm, parameters: Mapping[str, Tensor], layer: str, at: Pass) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from phiforge.episodes import MOST_BYTES
 from phiforge.learners import LEARNERS
 from phiforge.networks.conv4 import Conv4Config
 from phiforge.networks.normalisation import Norm, keeps_statistics
+from phiforge.spec.numerics import numerics_faults
 from phiforge.spec.pace import pace_faults
 
 Values = Mapping[str, Any]
@@ -22,7 +23,7 @@ class DatasetFacts(NamedTuple):
 
 def check_parts(values: Values) -> list[str]:
     """Return the faults between sections."""
-    faults: list[str] = [*pace_faults(values)]
+    faults: list[str] = [*pace_faults(values), *numerics_faults(values)]
     if "outer" in values:
         faults += _job_faults(values["outer"])
     if "learner" in values and "estimator" in values:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 
 from phiforge.engine import Engine
@@ -42,16 +43,32 @@ class Numerics(Part):
     """What may change φ in its last bits."""
 
     threads: int = Field(default=1, ge=1, le=256, description="Torch threads of one trainer.")
-    chunk: int = Field(default=1, ge=1, description="Episodes that share one backward pass: memory against speed.")
-    dtype: Literal["float32", "float64"] = "float32"
-    engine: Literal["auto"] | Engine = Field(
-        default="auto", description="What computes networks: torch, fused (on CPUs); auto is settled at submit."
+    chunk: int = Field(
+        default=1, ge=1, description="Episodes that share one backward pass, or one vmap: memory against speed."
+    )
+    dtype: Literal["float32", "float64", "bfloat16"] = Field(
+        default="float32",
+        description="bfloat16: convolutions and linear layers of networks multiply in it; all else is float32.",
+    )
+    engine: Literal["auto", Engine] = Field(
+        default="auto",
+        description="What computes networks: torch, fused (on CPUs), vmap (chunks at once); auto is settled at submit.",
     )
 
     @property
     def settled_engine(self) -> Engine:
         """The engine of a submitted run; one that was submitted before there was a choice had torch."""
         return "torch" if self.engine == "auto" else self.engine
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether networks multiply in bfloat16."""
+        return self.dtype == "bfloat16"
+
+    @property
+    def kept(self) -> torch.dtype:
+        """The type of φ, of episodes, of gradients and of all that is summed."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
 
 
 class Sampling(Part):

@@ -45,8 +45,12 @@ shows, of the proofs that it has passed, the worst error of each kind against it
   the perturbations of that name; that these are normal is among the closed forms.
 * Baselines have an empty φ that nothing trains: their query loss is held to a second formulation.
 * **both engines** (`engines`): what one job of the real Conv-4 contributes by the fused engine against plain torch, in
-  float64: every tensor, the loss and the statistics of normalisation. All other proofs are made with plain torch.
+  float64: every tensor, the loss and the statistics of normalisation. All other proofs are made with plain torch,
+  but for two of finite differences with MAML and one with the relation network, which are made with vmap once more.
   Normalisation by layer, by group or none at all has no fused part, nor has the perceptron.
+* **by vmap** (`vmap`): what a job of three tasks contributes by engine vmap, two tasks at once and then one, against
+  plain torch, in float64 on the small network or the perceptron: tensors, loss and statistics. Estimators that take
+  no gradient through the learner, and learners that draw, are refused with it.
 * All draws are seeded: the figures are the same on every run of one machine. MAML stands for the gradient learners
   and the prototypical network for those that compare in that all six normalisations are proven with them; other
   learners are proven with their default.
@@ -61,6 +65,7 @@ SHORT = {
     "order annealed": "switch",
     "expected gradient": "se",
     "both engines": "engines",
+    "by vmap": "vmap",
 }
 
 

@@ -17,6 +17,8 @@ ESTIMATORS = sorted(part.model_fields["name"].default for part in get_args(get_a
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
+BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
+"""Variants whose gradient by engine vmap is also held to finite differences."""
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
 
@@ -157,6 +159,9 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
     for label, config, version in variants:
         exact = _differentiable(config)
         yield Proof("finite differences", label, partial(proofs.finite_differences, exact, version))
+        if label in BY_VMAP.get(learner, ()):
+            by_vmap = partial(proofs.finite_differences, exact, version, "vmap")
+            yield Proof("finite differences", f"{label}, vmap", by_vmap)
     yield from _gradient(learner, "backpropagation", variants)
     if learner in ("maml", "maml_plus_plus"):
         yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
@@ -178,6 +183,8 @@ def _gradient(learner: str, estimator: str, variants: list[Variant]) -> Iterator
     for label, config, version in variants:
         yield Proof("second formulation", label, partial(proofs.in_float64, config, estimator, version))
         yield from _engines(label, config, estimating(estimator), version)
+        if LEARNERS[learner].mapped:
+            yield Proof("by vmap", label, partial(proofs.by_vmap, config, estimating(estimator), version))
     for label, config, _ in variants[:1] if LEARNERS[learner].regresses else variants:
         yield Proof("several tasks", label, partial(proofs.of_several_tasks, config, estimator))
     label, config, _ = variants[0]

@@ -82,7 +82,7 @@ def configured(name: str, **settings: object) -> Part:
 def learner_of(config: Part, size: int, engine: Engine = "torch") -> Learner:
     """Return the learner for tasks of images of a side, or for sinusoids if its network takes values."""
     if takes_values(config):
-        return build_learner(config, TaskShape(1, (1,), regression=True))
+        return build_learner(config, TaskShape(1, (1,), regression=True, engine=engine))
     return build_learner(config, TaskShape(N_WAY, (1, size, size), TRAIN_CLASSES, engine=engine))
 
 

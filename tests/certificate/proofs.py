@@ -4,6 +4,7 @@ from statistics import median
 
 import torch
 
+from phiforge.engine import Engine
 from phiforge.learners import EVALUATION, Mode
 from phiforge.networks.normalisation import is_statistic
 from phiforge.randomness import torch_generator
@@ -30,7 +31,7 @@ from tests.certificate.material import (
 from tests.references import estimators
 from tests.references.tasks import PlainTask, leaves_of, summed_gradient
 from tests.references.untrained import choice_probability, drawn_choice, nearest_pixels_loss, trained_loss
-from trainer.estimators import build_estimator
+from trainer.estimators import Contribution, build_estimator
 from trainer.estimators.evolution import perturbation
 
 FINITE_STEP = 1e-7
@@ -40,12 +41,12 @@ STARTS = range(9)
 """Starts of φ in float32: at some, rounding switches a ReLU or a maximum, which the median forgives."""
 
 
-def finite_differences(config: Part, version: int = 0) -> Figure:
+def finite_differences(config: Part, version: int = 0, engine: Engine = "torch") -> Figure:
     """Backpropagation against central differences, along random directions in each tensor of φ and in all at once.
 
     A direction may cross the kink of a ReLU or a maximum: of each tensor's directions the median counts.
     """
-    learner, tasks, step = learner_of(small(config), SMALL), episodes(config, SMALL), step_of(version)
+    learner, tasks, step = learner_of(small(config), SMALL, engine), episodes(config, SMALL), step_of(version)
     phi = phi_of(learner, torch.float64)
     gradient = contribution(estimating("backpropagation"), learner, phi, tasks, step).values
     largest = max(float(slope.norm()) for slope in gradient.values())
@@ -117,10 +118,25 @@ def by_engine(config: Part, estimator: Part, version: int = 0, count: int = 1) -
         contribution(estimator, learner, phi_of(learner, torch.float64), tasks, step)
         for learner in (learner_of(config, REAL, engine) for engine in ("torch", "fused"))
     )
-    errors = [relative_error(fused.values, plain.values), abs(fused.loss / plain.loss - 1)]
-    if plain.statistics:
-        errors.append(relative_error(fused.statistics, plain.statistics))
-    return Figure(max(errors), 1e-10)
+    return Figure(difference(fused, plain), 1e-10)
+
+
+def by_vmap(config: Part, estimator: Part, version: int = 0) -> Figure:
+    """Engine vmap against torch: what a job of three tasks contributes, two of them mapped over at once, then one."""
+    tasks, step = episodes(config, SMALL, count=3, k_shot=2), step_of(version, chunk=2)
+    plain, mapped = (
+        contribution(estimator, learner, phi_of(learner, torch.float64), tasks, step)
+        for learner in (learner_of(small(config), SMALL, engine) for engine in ("torch", "vmap"))
+    )
+    return Figure(difference(mapped, plain), 1e-10)
+
+
+def difference(found: Contribution, expected: Contribution) -> float:
+    """Return the largest error of a contribution: of any tensor, of the loss, of any statistic."""
+    errors = [relative_error(found.values, expected.values), abs(found.loss / expected.loss - 1)]
+    if expected.statistics:
+        errors.append(relative_error(found.statistics, expected.statistics))
+    return max(errors)
 
 
 def baseline_by_engine(config: Part) -> Figure:

@@ -24,6 +24,7 @@ class Training(NamedTuple):
     estimator: dict
     outer: dict
     below: float
+    numerics: dict = {}  # noqa: RUF012 - never changed
 
     @property
     def spec(self) -> RunSpec:
@@ -35,6 +36,7 @@ class Training(NamedTuple):
                 "learner": {"network": {"name": "mlp"}} | self.learner,
                 "estimator": self.estimator,
                 "outer": self.outer,
+                "numerics": self.numerics,
             }
         )
 
@@ -55,7 +57,8 @@ class Losses(NamedTuple):
 def run(training: Training) -> Losses:
     """Train in this process: contributions of every job, reduced to the next φ, as the trainer does."""
     spec = training.spec
-    learner = build_learner(spec.learner, TaskShape(1, (1,), regression=True))
+    engine, bfloat16 = spec.numerics.settled_engine, spec.numerics.bfloat16
+    learner = build_learner(spec.learner, TaskShape(1, (1,), regression=True, engine=engine, bfloat16=bfloat16))
     phi = learner.init_phi(torch_generator(spec.seed, "phi"))
     before, payload, state = judged(learner, phi, spec), encode(phi), encode(init_state(spec.outer, phi))
     estimator = build_estimator(spec.estimator)

@@ -16,6 +16,7 @@ from client.servers import RedisServer
 from client.submission import submit
 from client.verification import verify
 from client.why import where, why
+from evaluator.chunk import Evaluator
 from phiforge.episodes import EpisodeBatch, digest_of
 from phiforge.errors import RunError, SpecError
 from phiforge.lineage import Difference, reproducible
@@ -217,6 +218,25 @@ def test_verify_everything(platform: Platform, run: str) -> None:
     assert found.versions == list(range(1, VERSIONS + 1))
     assert found.checkpoints == CHECKPOINTS
     assert (found.episodes_read, found.episodes_made) == (VERSIONS * JOBS // 2, VERSIONS * JOBS // 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_verify_what_was_mapped(platform: Platform, dtype: str) -> None:
+    # Given a run by engine vmap, of jobs of three episodes in chunks of two, with averages in φ
+    learner = {"name": "maml", "network": {"name": "conv4", "channels": 8, "norm": "running"}}
+    outer = {"versions": 2, "meta_batch": 6, "job_size": 3}
+    judged = {"validation_tasks": 3, "test_tasks": 2}
+    numerics = {"engine": "vmap", "chunk": 2, "dtype": dtype}
+    run = submit(platform, spec_of(learner=learner, outer=outer, numerics=numerics, evaluation=judged))
+    move(platform, run, 2)
+    # If all of it is computed again, I expect the same bits, and φ in float32.
+    assert verify(platform, run, every=True).differences == []
+    phi = platform.record.checkpoint(run, 2).phi
+    assert {str(value.dtype) for value in phi.values()} == {"torch.float32"}
+    # If φ is judged by the same engine, I expect a score of each validation task.
+    Sampler(platform).sample_evaluation(run, "validation", 0, sent_at=0)
+    Evaluator(platform).handle(run, "validation", 2, 0, sent_at=0)
+    assert len(platform.record.scores(run, "validation", 2)["per_task"]["loss"]) == 3
 
 
 def test_verify_a_part(platform: Platform, trained: str) -> None:

@@ -7,6 +7,7 @@ from typing import get_args
 
 from phiforge.engine import Engine
 from phiforge.learners import LEARNERS
+from tests.contributions import serves
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +21,6 @@ def test_every_process_contributes_the_same():
     # Given one job of each learner, and processes that order names and lay out memory in their own ways
     found = [printed() for _ in range(3)]
     # I expect the same bytes from all.
-    assert len(found[0]) == len(get_args(Engine)) * sum(learner.learns for learner in LEARNERS.values())
+    assert len(found[0]) == sum(serves(engine, each) for engine in get_args(Engine) for each in LEARNERS.values())
     assert found[1] == found[0]
     assert found[2] == found[0]

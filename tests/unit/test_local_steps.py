@@ -9,7 +9,7 @@ from phiforge.learners import TaskShape, build_learner
 from phiforge.randomness import torch_generator
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import decode, encode
-from tests.contributions import N_WAY, SIDE, episode
+from tests.contributions import N_WAY, SIDE, random_episodes
 from trainer.estimators import Contribution, Step, build_estimator
 from trainer.local_steps import LocalStep, estimator_of
 from trainer.optimizers import init_state, update
@@ -41,7 +41,7 @@ def phi_of(spec):
 
 
 def episodes_of(count):
-    plain = episode()
+    (plain,) = random_episodes(1)
     generator = torch_generator("local")
     shift = torch.rand(count, generator=generator, dtype=torch.float64)
     return [

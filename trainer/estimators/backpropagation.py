@@ -12,6 +12,7 @@ from phiforge.randomness import torch_generator
 from phiforge.spec.estimator import BackpropagationConfig
 from phiforge.tensors import Tensors
 from trainer.estimators.base import Contribution, Estimator, Step, descended_entries, mean_values
+from trainer.estimators.chunk import summed_gradient
 
 
 class Backpropagation(Estimator):
@@ -20,23 +21,18 @@ class Backpropagation(Estimator):
     config: BackpropagationConfig
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
-        """Return the summed gradient; ``numerics.chunk`` episodes share one backward pass."""
+        """Return the summed gradient; ``numerics.chunk`` episodes are computed together."""
         mode = Mode(training=True, second_order=self.second_order(step), progress=step.progress)
-        leaves = {name: value.detach().requires_grad_() for name, value in descended_entries(phi).items()}
-        total: Tensors = {name: torch.zeros_like(value, dtype=torch.float64) for name, value in leaves.items()}
+        at, size = descended_entries(phi), step.spec.numerics.chunk
+        total: Tensors = {name: torch.zeros_like(value, dtype=torch.float64) for name, value in at.items()}
+        draws = [torch_generator(*step.seed("episode", job, index)) for index in range(len(episodes))]
         loss = accuracy = 0.0
-        for start in range(0, len(episodes), step.spec.numerics.chunk):
-            chunk = range(start, min(start + step.spec.numerics.chunk, len(episodes)))
-            outcomes = [
-                learner.query_outcome(
-                    {**phi, **leaves}, episodes[index], mode, torch_generator(*step.seed("episode", job, index))
-                )
-                for index in chunk
-            ]
-            for name, gradient in gradient_of([outcome.loss for outcome in outcomes], leaves).items():
+        for start in range(0, len(episodes), size):
+            chunk = slice(start, start + size)
+            found = summed_gradient(learner, phi, at, episodes[chunk], mode, draws[chunk])
+            for name, gradient in found.gradient.items():
                 total[name] += gradient
-            loss += sum(outcome.loss.item() for outcome in outcomes)
-            accuracy += sum(outcome.accuracy.item() for outcome in outcomes)
+            loss, accuracy = loss + found.loss, accuracy + found.accuracy
         values = {name: value.to(phi[name].dtype) for name, value in total.items()}
         return Contribution(loss, accuracy, len(episodes), values, mean_statistics(phi, mode.noted))
 
@@ -55,10 +51,3 @@ class FirstOrder(Backpropagation):
     def second_order(self, step: Step) -> bool:
         """Never."""
         return False
-
-
-def gradient_of(objectives: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> Tensors:
-    """Return the gradient of the sum of scalars; zero for a leaf that they do not depend on."""
-    total = torch.stack(list(objectives)).sum()
-    gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
-    return dict(zip(leaves, gradients, strict=True))

@@ -8,8 +8,8 @@ from torch import Tensor
 from phiforge.episodes import Episode
 from phiforge.learners import Learner, Mode, Phi
 from phiforge.randomness import torch_generator
-from trainer.estimators.backpropagation import gradient_of
 from trainer.estimators.base import Contribution, Estimator, Step, mean_values
+from trainer.estimators.chunk import gradient_of
 
 
 class Reinforce(Estimator):

@@ -200,7 +200,27 @@ FAULTS = [
     ({"outer": {"local_steps": 0}}, ["outer.local_steps: Input should be greater than or equal to 1"]),
     ({"outer": {"local_lr": 0}}, ["outer.local_lr: Input should be greater than 0"]),
     ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
-    ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32' or 'float64'"]),
+    ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32', 'float64' or 'bfloat16'"]),
+    # what cannot be computed as asked
+    (
+        {"numerics": {"engine": "fused", "dtype": "bfloat16"}},
+        [
+            "numerics.engine: 'fused' multiplies in the type of φ, not in bfloat16; "
+            "allowed with numerics.dtype 'bfloat16': auto, torch, vmap"
+        ],
+    ),
+    (
+        {"numerics": {"engine": "vmap"}, "learner": {"name": "leo"}, "estimator": {"name": "evolution"}},
+        [
+            "numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner 'leo' cannot; allowed with "
+            "it: auto, fused, torch; learners that can: anil, boil, layer_rates, maml, maml_plus_plus, matching, "
+            "meta_sgd, prototypical, r2d2, relation, siamese",
+            "numerics.engine: 'vmap' computes the gradients of estimators backpropagation and first_order, not what "
+            "'evolution' contributes; allowed with it: auto, fused, torch",
+        ],
+    ),
+    ({"numerics": {"engine": "vmap"}, "estimator": {"name": "reptile"}}, ["numerics.engine: 'vmap' computes the grad"]),
+    ({"numerics": {"engine": "jax"}}, ["numerics.engine: Input should be 'auto', 'torch', 'fused' or 'vmap'"]),
     # numbers out of their range
     ({"seed": -1}, ["seed: Input should be greater than or equal to 0"]),
     ({"seed": 2**63}, ["seed: Input should be less than 9223372036854775808"]),

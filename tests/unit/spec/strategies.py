@@ -145,7 +145,7 @@ def raw_specs(draw):
                 "task": st.none() | judged,
             },
         ),
-        "numerics": st.fixed_dictionaries({}, optional={"dtype": st.sampled_from(["float32", "float64"])}),
+        "numerics": st.fixed_dictionaries({}, optional={"dtype": st.sampled_from(["float32", "float64", "bfloat16"])}),
     }
     augmentations = st.just("none") if regression else st.sampled_from(["none", "mirror"])
     sampling = {"window": st.integers(1, 1000), "augmentation": augmentations}

@@ -1,0 +1,41 @@
+"""What torch must be told for a process to compute the same bits again each time, on a CPU as on a GPU."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+_FLAGS = (
+    # float32 is float32: by default convolutions on a GPU round their inputs to ten bits.
+    (torch.backends.cudnn, "allow_tf32", False),
+    (torch.backends.cuda.matmul, "allow_tf32", False),
+    (torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction", False),
+    # Which of several algorithms is fastest differs from one process to the next, and so would the last bits.
+    (torch.backends.cudnn, "benchmark", False),
+    # Filling costs time, and nothing reads memory that it has not written.
+    (torch.utils.deterministic, "fill_uninitialized_memory", False),
+)
+
+
+def repeat_exactly() -> None:
+    """Let this process compute the same bits again each time, for good."""
+    # Read when a process first multiplies matrices on a GPU; another size of workspace may give other bits.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.use_deterministic_algorithms(True)
+    for place, name, value in _FLAGS:
+        setattr(place, name, value)
+
+
+@contextmanager
+def repeating_exactly() -> Iterator[None]:
+    """Do the same for a while, and leave torch as it was."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    before = [getattr(place, name) for place, name, _ in _FLAGS]
+    repeat_exactly()
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        for (place, name, _), value in zip(_FLAGS, before, strict=True):
+            setattr(place, name, value)

@@ -1,0 +1,35 @@
+"""What engines and types ask of the other parts of a spec."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from phiforge.learners import LEARNERS
+
+_GRADIENTS = ("backpropagation", "first_order")
+"""Estimators that engine ``vmap`` takes the gradients of."""
+
+
+def numerics_faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the faults in how a run is to be computed; absent sections are not looked at."""
+    numerics = values.get("numerics")
+    if numerics is None:
+        return
+    if numerics.engine == "fused" and numerics.bfloat16:
+        yield (
+            "numerics.engine: 'fused' multiplies in the type of φ, not in bfloat16; "
+            "allowed with numerics.dtype 'bfloat16': auto, torch, vmap"
+        )
+    if numerics.engine != "vmap":
+        return
+    learner, estimator = values.get("learner"), values.get("estimator")
+    if learner is not None and not LEARNERS[learner.name].mapped:
+        mapped = ", ".join(sorted(name for name, each in LEARNERS.items() if each.mapped))
+        yield (
+            f"numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner '{learner.name}' cannot; "
+            f"allowed with it: auto, fused, torch; learners that can: {mapped}"
+        )
+    if estimator is not None and estimator.name not in _GRADIENTS:
+        yield (
+            f"numerics.engine: 'vmap' computes the gradients of estimators {' and '.join(_GRADIENTS)}, "
+            f"not what '{estimator.name}' contributes; allowed with it: auto, fused, torch"
+        )

@@ -1,0 +1,180 @@
+"""What a device must do: learners and estimators stay on it, and what is computed there is exact and repeats itself."""
+
+import pytest
+import torch
+
+from evaluator.scoring import score
+from phiforge.device import require
+from phiforge.errors import RunError
+from phiforge.learners import LEARNERS
+from phiforge.networks import Conv4Config
+from phiforge.repeatable import repeat_exactly, repeating_exactly
+from phiforge.spec.run import RunSpec
+from phiforge.spec.task import Numerics
+from phiforge.tensors import decode, encode
+from tests.certificate.cells import cells, refusal
+from tests.certificate.material import (
+    configured,
+    contribution,
+    episodes,
+    estimating,
+    learner_of,
+    phi_of,
+    relative_error,
+    step_of,
+)
+from tests.elsewhere import DEVICE, Elsewhere, Far
+from trainer.estimators import Step
+from trainer.local_steps import estimator_of
+
+SETTINGS = {"evolution": {"pairs": 1}, "reptile": {"inner_steps": 2, "batch": 3}, "implicit": {"iterations": 2}}
+SIDE = 16
+
+
+def config_of(name, estimator):
+    """A learner on a small network, of few steps; one stands for those whose normalisation keeps averages."""
+    config = configured(name, **({"proximal": 1.0} if estimator == "implicit" else {}))
+    few = {"inner_steps": 2, "inner_steps_evaluation": 1, "finetuning_steps": 2}
+    changed = {field: value for field, value in few.items() if field in type(config).model_fields}
+    if "network" in type(config).model_fields:
+        norm = "running" if (name, estimator) == ("maml", "backpropagation") else config.network.norm
+        changed["network"] = Conv4Config(channels=8, norm=norm, pools=2)
+    return config.model_copy(update=changed)
+
+
+def moved(tensors, device):
+    return decode(encode(tensors), device)
+
+
+def tasks_on(device, config, count=1):
+    return [
+        type(task)(**{name: value.to(device) for name, value in vars(task).items()})
+        for task in episodes(config, SIDE, torch.float32, count=count, k_shot=2)
+    ]
+
+
+@pytest.mark.parametrize("cell", [cell for cell in cells() if not refusal(*cell)], ids="-".join)
+def test_nothing_leaves_the_device(cell):
+    # Given a learner and an estimator, and φ and tasks on a device that refuses to be mixed with the processor
+    name, estimator = cell
+    config = config_of(name, estimator)
+    learner, found = learner_of(config, SIDE), []
+    for device in ("cpu", DEVICE):
+        with Elsewhere():
+            phi = moved(phi_of(learner, torch.float32) if LEARNERS[name].learns else {}, device)
+            tasks = tasks_on(device, config)
+            assert all(isinstance(task.query_x, Far) == (device == DEVICE) for task in tasks)
+            # If they are trained and judged there
+            scores = score(learner, phi, tasks, "seed")
+            if estimator == "none":
+                found.append(scores)
+            else:
+                by = estimating(estimator, **SETTINGS.get(estimator, {}))
+                found.append((contribution(by, learner, phi, tasks, step_of()).to_bytes(), scores))
+    # I expect no mixture, and the same bits, as it is the processor that computes for the device.
+    assert found[0] == found[1]
+
+
+def test_steps_inside_a_job_stay_on_the_device():
+    # Given a job that takes two steps by itself, with averages in φ
+    config, outer = config_of("maml", "backpropagation"), {"job_size": 1, "meta_batch": 1, "local_steps": 2}
+    spec, learner, found = RunSpec.model_validate({"outer": outer}), learner_of(config, SIDE), []
+    for device in ("cpu", DEVICE):
+        with Elsewhere():
+            phi, tasks = moved(phi_of(learner, torch.float32), device), tasks_on(device, config, count=2)
+            found.append(estimator_of(spec).contribute(learner, phi, tasks, Step(spec, 0), 0).to_bytes())
+    # I expect the same of it.
+    assert found[0] == found[1]
+
+
+def test_the_device_that_is_none_refuses_mixtures():
+    # Given the device, if a learner forgot to move what it made, I expect an error as on a GPU,
+    with Elsewhere():
+        far = torch.ones(3).to(DEVICE)
+        assert far.device == torch.device(DEVICE)
+        for near in (torch.ones(3), torch.arange(3)):
+            with pytest.raises(AssertionError, match="mixes devices"):
+                far + near
+        # and none for scalars, for indices, and for what is made where it is wanted.
+        assert isinstance(
+            far * torch.tensor(2.0) + torch.ones(3, device=far.device) + far[torch.tensor([0, 1, 2])], Far
+        )
+        assert not isinstance(far.cpu(), Far)
+
+
+@pytest.fixture
+def untouched():
+    """Torch as it was, whatever a test does."""
+    with repeating_exactly():
+        yield
+
+
+def test_what_is_computed_is_exact_and_repeats_itself(untouched, monkeypatch):
+    # Given torch with what is fast and loose switched on
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.use_deterministic_algorithms(False)
+    for place in (torch.backends.cudnn, torch.backends.cuda.matmul):
+        place.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    # If it is to repeat itself for a while, I expect deterministic algorithms, and float32 that is float32,
+    with repeating_exactly():
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.benchmark
+    # and then torch as it was;
+    assert torch.backends.cudnn.allow_tf32
+    assert torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.benchmark
+    assert not torch.are_deterministic_algorithms_enabled()
+    # for good, if it is for good.
+    repeat_exactly()
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize(
+    ("numerics", "device", "able", "lacking"),
+    [
+        ({"engine": "vmap"}, "cpu", False, None),
+        ({"engine": "vmap", "dtype": "bfloat16"}, "cpu", False, None),
+        ({"engine": "vmap", "dtype": "bfloat16"}, "cuda:1", True, None),
+        (
+            {"engine": "torch", "dtype": "bfloat16"},
+            "cuda:1",
+            False,
+            "lacks bfloat16 on 'cuda:1'.*numerics.dtype=float32",
+        ),
+        ({"engine": "torch"}, "cuda:1", False, None),
+        ({"engine": "fused"}, "cuda:1", True, "lacks engine 'fused'.*numerics.engine=torch"),
+    ],
+)
+def test_what_a_worker_lacks(monkeypatch, numerics, device, able, lacking):
+    # Given a worker on a device that computes in bfloat16 or not, if a run asks for more than it has
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: able)
+    if lacking is None:
+        require(Numerics(**numerics), device)
+        return
+    # I expect it to be told, with the way out.
+    with pytest.raises(RunError, match=lacking):
+        require(Numerics(**numerics), device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("engine", ["torch", "vmap"])
+@pytest.mark.parametrize("name", ["maml", "relation", "r2d2"])
+def test_a_gpu_contributes_what_a_processor_does(untouched, name, engine):
+    # Given a job in float64 on a GPU, twice
+    config = config_of(name, "backpropagation")
+    learner = learner_of(config, SIDE, engine)
+    found = []
+    for device in ("cpu", "cuda", "cuda"):
+        phi, tasks = moved(phi_of(learner, torch.float64), device), tasks_on(device, config, count=3)
+        tasks = [
+            type(task)(**{n: v.double() if v.is_floating_point() else v for n, v in vars(task).items()})
+            for task in tasks
+        ]
+        found.append(contribution(estimating("backpropagation"), learner, phi, tasks, step_of(chunk=2)))
+    # I expect what the processor contributes, and the same bytes each time.
+    assert relative_error({n: v.cpu() for n, v in found[1].values.items()}, found[0].values) < 1e-8
+    assert found[1].to_bytes() == found[2].to_bytes()

@@ -1,0 +1,80 @@
+"""The summed gradient of a few episodes, by autograd over one graph or by function transforms over one vmap.
+
+Under transforms each episode has its gradient inside the map: vmap(grad(l)), never grad of a sum over vmap(l), which
+torch 2.13 gets wrong where l itself holds a gradient through its batch normalisation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from phiforge.engine import transforms
+from phiforge.episodes import Episode
+from phiforge.learners import Learner, Mode, Phi
+from phiforge.mapped import stacked
+from phiforge.tensors import Tensors
+
+
+class Found(NamedTuple):
+    """Sums over the episodes of a chunk: the query loss, the accuracy, and the gradient by name."""
+
+    loss: float
+    accuracy: float
+    gradient: Tensors
+
+
+def summed_gradient(
+    learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
+) -> Found:
+    """Return Σ ∂lⁿ/∂φ in the entries ``at`` of φ; ``draws`` has the randomness of each episode.
+
+    What normalisation sees is appended to ``mode.noted``, episode by episode.
+    """
+    compute = _by_transforms if transforms(learner.shape.engine) else _by_autograd
+    return compute(learner, phi, at, episodes, mode, draws)
+
+
+def gradient_of(objectives: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> Tensors:
+    """Return the gradient of the sum of scalars; zero for a leaf that they do not depend on."""
+    total = torch.stack(list(objectives)).sum()
+    gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(leaves, gradients, strict=True))
+
+
+def _by_autograd(
+    learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
+) -> Found:
+    leaves = {name: value.detach().requires_grad_() for name, value in at.items()}
+    outcomes = [
+        learner.query_outcome({**phi, **leaves}, episode, mode, generator)
+        for episode, generator in zip(episodes, draws, strict=True)
+    ]
+    gradient = gradient_of([outcome.loss for outcome in outcomes], leaves)
+    loss, accuracy = (outcome.loss.item() for outcome in outcomes), (outcome.accuracy.item() for outcome in outcomes)
+    return Found(sum(loss), sum(accuracy), gradient)
+
+
+def _by_transforms(
+    learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
+) -> Found:
+    steps: dict[str, list[int]] = {}
+
+    def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensor, dict[str, list[Tensor]]]]:
+        alone = replace(mode, noted={})
+        outcome = learner.query_outcome({**phi, **points}, Episode(*parts), alone, draws[0])  # which draws nothing
+        steps.update({name: [step for step, _ in seen] for name, seen in alone.noted.items()})
+        return outcome.loss, (outcome.accuracy, {n: [value for _, value in seen] for n, seen in alone.noted.items()})
+
+    parts = stacked(episodes)
+    each = torch.func.vmap(torch.func.grad_and_value(loss_of, has_aux=True), in_dims=(None, *(0 for _ in parts)))
+    points = {name: value.detach() for name, value in at.items()}
+    gradients, (losses, (accuracies, noted)) = each(points, *parts)
+    for name, values in noted.items():
+        kept = mode.noted.setdefault(name, [])
+        for index in range(len(episodes)):
+            kept += [(step, value[index]) for step, value in zip(steps[name], values, strict=True)]
+    total = {name: gradient.sum(dim=0, dtype=torch.float64) for name, gradient in gradients.items()}
+    return Found(sum(losses.tolist()), sum(accuracies.tolist()), total)
