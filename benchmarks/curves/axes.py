@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from benchmarks.curves import reasons
 from benchmarks.operations import Shape
 
 Values = Mapping[str, int]
@@ -57,9 +58,9 @@ class Point(NamedTuple):
 
 
 AXES = (
-    Axis("n_way", "Ways", (2, 5, 10, 20, 40), (2, 3, 4), (MAML, PROTONET), "ways", ""),
-    Axis("k_shot", "Shots", (1, 2, 5, 10, 20), (1, 2, 3), (MAML, PROTONET), "shots", ""),
-    Axis("inner_steps", "Inner steps", (1, 2, 3, 5, 10), (1, 2, 3), (MAML,), "steps", ""),
+    Axis("n_way", "Ways", (2, 5, 10, 20, 40), (2, 3, 4), (MAML, PROTONET), "ways", reasons.WAYS),
+    Axis("k_shot", "Shots", (1, 2, 5, 10, 20), (1, 2, 3), (MAML, PROTONET), "shots", reasons.SHOTS),
+    Axis("inner_steps", "Inner steps", (1, 2, 3, 5, 10), (1, 2, 3), (MAML,), "steps", reasons.STEPS),
     Axis(
         "image_size",
         "Image size",
@@ -67,7 +68,7 @@ AXES = (
         (16, 20, 24),
         (MAML, PROTONET),
         "pixels",
-        "",
+        reasons.IMAGES,
         lambda values, parameters: values["image_size"] ** 2,
     ),
     Axis(
@@ -77,10 +78,10 @@ AXES = (
         (4, 8, 16),
         (MAML, PROTONET),
         "parameters of φ",
-        "",
+        reasons.CHANNELS,
         lambda values, parameters: parameters,
     ),
-    Axis("job_size", "Tasks a job", (1, 2, 4, 8, 16, 32), (1, 2, 4), (MAML, PROTONET), "tasks", ""),
+    Axis("job_size", "Tasks a job", (1, 2, 4, 8, 16, 32), (1, 2, 4), (MAML, PROTONET), "tasks", reasons.JOBS),
 )
 
 

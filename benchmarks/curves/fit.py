@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 
 class Fit(NamedTuple):
-    """Of costs y at work x: ``off`` [points] is y over the line through both ends, ``exponent`` is e of y ~ x^e.
+    """Of costs y at work x: the line through both ends, and e of y ~ x^e as ``exponent``.
 
-    An offset that does not depend on x (a query set, however many shots) keeps a line straight, but not its exponent
-    at 1.
+    ``start`` is the line's cost without work, ``slope`` that of one more; ``off`` [points] is y over the line. A cost
+    that does not depend on x (a query set, however many shots) keeps a line straight, but not its exponent at 1.
     """
 
+    start: float
+    slope: float
     off: list[float]
     exponent: float
 
@@ -24,8 +26,9 @@ class Fit(NamedTuple):
 def fitted(x: Sequence[float], y: Sequence[float]) -> Fit:
     """Return how straight positive ``y`` are over growing, positive ``x``."""
     slope = (y[-1] - y[0]) / (x[-1] - x[0])
-    off = [cost / (y[0] + slope * (work - x[0])) for work, cost in zip(x, y, strict=True)]
-    return Fit(off, _slope([math.log(each) for each in x], [math.log(each) for each in y]))
+    start = y[0] - slope * x[0]
+    off = [cost / (start + slope * work) for work, cost in zip(x, y, strict=True)]
+    return Fit(start, slope, off, _slope([math.log(each) for each in x], [math.log(each) for each in y]))
 
 
 def _slope(x: Sequence[float], y: Sequence[float]) -> float:

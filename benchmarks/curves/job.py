@@ -2,11 +2,13 @@
 
 import multiprocessing
 import resource
+import statistics
 import time
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from phiforge.engine import require
 from phiforge.episodes import EpisodeBatch
@@ -15,6 +17,7 @@ from phiforge.record import RunRecord
 from phiforge.tensors import decode
 from trainer.job import Trainer
 
+WATCHED = 3
 LATE_IMPORTS = ("phiforge.fused.conv_block", "torch._inductor.config")
 """What the first job would import: the fused engine, and what torch's choice of deterministic algorithms looks at."""
 
@@ -64,9 +67,15 @@ class Worker:
 
     def turn(self) -> None:
         """Let it work for a while."""
-        self.connection.send(True)
+        self.connection.send("work")
         turn, self.peak = self.connection.recv()
         self.turns.append(turn)
+
+    def convolving(self) -> float:
+        """Return the milliseconds of a job that are convolutions; after all turns, for watching costs memory."""
+        self.connection.send("watch")
+        found: float = self.connection.recv()
+        return found
 
     def close(self) -> None:
         """End the process."""
@@ -89,10 +98,10 @@ def serve(work: Work, connection: Connection) -> None:
     connection.send(Ready(idle, len(contribution)))
     while True:
         try:
-            connection.recv()
+            asked = connection.recv()
         except EOFError:
             return
-        connection.send((turn(work, jobs), peak()))
+        connection.send(convolutions(work) if asked == "watch" else (turn(work, jobs), peak()))
 
 
 def turn(work: Work, jobs: int) -> Turn:
@@ -101,6 +110,32 @@ def turn(work: Work, jobs: int) -> Turn:
     coding = sum(job(work)[1] for _ in range(jobs))
     spent = time.perf_counter() - wall, time.process_time() - cpu, coding
     return Turn(*(1000 * each / jobs for each in spent))
+
+
+class Convolving(TorchDispatchMode):
+    """Adds up the seconds of the processor that torch's convolutions and their gradients take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        """Do an operation, by the clock if it is a convolution."""
+        start = time.process_time()
+        found = operation(*arguments, **(named or {}))
+        if "convolution" in str(operation):
+            self.seconds += time.process_time() - start
+        return found
+
+
+def convolutions(work: Work) -> float:
+    """Return the milliseconds of a job that are convolutions, the median of a few jobs."""
+    found = []
+    for _ in range(WATCHED):
+        with Convolving() as convolving:
+            job(work)
+        found.append(1000 * convolving.seconds)
+    return statistics.median(found)
 
 
 def job(work: Work) -> tuple[bytes, float]:

@@ -36,7 +36,10 @@ class Moved(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One point: its turns, its place on the axis, memory before the first job and at most, and bytes."""
+    """One point: its turns, its place on the axis, memory before the first job and at most, and bytes.
+
+    ``convolving``: milliseconds of a job that are convolutions.
+    """
 
     point: Point
     engine: str
@@ -45,6 +48,7 @@ class Measured(NamedTuple):
     idle: int
     peak: int
     moved: Moved
+    convolving: float
 
     @property
     def cpu(self) -> float:
@@ -109,15 +113,16 @@ class Bench:
                 say(f"{wanted[0].axis.name}: round {number + 1} of {self.plan.rounds}")
                 for worker in workers:
                     worker.turn()
+            convolving = [worker.convolving() for worker in workers]
         finally:
             for worker in workers:
                 worker.close()
         found = []
-        for point, work, worker, first in zip(wanted, works, workers, ready, strict=True):
+        for point, work, worker, first, within in zip(wanted, works, workers, ready, convolving, strict=True):
             moved = moved_by(work, first.contribution)
             place = point.axis.work_of(point.values, parameters(work))
             engine = work.record.spec.numerics.settled_engine
-            found.append(Measured(point, engine, place, worker.turns, first.idle, worker.peak, moved))
+            found.append(Measured(point, engine, place, worker.turns, first.idle, worker.peak, moved, within))
         return found
 
     def _work(self, point: Point) -> Work:

@@ -20,13 +20,15 @@ one that has done nothing but import; the points of an axis take turns, {rounds}
 MEANINGS = """**Of the line**: the cost of a job over the straight line through the first and the last point; 1 is on
 it. A line may start above zero: what does not grow (the query set, however many shots; what every job costs) keeps it
 straight. **Exponent**: e of cost ~ work^e, by least squares; 1 is proportional, less is a part that does not grow.
-**GFLOP**: of the convolutions alone. **By the job**: memory at its highest beyond what the process held before its
-first job, compiled code included. **Moved**: the file of episodes, φ and the contribution; a worker reads φ once a
-version, however many jobs it takes. **Bytes, CPU ms**: to decode and encode them."""
+**Convolutions**: what they alone take of the processor; **GFLOP** are theirs alone, **GFLOP/s** by all of a job's time.
+**By the job**: memory at its highest beyond what the process held before its first job, compiled code included.
+**Moved**: the file of episodes, φ and the contribution; a worker reads φ once a version, however many jobs it takes.
+**Bytes, CPU ms**: to decode and encode them."""
 
 COST = (
     "CPU ms a task",
     "CPU of the line",
+    "convolutions, CPU ms a task",
     "tasks/s by the clock",
     "GFLOP a task",
     "GFLOP/s of CPU",
@@ -45,7 +47,9 @@ HELD = (
 SUMMARY = (
     "",
     "a line in",
-    "CPU: exponent",
+    "CPU ms a job: without any",
+    "for one more",
+    "exponent",
     "furthest off the line",
     "memory: furthest off",
     "bytes moved: furthest off",
@@ -70,6 +74,8 @@ def _summary(curve: Curve) -> tuple[str, ...]:
     return (
         f"{curve.axis.title}, {curve.learner}",
         curve.axis.unit,
+        f"{curve.cpu.start:.3g}",
+        f"{curve.cpu.slope:.3g}",
         f"{curve.cpu.exponent:.2f}",
         *(f"{fit.worst:.2f}" for fit in (curve.cpu, curve.memory, curve.moved)),
     )
@@ -92,6 +98,7 @@ def _costs(curve: Curve) -> Iterator[tuple[str, ...]]:
             _label(curve, each.point.value),
             spread([turn.cpu / tasks for turn in each.turns]),
             f"{off:.2f}",
+            f"{each.convolving / tasks:.3g}",
             spread([1000 * tasks / turn.wall for turn in each.turns]),
             f"{operations(each.point.shape) / 1e9:.3g}",
             f"{each.speed / 1e9:.3g}",

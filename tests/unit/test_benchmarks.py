@@ -82,6 +82,7 @@ def test_a_line_is_straight_and_a_square_is_not():
 
     # I expect the one on the line through its ends everywhere, with less than its exponent; the other far below it.
     assert line.off == pytest.approx([1, 1, 1, 1])
+    assert (line.start, line.slope) == pytest.approx((3, 2))
     assert line.exponent < 0.9
     assert square.off == pytest.approx([1, 4 / 10, 16 / 28, 1])
     assert square.worst == pytest.approx(0.4)
