@@ -32,8 +32,9 @@ def publish(lines: Iterable[str], output: Path | None) -> None:
 
 
 def machine() -> str:
-    """Return what was measured on."""
-    return f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}"
+    """Return what was measured on, and how much else it had to do."""
+    load = f"load average {os.getloadavg()[0]:.1f} at the end"
+    return f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}, {load}"
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> str:

@@ -21,8 +21,8 @@ square."""
 
 CHANNELS = """**Not a straight line**: the middle lies above it. Only the convolutions between blocks have as many
 operations as φ has parameters, the square of the channels. The first block (one channel in), normalisation, ReLU and
-pooling, all that is read and written of maps, grow with the channels; the bookkeeping does not grow. So cost is a + b
-c + d c², which bulges over its chord in c². And narrow convolutions do fewer operations in a second, as their column
+pooling, all that is read and written of maps, grow with the channels; the bookkeeping does not grow. A square with
+a part that grows slower bulges over its chord. And narrow convolutions do fewer operations in a second, as their column
 shows beside that of GFLOP. Memory likewise: maps grow with the channels, φ and its gradients with their square. Bytes
 are φ in and the contribution out, so that they are a line."""
 
