@@ -118,9 +118,11 @@ def bare_seconds(platform: Platform, run: str, versions: int) -> tuple[float, fl
         process.start()
     barrier.wait()
     start = time.perf_counter()
+    barrier.wait()
+    seconds = time.perf_counter() - start
     for process in processes:
         process.join()
-    return time.perf_counter() - start, sum(used)
+    return seconds, sum(used)
 
 
 def compute_only(settings: Settings, run: str, versions: int, index: int, barrier: Barrier, used: Any) -> None:
@@ -148,6 +150,7 @@ def compute_only(settings: Settings, run: str, versions: int, index: int, barrie
     for (version, job), batch in batches.items():
         estimator.contribute(learner, phi, list(batch.episodes()), Step(spec, version), job)
     used[index] = time.process_time() - start
+    barrier.wait()
 
 
 def job_phases(stack: Stack) -> dict[str, float]:
