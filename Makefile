@@ -9,7 +9,7 @@ WORKERS ?= 2
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-fast lint types imports check lock bench benchmark benchmark-omniglot certificate secrets audit clean help
+.PHONY: demo test test-fast lint types imports check lock bench benchmark-omniglot certificate secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,11 +41,8 @@ imports: $(READY) ## which package may import which
 
 check: lint types imports ## everything but the tests
 
-bench: $(READY) ## the compute engine beside its public peers, which are installed on first use
-	$(BIN)/python -m benchmarks.performance --output docs/results/performance.md
-
-benchmark: $(READY) ## the figures that the documents quote
-	$(BIN)/python -m benchmarks.pipeline
+bench: $(READY) ## every benchmark of speed into docs/results (half an hour); ONLY="curves scale" for some
+	$(BIN)/python -m benchmarks $(ONLY)
 
 benchmark-omniglot: $(READY) ## every learner on real Omniglot at one budget of tasks (hours; goes on where it stopped)
 	mkdir -p docs/results

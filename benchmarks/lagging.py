@@ -7,7 +7,6 @@ for all.
     python -m benchmarks.lagging [--tasks 1600] [--seeds 2] [--output docs/results/lagging.md]
 """
 
-import argparse
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.page import parser, publish, say, table
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, first_checkpoint
 from evaluator.scoring import score, summary
@@ -30,6 +30,7 @@ from sampler.datasets import prepare
 from sampler.service import Sampler
 from trainer.recompute import recompute
 
+COLUMNS = ("learner", "how", "versions", "validation accuracy: mean of runs", "each run")
 META_BATCH, JOB_SIZE, JUDGED = 8, 2, 200
 NETWORK = {"name": "conv4", "channels": 16}
 LEARNERS: dict[str, Any] = {
@@ -46,24 +47,19 @@ AVERAGED = {"optimizer": {"name": "sgd"}, "lr": 1.0, "local_optimizer": {"name":
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=1600, help="training tasks of each run")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--tasks", type=int, default=1600, help="training tasks of each run")
+    arguments.add_argument("--seeds", type=int, default=2)
+    options = arguments.parse_args()
     keep_freed_memory()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         platform = Platform.open(Settings(home=Path(folder)))
-        lines = [line for name in LEARNERS for line in rows(platform, name, options.tasks, options.seeds)]
-    head = ["| learner | how | versions | validation accuracy: mean of runs | each run |", "|---|---|---|---|---|"]
-    text = "\n".join([*head, *lines]) + "\n"
-    print(text)
-    if options.output:
-        options.output.write_text(text)
+        cells = [row for name in LEARNERS for row in rows(platform, name, options.tasks, options.seeds)]
+    publish(table(COLUMNS, cells), options.output)
 
 
-def rows(platform: Platform, name: str, tasks: int, seeds: int) -> Iterator[str]:
+def rows(platform: Platform, name: str, tasks: int, seeds: int) -> Iterator[tuple[str, ...]]:
     """Yield a row for each way to train one learner."""
     ways: dict[str, dict[str, Any]] = {"synchronous": {}}
     ways |= {
@@ -75,8 +71,8 @@ def rows(platform: Platform, name: str, tasks: int, seeds: int) -> Iterator[str]
         found = [accuracy(platform, spec_of(name, tasks, seed, changes)) for seed in range(seeds)]
         versions = spec_of(name, tasks, 0, changes)["outer"]["versions"]
         each = ", ".join(f"{100 * value:.1f}" for value in found)
-        row = f"| {name} | {way} | {versions} | {100 * statistics.mean(found):.1f} % | {each} |"
-        print(row, flush=True)
+        row = (name, way, str(versions), f"{100 * statistics.mean(found):.1f} %", each)
+        say(" ".join(row))
         yield row
 
 

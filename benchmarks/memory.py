@@ -3,15 +3,13 @@
 python -m benchmarks.memory [--rounds 5] [--tasks 40]
 """
 
-import argparse
 import multiprocessing
-import statistics
 import time
 from typing import NamedTuple
 
 import torch
-from rich.console import Console
 
+from benchmarks.page import parser, publish, spread
 from phiforge.episodes import Episode
 from phiforge.learners import TaskShape, build_learner
 from phiforge.learners.maml import MamlConfig
@@ -34,18 +32,16 @@ class Timing(NamedTuple):
 
 def main() -> None:
     """Measure and print; raises AssertionError if the gradients differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tasks", type=int, default=40, help="measured tasks a round")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--tasks", type=int, default=40, help="measured tasks a round")
+    options = arguments.parse_args()
     pairs = [(measured(False, options.tasks), measured(True, options.tasks)) for _ in range(options.rounds)]
     assert len({timing.gradient for pair in pairs for timing in pair}) == 1, "the numbers changed"
     plain, kept = ([pair[side].milliseconds for pair in pairs] for side in (0, 1))
     ratios = [after / before for before, after in zip(plain, kept, strict=True)]
-    console = Console()
-    for name, values in (("as it is, ms a task", plain), ("freed memory kept, ms a task", kept), ("ratio", ratios)):
-        low, high = min(values), max(values)
-        console.print(f"{name:>30}: median {statistics.median(values):.3g} ({low:.3g} to {high:.3g})", highlight=False)
+    found = {"as it is, ms a task": plain, "freed memory kept, ms a task": kept, "ratio": ratios}
+    publish((f"{name:>30}: {spread(values)}" for name, values in found.items()), options.output)
 
 
 def measured(keep: bool, tasks: int) -> Timing:

@@ -10,12 +10,12 @@ With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way
 every spec is run as it stands.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks.page import parser, publish, table
 from benchmarks.published import NONE, PUBLISHED
 from client.servers import S3Server
 from client.stack import Stack
@@ -47,20 +47,18 @@ learner. Mean and 95 % confidence interval over tasks. The curve is validation a
 to the end, at even steps: where it still rises, the budget was too small for the learner. Published figures are of far
 larger budgets and of other splits.
 """
-HEADER = (f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS))
 FIVE = 5
 
 
 def main() -> None:
     """Run what is not complete, then print all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("specs", type=Path, nargs="*", default=SPECS)
-    parser.add_argument("--home", type=Path, default=Path(".phiforge/omniglot"))
-    parser.add_argument("--trainers", type=int, default=2)
-    parser.add_argument("--n-way", type=int, nargs="+", default=[5])
-    parser.add_argument("--tasks", type=int, default=None)
-    parser.add_argument("--output", type=Path, default=None)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("specs", type=Path, nargs="*", default=SPECS)
+    arguments.add_argument("--home", type=Path, default=Path(".phiforge/omniglot"))
+    arguments.add_argument("--trainers", type=int, default=2)
+    arguments.add_argument("--n-way", type=int, nargs="+", default=[5])
+    arguments.add_argument("--tasks", type=int, default=None)
+    options = arguments.parse_args()
     raws = [read_spec(spec) for spec in options.specs]
     if options.tasks:
         raws = [budgeted(raw, n_way, options.tasks) for n_way in options.n_way for raw in raws]
@@ -76,13 +74,10 @@ def main() -> None:
         )
         with Stack(settings, options.trainers) as stack:
             platform = Platform.open(settings)
-            rows: list[str] = []
+            rows: list[tuple[str, ...]] = []
             for raw in raws:
                 rows.append(row(raw["name"], judged_ways(raw), complete(platform, raw, console, stack)))
-                if options.output:
-                    options.output.write_text("\n".join([INTRODUCTION, *HEADER, *rows]) + "\n")
-    for line in (*HEADER, *rows):
-        console.print(line, highlight=False, soft_wrap=True)
+                publish([INTRODUCTION, *table(COLUMNS, rows)], options.output)
 
 
 def budgeted(raw: dict[str, Any], n_way: int, tasks: int) -> dict[str, Any]:
@@ -130,13 +125,13 @@ def judged_ways(raw: dict[str, Any]) -> int:
     return int((raw["evaluation"].get("task") or raw["task"])["n_way"])
 
 
-def row(name: str, n_way: int, report: dict[str, Any] | str) -> str:
+def row(name: str, n_way: int, report: dict[str, Any] | str) -> tuple[str, ...]:
     """Return a run's row of the table, beside what was published for as many ways."""
     learner = name.removeprefix("omniglot-").rpartition("-")[0]
     published = PUBLISHED.get(learner, NONE)
     cells = (f"failed: {report}", "", "", "", "", "") if isinstance(report, str) else measured(report)
     figure = published.five_way if n_way == FIVE else published.twenty_way
-    return f"| {' | '.join((f'{learner}, {n_way}-way', *cells, figure, published.source))} |"
+    return (f"{learner}, {n_way}-way", *cells, figure, published.source)
 
 
 def measured(report: dict[str, Any]) -> tuple[str, ...]:

@@ -6,26 +6,32 @@ environments of their own on first use; one that will not install or run is repo
     python -m benchmarks.performance [--rounds 9] [--workloads maml prototypical] [--output docs/results/performance.md]
 """
 
-import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-
+from benchmarks.operations import Shape, operations
+from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.peers.install import RECIPES, NotInstalledError, python_of
-from benchmarks.peers.work import CHANNELS, WORKLOADS, Workload
+from benchmarks.peers.work import CHANNELS, SIDE, WORKLOADS, Workload
 
 FOLDER = Path(__file__).parent / "peers"
 CACHE = Path(".phiforge") / "peers"
 TURN_SECONDS = 1.0
+COLUMNS = (
+    "",
+    "tasks/s by the clock",
+    "CPU ms a task",
+    "of the roof",
+    "memory",
+    "fused is faster by (CPU)",
+    "by (clock)",
+)
 OURS, ROOF = "Phiforge, fused", "roof"
 ADAPTING, COMPARING = ("learn2learn", "higher", "torchopt"), ("easyfsl",)
 FIRST_ORDER = ("learn2learn",)
@@ -109,19 +115,14 @@ class Result(NamedTuple):
 
 def main() -> int:
     """Measure, print and write the page; return whether a gradient was not the others'."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
-    parser.add_argument("--cache", type=Path, default=CACHE, help="where the peers' environments are kept")
-    parser.add_argument("--output", type=Path, default=None)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    arguments.add_argument("--cache", type=Path, default=CACHE, help="where the peers' environments are kept")
+    options = arguments.parse_args()
     pythons, absent = installed(options.cache.resolve())
     results = [measured(WORKLOADS[name], pythons, absent, options.rounds) for name in options.workloads]
-    page = "\n".join(written(results, options.rounds)) + "\n"
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(page)
-    Console().print(page, highlight=False, markup=False)
+    publish(written(results, options.rounds), options.output)
     return int(any(not agrees(each, result) for result in results for each in result.contenders))
 
 
@@ -172,35 +173,27 @@ def agrees(contender: Contender, result: Result) -> bool:
     return abs(contender.gradient / result.of(OURS).gradient - 1) < AGREEMENT
 
 
-def operations(workload: Workload) -> float:
-    """Return the multiplications and additions of convolutions in one task, each tensor's gradient counted as a pass.
-
-    A set costs one pass forward and two back (one for the first layer, whose images need no gradient); the second
-    derivative of an inner step costs six more (two).
-    """
-    first, others = 9 * 28 * 28, 9 * CHANNELS * (14 * 14 + 7 * 7 + 3 * 3)
-    support = 2 * CHANNELS * workload.n_way
-    query = support * workload.n_query
-    once = 2 * first + 3 * others
-    inner = once + (2 * first + 6 * others if workload.second_order else 0)
-    return float(query * once + support * (workload.inner_steps * inner if workload.adapts else once))
+def count_of(workload: Workload) -> float:
+    """Return the operations of the convolutions of one task."""
+    images = workload.n_way, workload.n_way * workload.n_query
+    return operations(Shape(*images, workload.inner_steps, workload.second_order, SIDE, CHANNELS))
 
 
 def written(results: list[Result], rounds: int) -> Iterator[str]:
     """Yield the page, line by line."""
     yield "# Performance of the compute engine"
     yield ""
-    yield "`make bench` writes this page: the contribution of tasks (no outer optimiser), one process each, one thread,"
+    yield "`python -m benchmarks.performance` writes this page (`make bench` runs it with the others): the contribution"
+    yield "of tasks (no outer optimiser), one process each, one thread,"
     yield f"turns of about a second, {rounds} rounds in turn; medians (lowest to highest). Conv-4 of 64 filters with"
     yield "batch normalisation and max-pooling, 28x28, float32, random images. All start from the same φ and find"
     yield "the same gradient, compared in float64 (not EasyFSL: its distances are not squared)."
     yield ""
-    yield f"Machine: {processor()}, {os.cpu_count()} processors, {platform.system()};"
-    versions = {name: version(name) for name in ("torch", "numba", "phiforge")} | {"python": platform.python_version()}
-    yield ", ".join(f"{name} {value}" for name, value in versions.items()) + "; peers:"
+    yield f"{machine()};"
+    yield f"{versions()}; peers:"
     peers = {each for recipe in RECIPES.values() for each in (*recipe.bare, recipe.built) if each}
     yield ", ".join(sorted(peers)) + "."
-    yield "The machine is shared: times of the processor (CPU) are steadier than those of the clock."
+    yield NOT_QUIET
     for result in results:
         yield from ["", f"## {result.workload.title}", ""]
         yield from rows(result)
@@ -208,53 +201,32 @@ def written(results: list[Result], rounds: int) -> Iterator[str]:
 
 def rows(result: Result) -> Iterator[str]:
     """Yield the table of one workload."""
-    ours = result.of(OURS)
     roof = result.of(ROOF).gradient / statistics.median(turn.cpu for turn in result.of(ROOF).turns)
-    count = operations(result.workload)
-    yield "| | tasks/s by the clock | CPU ms a task | of the roof | memory | fused is faster by (CPU) | by (clock) |"
-    yield "|---|---|---|---|---|---|---|"
+    yield from table(COLUMNS, cells(result, roof))
+    yield ""
+    yield f"The roof, convolutions of 64 to 64 channels alone at these shapes: {roof / 1e6:.0f} GFLOP/s of CPU time;"
+    yield f"a task has {count_of(result.workload) / 1e9:.1f} GFLOP of convolutions."
+
+
+def cells(result: Result, roof: float) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each contender, and for each that is absent; ``roof`` is in operations a millisecond."""
+    ours, count = result.of(OURS), count_of(result.workload)
     for each in result.contenders:
         if each.name == ROOF:
             continue
         cpu, clock = ([getattr(turn, of) for turn in each.turns] for of in ("cpu", "wall"))
         own_cpu, own_clock = ([getattr(turn, of) for turn in ours.turns] for of in ("cpu", "wall"))
-        share = count / statistics.median(cpu) / roof
-        cells = [
+        yield (
             each.name + ("" if agrees(each, result) else " (**another gradient**)"),
             spread([1000 / value for value in clock]),
             spread(cpu),
-            f"{share:.0%}",
+            f"{count / statistics.median(cpu) / roof:.0%}",
             f"{each.peak / 1e6:.0f} MB",
             "" if each is ours else spread([a / b for a, b in zip(cpu, own_cpu, strict=True)], "x"),
             "" if each is ours else spread([a / b for a, b in zip(clock, own_clock, strict=True)], "x"),
-        ]
-        yield "| " + " | ".join(cells) + " |"
+        )
     for name, reason in result.absent.items():
-        yield f"| {name} | not measured: {reason} | | | | | |"
-    yield ""
-    yield f"The roof, convolutions of 64 to 64 channels alone at these shapes: {roof / 1e6:.0f} GFLOP/s of CPU time;"
-    yield f"a task has {count / 1e9:.1f} GFLOP of convolutions."
-
-
-def spread(values: list[float], unit: str = "") -> str:
-    """Return the median, the lowest and the highest."""
-    middle, low, high = (f"{value:.3g}" for value in (statistics.median(values), min(values), max(values)))
-    return f"{middle}{unit} ({low} to {high})"
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def say(what: str) -> None:
-    """Tell on stderr what is under way."""
-    print(what, file=sys.stderr, flush=True)
+        yield (name, f"not measured: {reason}", "", "", "", "", "")
 
 
 if __name__ == "__main__":

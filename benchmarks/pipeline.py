@@ -4,14 +4,13 @@ Both compute the same gradients of the same episodes with one thread each, in tu
 ratio is between neighbours. Also prints where a job's time goes, from the trainers' /metrics, and what each process
 takes of the processor a job: with as many trainers as cores, whatever a server takes is taken from them.
 
-    python -m benchmarks.pipeline [--spec specs/omniglot-maml-5w1s.yaml] [--versions 40] [--rounds 3]
+    python -m benchmarks.pipeline [--spec specs/omniglot-maml-5w1s.yaml] [--versions 40] [--rounds 3] [--output FILE]
 """
 
-import argparse
 import multiprocessing
-import statistics
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -19,9 +18,8 @@ from typing import Any
 
 import torch
 from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.page import NOT_QUIET, machine, parser, publish, spread, table, versions
 from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer, S3Server
 from client.stack import Stack
@@ -39,6 +37,13 @@ TRAINERS = 2
 WARM_VERSIONS = 5
 PHASES = ("queue_wait", "read", "compute", "publish", "commit")
 
+PAGE = """# What the pipeline costs
+
+`python -m benchmarks.pipeline` writes this page: `{spec}`, {trainers} trainers of one thread each on a real Redis and a
+real S3 server, against {trainers} bare processes that compute the same gradients of the same episodes and nothing else;
+{versions} versions each in turn, {rounds} times in one run. On as many cores as trainers, whatever a server takes is
+taken from them."""
+
 
 @dataclass(frozen=True)
 class Round:
@@ -52,11 +57,11 @@ class Round:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spec", type=Path, default=Path("specs/omniglot-maml-5w1s.yaml"))
-    parser.add_argument("--versions", type=int, default=40, help="measured versions a round")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--spec", type=Path, default=Path("specs/omniglot-maml-5w1s.yaml"))
+    arguments.add_argument("--versions", type=int, default=40, help="measured versions a round")
+    arguments.add_argument("--rounds", type=int, default=3)
+    options = arguments.parse_args()
     raw = read_spec(options.spec)
     total = WARM_VERSIONS + options.versions
     raw["outer"] |= {"versions": total + 1}
@@ -78,7 +83,7 @@ def main() -> None:
             processes |= {service.name: service.process.pid for service in stack.services}
             rounds = [measure(platform, raw, options.versions, processes) for _ in range(options.rounds)]
             phases = job_phases(stack)
-    report(Console(), options.spec, rounds, phases)
+    publish(written(options.spec, options.versions, rounds, phases), options.output)
 
 
 def measure(platform: Platform, raw: dict[str, Any], versions: int, processes: dict[str, int]) -> Round:
@@ -113,9 +118,11 @@ def bare_seconds(platform: Platform, run: str, versions: int) -> tuple[float, fl
         process.start()
     barrier.wait()
     start = time.perf_counter()
+    barrier.wait()
+    seconds = time.perf_counter() - start
     for process in processes:
         process.join()
-    return time.perf_counter() - start, sum(used)
+    return seconds, sum(used)
 
 
 def compute_only(settings: Settings, run: str, versions: int, index: int, barrier: Barrier, used: Any) -> None:
@@ -143,6 +150,7 @@ def compute_only(settings: Settings, run: str, versions: int, index: int, barrie
     for (version, job), batch in batches.items():
         estimator.contribute(learner, phi, list(batch.episodes()), Step(spec, version), job)
     used[index] = time.process_time() - start
+    barrier.wait()
 
 
 def job_phases(stack: Stack) -> dict[str, float]:
@@ -159,23 +167,21 @@ def job_phases(stack: Stack) -> dict[str, float]:
     return {phase: 1000 * sums[phase] / counts[phase] for phase in PHASES if counts[phase]}
 
 
-def report(console: Console, spec: Path, rounds: list[Round], phases: dict[str, float]) -> None:
-    """Print medians, the ratio and the phases."""
-    table = Table(title=f"{spec.stem}: {TRAINERS} trainers of one thread, {len(rounds)} rounds")
-    for column in ("", "median", "lowest", "highest"):
-        table.add_column(column, justify="right" if column else "left")
-    rows = {
+def written(spec: Path, versions_measured: int, rounds: Sequence[Round], phases: Mapping[str, float]) -> Iterator[str]:
+    """Yield the page, line by line."""
+    yield PAGE.format(spec=spec, trainers=TRAINERS, rounds=len(rounds), versions=versions_measured)
+    yield from ("", f"{machine()};", f"{versions()}.", NOT_QUIET, "")
+    rates = {
         "pipeline, tasks/s": [each.pipeline for each in rounds],
         "bare processes, tasks/s": [each.bare for each in rounds],
-        "ratio": [each.pipeline / each.bare for each in rounds],
+        "ratio of neighbours": [each.pipeline / each.bare for each in rounds],
     }
-    for name, values in rows.items():
-        table.add_row(name, *(f"{value:.3g}" for value in (statistics.median(values), min(values), max(values))))
-    console.print(table)
-    for name in rounds[0].cpu_ms:
-        console.print(f"{name:>12} {statistics.median(each.cpu_ms[name] for each in rounds):8.1f} ms of a core a job")
-    for phase, milliseconds in phases.items():
-        console.print(f"{phase:>12} {milliseconds:8.1f} ms", highlight=False)
+    yield from table(("", "median (lowest to highest)"), ((name, spread(values)) for name, values in rates.items()))
+    yield from ("", "Where a trainer's time goes, by its clock, means of all jobs; a commit is once a version:", "")
+    yield from table(("phase", "ms"), ((phase, f"{value:.1f}") for phase, value in phases.items()))
+    yield from ("", "What each process takes of the processor; `bare` is what the arithmetic alone takes:", "")
+    used = {name: [each.cpu_ms[name] for each in rounds] for name in rounds[0].cpu_ms}
+    yield from table(("process", "ms of a core a job"), ((name, spread(values)) for name, values in used.items()))
 
 
 if __name__ == "__main__":

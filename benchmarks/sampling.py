@@ -3,20 +3,17 @@
 A meta-batch of 20-way episodes of 1 + 15 drawings of 28x28 at a time, from real Omniglot (``PHIFORGE_OMNIGLOT``) or, if
 that is not there, from noise of its size.
 
-    python -m benchmarks.sampling [--episodes 32] [--rounds 30]
+    python -m benchmarks.sampling [--episodes 32] [--rounds 30] [--output docs/results/sampling.md]
 """
 
-import argparse
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.page import NOT_QUIET, machine, parser, publish, spread, table, versions
 from phiforge.memory import keep_freed_memory
 from phiforge.settings import Settings
 from phiforge.spec.data import OmniglotData
@@ -31,30 +28,46 @@ TASK = Task(n_way=20, k_shot=1, n_query=15)
 CHARACTERS, DRAWINGS = 1623, 20
 
 
+PAGE = """# How fast episodes are drawn
+
+`python -m benchmarks.sampling` writes this page: 20-way episodes of 1 + 15 drawings of 28x28, {episodes} at a time as
+for one meta-batch, from {dataset}; {rounds} times each; median (lowest to highest). Written means compressed, hashed
+and put into a local store."""
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=32, help="episodes of a meta-batch")
-    parser.add_argument("--rounds", type=int, default=30)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--episodes", type=int, default=32, help="episodes of a meta-batch")
+    arguments.add_argument("--rounds", type=int, default=30)
+    options = arguments.parse_args()
     keep_freed_memory()
     pool = Pool(dataset())
+    rates = measured(pool, options.episodes, options.rounds)
+    head = PAGE.format(episodes=options.episodes, rounds=options.rounds, dataset=pool.dataset.name)
+    publish(written(head, rates), options.output)
+
+
+def measured(pool: Pool, episodes: int, rounds: int) -> dict[str, list[float]]:
+    """Return episodes a second of a core: drawn, and drawn and written."""
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
 
         def draw(number: int) -> None:
-            sample_batch(pool, "train", TASK, options.episodes, number)
+            sample_batch(pool, "train", TASK, episodes, number)
 
         def write(number: int) -> None:
-            store.put(f"episodes/{number}", sample_batch(pool, "train", TASK, options.episodes, number).to_bytes())
+            store.put(f"episodes/{number}", sample_batch(pool, "train", TASK, episodes, number).to_bytes())
 
-        table = Table(title=f"{pool.dataset.name}: 20-way episodes of 1 + 15 drawings, {options.episodes} at a time")
-        for column in ("", "episodes a core-second, median", "slowest", "fastest"):
-            table.add_column(column, justify="right" if column else "left")
-        for name, action in (("in memory", draw), ("written", write)):
-            rates = [options.episodes / seconds for seconds in timed(action, options.rounds)]
-            table.add_row(name, *(f"{each:,.0f}" for each in (statistics.median(rates), min(rates), max(rates))))
-    Console().print(table)
+        actions = {"in memory": draw, "written": write}
+        return {name: [episodes / each for each in timed(action, rounds)] for name, action in actions.items()}
+
+
+def written(head: str, rates: Mapping[str, list[float]]) -> Iterator[str]:
+    """Yield the page, line by line."""
+    yield from (head, "", f"{machine()};", f"{versions()}.", NOT_QUIET, "")
+    rows = ((name, spread(values, form=",.0f")) for name, values in rates.items())
+    yield from table(("", "episodes a core-second"), rows)
 
 
 def timed(action: Callable[[int], None], rounds: int) -> list[float]:

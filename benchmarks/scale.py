@@ -5,21 +5,20 @@ go through Redis lists by themselves, without Celery, whose cost a worker bears 
 Prints steps/s against the ideal (as many jobs at once as there are workers, nothing else to do), and the processor time
 that each component takes a job, which says where the ceiling is however busy this machine was.
 
-    python -m benchmarks.scale [--workers 2 8 32 64] [--milliseconds 100 500] [--seconds 6]
+    python -m benchmarks.scale [--workers 2 8 32 64] [--milliseconds 100 500] [--seconds 6] [--output FILE]
 """
 
-import argparse
 import json
 import tempfile
 import threading
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, versions
 from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer
 from client.submission import checked_record, enqueue, first_checkpoint
@@ -74,33 +73,56 @@ class StandIn(Trainer):
         return self.payload, Origin(sha256_hex(self.payload), "none", self.name, self.seconds)
 
 
+PAGE = """# Stand-in jobs
+
+`python -m benchmarks.scale` writes this page: jobs that sleep as long as a GPU would compute, one a worker and version,
+workers as threads of one Python process, {seconds:g} s each; φ and each contribution {kilobytes:.0f} kB, Adam. The
+ideal is one step a job's time. Milliseconds are of a core, per job."""
+COLUMNS = ("consistency", "workers", "job, ms", "steps/s", "ideal", "share", "Redis, ms/job", "workers, ms/job")
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8, 16, 32, 64])
-    parser.add_argument("--milliseconds", type=int, nargs="+", default=[100, 200, 500])
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each configuration")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8, 16, 32, 64])
+    arguments.add_argument("--milliseconds", type=int, nargs="+", default=[100, 200, 500])
+    arguments.add_argument("--seconds", type=float, default=6.0, help="of each configuration")
+    options = arguments.parse_args()
     keep_freed_memory()
     torch.set_num_threads(1)
-    table = Table(title="stand-in jobs: one a worker and version, φ of 450 KB, Adam")
-    names = ("consistency", "workers", "job, ms", "steps/s", "ideal", "share", "Redis, ms/job", "workers, ms/job")
-    for name in names:
-        table.add_column(name, justify="left" if name == "consistency" else "right")
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder) / "r.sock", Path(folder) / "redis.log")
         with server:
             platform = Platform.open(Settings(home=Path(folder), redis_url=server.url))
-            for staleness in (None, 2):
-                for workers in options.workers:
-                    for milliseconds in options.milliseconds:
-                        found = measure(platform, server.pid, workers, milliseconds / 1000, options.seconds, staleness)
-                        row = (str(workers), str(milliseconds), f"{found.steps:.2f}", f"{found.ideal:.2f}")
-                        costs = (f"{found.redis_ms:.2f}", f"{found.workers_ms:.2f}")
-                        how = "synchronous" if staleness is None else f"staleness {staleness}"
-                        table.add_row(how, *row, f"{found.steps / found.ideal:.0%}", *costs)
-                        print(how, *row, *costs, flush=True)
-    Console(width=120).print(table)
+            kilobytes = len(contribution_of(submitted(platform, 1, None))) / 1000
+            cases = list(product((None, 2), options.workers, options.milliseconds))
+            rows = [row(platform, server.pid, options.seconds, *case) for case in cases]
+    head = PAGE.format(seconds=options.seconds, kilobytes=kilobytes)
+    publish([head, "", f"{machine()};", f"{versions()}.", NOT_QUIET, "", *table(COLUMNS, rows)], options.output)
+
+
+def row(
+    platform: Platform, redis: int, duration: float, staleness: int | None, workers: int, milliseconds: int
+) -> tuple[str, ...]:
+    """Return what one configuration did, as a row."""
+    found = measure(platform, redis, workers, milliseconds / 1000, duration, staleness)
+    cells = (
+        "synchronous" if staleness is None else f"staleness {staleness}",
+        str(workers),
+        str(milliseconds),
+        f"{found.steps:.2f}",
+        f"{found.ideal:.2f}",
+        f"{found.steps / found.ideal:.0%}",
+        f"{found.redis_ms:.2f}",
+        f"{found.workers_ms:.2f}",
+    )
+    say(" ".join(cells))
+    return cells
+
+
+def contribution_of(record: RunRecord) -> bytes:
+    """Return what every job contributes: nothing, in as many bytes as something."""
+    return Contribution(1.0, 0.5, 1, {n: torch.zeros_like(v) for n, v in initial_phi(record).items()}).to_bytes()
 
 
 def measure(
@@ -108,7 +130,7 @@ def measure(
 ) -> Outcome:
     """Let ``workers`` take jobs that last ``seconds``, for ``duration`` seconds."""
     record = submitted(platform, workers, staleness)
-    payload = Contribution(1.0, 0.5, 1, {n: torch.zeros_like(v) for n, v in initial_phi(record).items()}).to_bytes()
+    payload = contribution_of(record)
     lists, stop = Lists(platform), threading.Event()
     platform.exchange.redis.delete(_LIST)
     platform.queue = lists  # type: ignore[assignment]

@@ -7,7 +7,6 @@ memory of each process is read, and what Redis and the store hold is counted. At
     python -m benchmarks.soak [--minutes 30] [--seed 0] [--output docs/results/soak.md]
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 import redis
 from rich.console import Console
 
+from benchmarks.page import parser, publish, table
 from client.chaos.faults import KINDS
 from client.chaos.schedule import schedule
 from client.chaos.spec import small_run
@@ -91,19 +91,15 @@ class Ledger:
 
 def main() -> None:
     """Soak, print, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=None)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--minutes", type=float, default=30.0)
+    arguments.add_argument("--seed", type=int, default=0)
+    options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "home", keep_checkpoints=CHECKPOINTS)
         with own_stage(settings, TRAINERS, options.seed, OUTAGE_SECONDS, use_s3=True) as stage:
             ledger = soak(stage, options.seed, 60 * options.minutes, Console())
-    page = report(ledger, options.minutes, options.seed)
-    Console().print(page, highlight=False, soft_wrap=True, markup=False)
-    if options.output:
-        options.output.write_text(page)
+    publish(report(ledger, options.minutes, options.seed), options.output)
 
 
 def soak(stage: Stage, seed: int, seconds: float, console: Console) -> Ledger:
@@ -169,9 +165,9 @@ def resident(pid: int) -> int | None:
     return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), None)
 
 
-def report(ledger: Ledger, minutes: float, seed: int) -> str:
-    """Return the page."""
-    head = PAGE.format(
+def report(ledger: Ledger, minutes: float, seed: int) -> Iterator[str]:
+    """Yield the page, line by line."""
+    yield PAGE.format(
         minutes=minutes,
         seed=seed,
         trainers=TRAINERS,
@@ -182,25 +178,25 @@ def report(ledger: Ledger, minutes: float, seed: int) -> str:
         verified=ledger.verified,
         faults=", ".join(f"{kind} {count}" for kind, count in sorted(ledger.faults.items())),
     )
-    memory = [_row(name, series) for name, series in ledger.memory.items()]
-    held = [_held_row(name, series) for name, series in ledger.held.items()]
-    rows = ("| memory of | minutes | warm, MB | at the end, MB | growth |", "|---|---|---|---|---|", *memory)
-    counts = ("| held | warm | at the end | most |", "|---|---|---|---|", *held)
-    return "\n".join((head, *filter(None, rows), "", *filter(None, counts), ""))
+    memory = (_row(name, series) for name, series in ledger.memory.items())
+    held = (_held_row(name, series) for name, series in ledger.held.items())
+    yield from table(("memory of", "minutes", "warm, MB", "at the end, MB", "growth"), filter(None, memory))
+    yield ""
+    yield from table(("held", "warm", "at the end", "most"), filter(None, held))
 
 
-def _row(name: str, series: Series) -> str:
+def _row(name: str, series: Series) -> tuple[str, ...] | None:
     if not (medians := series.warm_and_last()):
-        return ""
+        return None
     warm, last = (value / 1e6 for value in medians)
-    return f"| {name} | {series.points[-1][0] / 60:.0f} | {warm:.0f} | {last:.0f} | {last / warm - 1:+.1%} |"
+    return name, f"{series.points[-1][0] / 60:.0f}", f"{warm:.0f}", f"{last:.0f}", f"{last / warm - 1:+.1%}"
 
 
-def _held_row(name: str, series: Series) -> str:
+def _held_row(name: str, series: Series) -> tuple[str, ...] | None:
     if not (medians := series.warm_and_last()):
-        return ""
-    warm, last = medians
-    return f"| {name} | {warm:,.0f} | {last:,.0f} | {max(value for _, value in series.points):,.0f} |"
+        return None
+    most = max(value for _, value in series.points)
+    return name, *(f"{value:,.0f}" for value in (*medians, most))
 
 
 if __name__ == "__main__":
