@@ -17,8 +17,7 @@ from phiforge.memory import keep_freed_memory
 from phiforge.randomness import torch_generator
 from phiforge.spec.run import RunSpec
 from phiforge.tensors import fingerprint
-from trainer.estimators import Step
-from trainer.estimators.backpropagation import Backpropagation
+from trainer.estimators import Step, build_estimator
 
 N_WAY, N_QUERY, SIDE = 5, 5, 28
 
@@ -59,7 +58,8 @@ def compute(keep: bool, tasks: int) -> Timing:
     learner = build_learner(MamlConfig(), TaskShape(N_WAY, (1, SIDE, SIDE)))
     phi = learner.init_phi(torch_generator("memory"))
     episodes = [episode(index) for index in range(4)]
-    estimator, step = Backpropagation(), Step(RunSpec(), 0)
+    step = Step(RunSpec(), 0)
+    estimator = build_estimator(step.spec.estimator)
     gradient = estimator.contribute(learner, phi, episodes, step, 0).values
     start = time.perf_counter()
     for _ in range(tasks // len(episodes)):
@@ -75,6 +75,7 @@ def episode(index: int) -> Episode:
         support_y=torch.arange(N_WAY),
         query_x=torch.rand(N_WAY * N_QUERY, 1, SIDE, SIDE, generator=generator),
         query_y=torch.arange(N_WAY).repeat_interleave(N_QUERY),
+        classes=torch.arange(N_WAY),
     )
 
 
