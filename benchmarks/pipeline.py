@@ -1,48 +1,66 @@
-"""What the pipeline costs: its tasks/s with two trainers against two bare processes that only compute.
+"""What the pipeline costs: its tasks/s against that of as many bare processes that only compute.
 
 Both compute the same gradients of the same episodes with one thread each, in turn, several times in one run; each
-ratio is between neighbours. Also prints where a job's time goes, from the trainers' /metrics, and what each process
+ratio is between neighbours. Also says where a job's time goes, from the trainers' /metrics, and what each process
 takes of the processor a job: with as many trainers as cores, whatever a server takes is taken from them.
 
-    python -m benchmarks.pipeline [--spec specs/omniglot-maml-5w1s.yaml] [--versions 40] [--rounds 3] [--output FILE]
+    python -m benchmarks.pipeline [--versions 16] [--rounds 3] [--cases 2x4 2x16 1x16] [--output FILE]
 """
 
-import multiprocessing
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
-import torch
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.page import NOT_QUIET, machine, parser, publish, spread, table, versions
+from benchmarks.bare import bare_seconds
+from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer, S3Server
 from client.stack import Stack
 from client.submission import cancel, submit
-from phiforge.episodes import EpisodeBatch
-from phiforge.memory import keep_freed_memory
-from phiforge.platform import Platform, learner_of
-from phiforge.record import training_episodes_key
+from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.spec.read import read_spec
-from trainer.estimators import Step
-from trainer.local_steps import estimator_of
 
-TRAINERS = 2
+SPEC = Path("specs/omniglot-maml-5w1s.yaml")
+WORKLOAD: Mapping[str, Mapping[str, int]] = {"task": {"n_query": 15}, "outer": {"meta_batch": 32}}
 WARM_VERSIONS = 5
 PHASES = ("queue_wait", "read", "compute", "publish", "commit")
 
 PAGE = """# What the pipeline costs
 
-`python -m benchmarks.pipeline` writes this page: `{spec}`, {trainers} trainers of one thread each on a real Redis and a
-real S3 server, against {trainers} bare processes that compute the same gradients of the same episodes and nothing else;
-{versions} versions each in turn, {rounds} times in one run. On as many cores as trainers, whatever a server takes is
-taken from them."""
+`python -m benchmarks.pipeline` writes this page: second-order MAML on Omniglot, 5-way 1-shot with 15 queries a class,
+one inner step, meta-batches of 32, through trainers of one thread each on a real Redis and a real S3 server, against as
+many bare processes that compute the same gradients of the same episodes and nothing else; {versions} versions each in
+turn, {rounds} times in one run. On as many cores as trainers, whatever a server takes is taken from them."""
+
+
+class Case(NamedTuple):
+    """How many trainers, and how many tasks a job."""
+
+    trainers: int
+    job_size: int
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read what ``str`` gives."""
+        return cls(*map(int, text.split("x")))
+
+    def __str__(self) -> str:
+        return f"{self.trainers}x{self.job_size}"
+
+    @property
+    def title(self) -> str:
+        """How a table calls it."""
+        return f"{self.trainers} trainer{'s' * (self.trainers > 1)}, jobs of {self.job_size}"
+
+
+CASES = (Case(2, 4), Case(2, 16), Case(1, 16))
 
 
 @dataclass(frozen=True)
@@ -51,106 +69,84 @@ class Round:
 
     pipeline: float
     bare: float
-    cpu_ms: dict[str, float]
-    """Milliseconds of a core a job, by process; ``bare`` is what the arithmetic alone takes."""
+    cpu_ms: Mapping[str, float]
+    """Milliseconds of a core a job, by kind of process; ``bare`` is what the arithmetic alone takes."""
+    phases: Mapping[str, float]
+    """Milliseconds of a trainer's clock a job."""
+
+    @property
+    def ratio(self) -> float:
+        """What share of the bare rate comes through."""
+        return self.pipeline / self.bare
+
+
+Rounds = Mapping[Case, Sequence[Round]]
 
 
 def main() -> None:
     """Measure and print."""
     arguments = parser(__doc__)
-    arguments.add_argument("--spec", type=Path, default=Path("specs/omniglot-maml-5w1s.yaml"))
-    arguments.add_argument("--versions", type=int, default=40, help="measured versions a round")
+    arguments.add_argument("--versions", type=int, default=16, help="measured versions a round")
     arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--cases", type=Case.read, nargs="+", default=CASES, help="TRAINERSxTASKS-A-JOB")
     options = arguments.parse_args()
-    raw = read_spec(options.spec)
-    total = WARM_VERSIONS + options.versions
-    raw["outer"] |= {"versions": total + 1}
-    raw["evaluation"] = raw.get("evaluation", {}) | {"every": 10 * total, "validation_tasks": 2, "test_tasks": 2}
+    rounds: dict[Case, list[Round]] = {case: [] for case in options.cases}
     with tempfile.TemporaryDirectory() as folder, S3Server(Path(folder) / "s3", Path(folder) / "s3.log") as s3:
-        redis = RedisServer(Path(folder) / "redis.sock", Path(folder) / "redis.log")
-        settings = Settings(
-            home=Path(folder) / "home",
-            redis_url=redis.url,
-            store_url="s3://phiforge",
-            s3_endpoint=s3.endpoint,
-            s3_access_key=s3.access_key,
-            s3_secret_key=s3.secret_key,
-            keep_episodes="all",
-        )
-        with redis, Stack(settings, trainers=TRAINERS) as stack:
-            platform = Platform.open(settings)
-            processes = {"redis": redis.pid, "S3": s3.pid}
-            processes |= {service.name: service.process.pid for service in stack.services}
-            rounds = [measure(platform, raw, options.versions, processes) for _ in range(options.rounds)]
-            phases = job_phases(stack)
-    publish(written(options.spec, options.versions, rounds, phases), options.output)
+        for number in range(options.rounds):
+            for case in options.cases:
+                say(f"round {number + 1} of {options.rounds}, {case.title}")
+                rounds[case].append(measured(case, options.versions, Path(folder) / f"{number}-{case}", s3))
+    publish(written(options.versions, rounds), options.output)
 
 
-def measure(platform: Platform, raw: dict[str, Any], versions: int, processes: dict[str, int]) -> Round:
-    """Run ``versions`` versions through the pipeline, then compute the same jobs in bare processes."""
-    run = submit(platform, raw)
-    wait_for(platform, run, WARM_VERSIONS)
-    before = {name: cpu_seconds(pid) for name, pid in processes.items()}
-    start = time.perf_counter()
-    wait_for(platform, run, WARM_VERSIONS + versions)
-    seconds = time.perf_counter() - start
-    used = {name: cpu_seconds(pid) - before[name] for name, pid in processes.items()}
-    cancel(platform, run)
-    outer = platform.run(run).spec.outer
-    bare, used["bare"] = bare_seconds(platform, run, versions)
-    cpu_ms = {name: 1000 * each / (versions * outer.jobs) for name, each in used.items()}
-    return Round(versions * outer.tasks / seconds, versions * outer.tasks / bare, cpu_ms)
+def measured(case: Case, count: int, home: Path, s3: S3Server) -> Round:
+    """Measure ``count`` versions of a case on a stack of its own."""
+    redis = RedisServer(home / "redis.sock", home / "redis.log")
+    settings = Settings(
+        home=home,
+        redis_url=redis.url,
+        store_url="s3://phiforge",
+        s3_endpoint=s3.endpoint,
+        s3_access_key=s3.access_key,
+        s3_secret_key=s3.secret_key,
+        keep_episodes="all",
+    )
+    home.mkdir()
+    with redis, Stack(settings, trainers=case.trainers) as stack:
+        platform = Platform.open(settings)
+        processes = {"Redis": [redis.pid], "S3": [s3.pid]}
+        for service in stack.services:
+            processes.setdefault(service.name.partition("-")[0], []).append(service.process.pid)
+        run = submit(platform, raw_spec(case, WARM_VERSIONS + count + 1))
+        wait_for(platform, run, WARM_VERSIONS)
+        before = {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}
+        start = time.perf_counter()
+        wait_for(platform, run, WARM_VERSIONS + count)
+        seconds = time.perf_counter() - start
+        used = {name: sum(map(cpu_seconds, pids)) - before[name] for name, pids in processes.items()}
+        cancel(platform, run)
+        phases = job_phases(stack)
+        outer = platform.run(run).spec.outer
+        measured_versions = range(WARM_VERSIONS, WARM_VERSIONS + count)
+        bare, used["bare"] = bare_seconds(platform.settings, run, measured_versions, case.trainers)
+        platform.close()
+    cpu_ms = {name: 1000 * each / (count * outer.jobs) for name, each in used.items()}
+    return Round(count * outer.tasks / seconds, count * outer.tasks / bare, cpu_ms, phases)
+
+
+def raw_spec(case: Case, total: int) -> dict[str, Any]:
+    """Return a raw spec of ``total`` versions that is never validated on the way."""
+    raw = read_spec(SPEC)
+    raw |= {section: raw[section] | values for section, values in WORKLOAD.items()}
+    raw["outer"] |= {"job_size": case.job_size, "versions": total}
+    raw["evaluation"] = raw["evaluation"] | {"every": 10 * total, "validation_tasks": 2, "test_tasks": 2}
+    return raw
 
 
 def wait_for(platform: Platform, run: str, version: int) -> None:
     """Wait until ``version`` is committed, looking seldom enough not to be in the way."""
     while (state := platform.exchange.state(run)) is None or state.head < version:
-        time.sleep(0.05)
-
-
-def bare_seconds(platform: Platform, run: str, versions: int) -> tuple[float, float]:
-    """Return the time two processes need for the same jobs, episodes in memory, nothing written; and of the cores."""
-    context = multiprocessing.get_context("spawn")
-    barrier, used = context.Barrier(TRAINERS + 1), context.Array("d", TRAINERS)
-    arguments = [(platform.settings, run, versions, index, barrier, used) for index in range(TRAINERS)]
-    processes = [context.Process(target=compute_only, args=each) for each in arguments]
-    for process in processes:
-        process.start()
-    barrier.wait()
-    start = time.perf_counter()
-    barrier.wait()
-    seconds = time.perf_counter() - start
-    for process in processes:
-        process.join()
-    return seconds, sum(used)
-
-
-def compute_only(settings: Settings, run: str, versions: int, index: int, barrier: Barrier, used: Any) -> None:
-    """Compute every second job of the measured versions from φ₀: the arithmetic of a trainer and nothing else."""
-    keep_freed_memory()
-    platform = Platform.open(settings)
-    record = platform.run(run)
-    spec = record.spec
-    torch.set_num_threads(spec.numerics.threads)
-    learner, estimator = learner_of(record, spec.task), estimator_of(spec)
-    phi = platform.record.checkpoint(run, 0).phi
-    jobs = [
-        (version, job) for version in range(WARM_VERSIONS, WARM_VERSIONS + versions) for job in range(spec.outer.jobs)
-    ]
-    batches = {
-        (version, job): EpisodeBatch.from_bytes(platform.store.get(training_episodes_key(run, version, job)))
-        for version, job in jobs[index::TRAINERS]
-    }
-    warm_version, warm_job = jobs[index]
-    estimator.contribute(
-        learner, phi, list(batches[warm_version, warm_job].episodes()), Step(spec, warm_version), warm_job
-    )
-    barrier.wait()
-    start = time.process_time()
-    for (version, job), batch in batches.items():
-        estimator.contribute(learner, phi, list(batch.episodes()), Step(spec, version), job)
-    used[index] = time.process_time() - start
-    barrier.wait()
+        time.sleep(0.02)
 
 
 def job_phases(stack: Stack) -> dict[str, float]:
@@ -167,21 +163,47 @@ def job_phases(stack: Stack) -> dict[str, float]:
     return {phase: 1000 * sums[phase] / counts[phase] for phase in PHASES if counts[phase]}
 
 
-def written(spec: Path, versions_measured: int, rounds: Sequence[Round], phases: Mapping[str, float]) -> Iterator[str]:
+def written(count: int, rounds: Rounds) -> Iterator[str]:
     """Yield the page, line by line."""
-    yield PAGE.format(spec=spec, trainers=TRAINERS, rounds=len(rounds), versions=versions_measured)
+    yield PAGE.format(rounds=len(next(iter(rounds.values()))), versions=count)
     yield from ("", f"{machine()};", f"{versions()}.", NOT_QUIET, "")
-    rates = {
-        "pipeline, tasks/s": [each.pipeline for each in rounds],
-        "bare processes, tasks/s": [each.bare for each in rounds],
-        "ratio of neighbours": [each.pipeline / each.bare for each in rounds],
-    }
-    yield from table(("", "median (lowest to highest)"), ((name, spread(values)) for name, values in rates.items()))
-    yield from ("", "Where a trainer's time goes, by its clock, means of all jobs; a commit is once a version:", "")
-    yield from table(("phase", "ms"), ((phase, f"{value:.1f}") for phase, value in phases.items()))
-    yield from ("", "What each process takes of the processor; `bare` is what the arithmetic alone takes:", "")
-    used = {name: [each.cpu_ms[name] for each in rounds] for name in rounds[0].cpu_ms}
-    yield from table(("process", "ms of a core a job"), ((name, spread(values)) for name, values in used.items()))
+    yield "Tasks a second, median (lowest to highest):"
+    yield ""
+    columns = ("", *(case.title for case in rounds))
+    yield from table(
+        columns,
+        (
+            ("pipeline", *(spread([each.pipeline for each in found]) for found in rounds.values())),
+            ("bare processes", *(spread([each.bare for each in found]) for found in rounds.values())),
+            ("ratio of neighbours", *(spread([each.ratio for each in found]) for found in rounds.values())),
+        ),
+    )
+    yield from efficiency(rounds)
+    yield from ("", "Where a trainer's time goes, ms by its clock, means of all jobs; a commit is once a version:", "")
+    yield from table(columns, per_case(rounds, PHASES, lambda each: each.phases))
+    yield from ("", "Ms of a core a job; `bare` is what the arithmetic alone takes, `trainer` is all trainers:", "")
+    names = next(iter(rounds.values()))[0].cpu_ms
+    yield from table(columns, per_case(rounds, tuple(names), lambda each: each.cpu_ms))
+
+
+def efficiency(rounds: Rounds) -> Iterator[str]:
+    """Say what share of a second trainer's worth comes through, beside that of a second bare process."""
+    for case in rounds:
+        alone = Case(1, case.job_size)
+        if case.trainers > 1 and alone in rounds:
+            ratio, ratio_alone = (statistics.median(each.ratio for each in rounds[which]) for which in (case, alone))
+            yield ""
+            yield (
+                f"From 1 to {case.trainers} trainers, jobs of {case.job_size}: the pipeline grows by "
+                f"{ratio / ratio_alone:.3f} of what bare processes grow by (ratio of the medians above)."
+            )
+
+
+def per_case(rounds: Rounds, names: Sequence[str], of: Callable[[Round], Mapping[str, float]]) -> Iterator[list[str]]:
+    """Yield a row a name: its medians by case."""
+    for name in names:
+        medians = (statistics.median(of(each).get(name, 0.0) for each in found) for found in rounds.values())
+        yield [name, *(f"{median:.1f}" for median in medians)]
 
 
 if __name__ == "__main__":
