@@ -5,6 +5,8 @@ any orderly way, be it for the lack of a server or by SIGTERM, is forgotten; one
 """
 
 import logging
+import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -93,7 +95,8 @@ def _of_the_house(work: str) -> Iterator[None]:
 def working(what: str) -> Iterator[None]:
     """Say what was being worked on when it breaks: AttemptError if another attempt may fare better, else RunError.
 
-    The same bytes through the same code raise the same error again, so most are not worth another attempt.
+    The same bytes through the same code raise the same error again, so most are not worth another attempt. A device
+    that failed is of no more use to this process, which asks itself to stop: whoever looks after it starts another.
     """
     try:
         yield
@@ -101,6 +104,9 @@ def working(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         log.exception("%s", what)
+        if isinstance(error, torch.AcceleratorError):
+            log.critical("the device failed, and every later use of it would: this process stops")
+            os.kill(os.getpid(), signal.SIGTERM)
         kind = AttemptError if may_pass(error) else RunError
         raise kind(f"{what}: {type(error).__name__}: {error}") from error
 

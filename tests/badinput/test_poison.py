@@ -1,10 +1,12 @@
 """Jobs that kill their workers or break off each time: tried a few times, then their run fails, and others go on."""
 
 import re
+import signal
 import sys
 import time
 
 import pytest
+import torch
 
 from client.processes import ChildProcess, free_port
 from client.stack import Stack
@@ -213,3 +215,17 @@ def test_which_errors_are_worth_another_attempt(error: Exception, kind: type[Exc
         raise error
     assert type(caught.value) is kind
     assert kind is StoreError or str(caught.value).startswith(f"job 3: {type(error).__name__}: ")
+
+
+def test_a_device_that_failed_ends_its_service() -> None:
+    # Given a process that heeds SIGTERM
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        # If its device fails, after which every use of it would
+        with pytest.raises(AttemptError, match="job 3: AcceleratorError: an illegal memory access"), working("job 3"):
+            raise torch.AcceleratorError("an illegal memory access was encountered")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    # I expect the job to be worth another attempt, and this process to be asked to stop.
+    assert told == [signal.SIGTERM]
