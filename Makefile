@@ -24,7 +24,7 @@ demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
 	$(BIN)/phiforge demo
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 test-fast: $(READY) ## the tests that need no server
 	$(BIN)/pytest tests/unit

@@ -11,12 +11,14 @@ import pytest
 import redis
 import torch
 from minio import Minio
+from xdist.remote import Producer
 
 from client.processes import free_port
 from client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.store import LocalStore, S3Store, Store
+from tests.dealing import ByFileOrFolder
 from tests.servers import running
 
 torch.set_num_threads(1)  # what the services use: more would change sums, and tests share their cores
@@ -24,12 +26,10 @@ hypothesis.settings.register_profile("phiforge", deadline=None)  # a loaded mach
 hypothesis.settings.load_profile("phiforge")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every file stay in one process, and all of chaos, whose fleets are started once, in one."""
-    chaos = Path(__file__).parent / "chaos"
-    for item in items:
-        group = "chaos" if chaos in item.path.parents else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFileOrFolder:
+    """Deal out tests by file, or by folder where files share what is made once."""
+    return ByFileOrFolder(config, log)
 
 
 @pytest.fixture(scope="session")
