@@ -8,8 +8,6 @@ each.
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,20 +18,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from client.submission import submit
 from phiforge import reading
-from phiforge.exchange import Commit, Exchange, Published
-from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import reconcile
-from phiforge.record import Checkpoint
 from phiforge.settings import Settings
 from phiforge.store import LocalStore
 from phiforge.tensors import decode, encode, fingerprint
 from sampler.service import Sampler
+from tests.protocol.model import EVERY, JOBS, VERSIONS, Bag, Change, Message, Model, Observed
 from tests.protocol.process import Outside, Process
 from trainer.estimators import Contribution
 from trainer.job import Trainer
 
-VERSIONS, JOBS, EVERY = 4, 2, 2
 MOST_PROCESSES = 4
 MOST_ROUNDS = 30
 """Of fair delivery and reconcile, within which any state must reach the end."""
@@ -53,105 +48,6 @@ SPEC: dict[str, Any] = {
     "checkpoint": {"every": EVERY},
     "evaluation": {"every": VERSIONS, "validation_tasks": 2, "test_tasks": 2},
 }
-
-Change = Callable[[str, str], str]
-"""What is done to a script, given its name and its text: nothing, or a bug that must be found."""
-
-Message = tuple[str, dict[str, int]]
-
-
-@dataclass
-class Bag:
-    """The queues: what was sent and not delivered yet, in no order that anybody may rely on."""
-
-    messages: list[Message] = field(default_factory=list)
-
-    def train(self, run: str, version: int, job: int) -> None:
-        self.messages.append(("train", {"version": version, "job": job}))
-
-    def sample_training(self, run: str, version: int) -> None:
-        self.messages.append(("sample", {"version": version}))
-
-    def retain(self, run: str) -> None:
-        self.messages.append(("retain", {}))
-
-    def sample_evaluation(self, run: str, split: str, chunk: int) -> None:
-        """Scores are no part of this machine."""
-
-    def evaluate(self, run: str, split: str, version: int, chunk: int) -> None:
-        """Scores are no part of this machine."""
-
-
-class Observed(Exchange):
-    """The real exchange, whose outcomes the model is told."""
-
-    def __init__(self, client: redis.Redis, namespace: str, change: Change, model: "Model") -> None:
-        self._change, self._model = change, model
-        super().__init__(client, namespace)
-
-    def _script(self, name: str) -> Any:
-        script = super()._script(name)
-        return type(script)(self.redis, self._change(name, script.script))
-
-    def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
-        published = super().publish(run, version, job, payload, origin)
-        if published.outcome == "published":
-            self._model.published(version, job, payload)
-        return published
-
-    def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Any = None) -> bool:
-        committed = super().commit(run, version, jobs, commit, move)
-        if committed:
-            self._model.committed(version + 1, commit.phi_hash)
-        return committed
-
-    def restore(self, run: str, checkpoint: Checkpoint, tickets: Any = None) -> bool:
-        restored = super().restore(run, checkpoint, tickets)
-        if restored:
-            self._model.restored(checkpoint.version, checkpoint.phi_hash)
-        return restored
-
-    def forget(self, run: str) -> None:
-        super().forget(run)
-        self._model.wiped()
-
-
-class Model:
-    """What must be so, in a few lines: the head moves on by one commit at a time, and back by a restore alone."""
-
-    hashes: ClassVar[dict[int, str]] = {}
-    """Of φ at every version, over all examples: one spec has one φ."""
-
-    def __init__(self) -> None:
-        self.head: int | None = None
-        self.contributions: dict[int, bytes] = {}
-        self.faults: list[str] = []
-        """What was not so; told when asked, for in a process an error would be handled like any other."""
-
-    def must(self, holds: bool, otherwise: str) -> None:
-        if not holds:
-            self.faults.append(otherwise)
-
-    def committed(self, version: int, phi_hash: str) -> None:
-        self.must(self.head == version - 1, f"version {version} was committed on {self.head}")
-        self.must(len(self.contributions) == JOBS, f"version {version} was committed from {sorted(self.contributions)}")
-        self._at(version, phi_hash)
-
-    def restored(self, version: int, phi_hash: str) -> None:
-        self.must(self.head is None or self.head < version, f"the head went from {self.head} back to {version}")
-        self._at(version, phi_hash)
-
-    def published(self, version: int, job: int, payload: bytes) -> None:
-        self.must(self.head == version, f"job {job} of version {version} came in while the head was {self.head}")
-        self.must(job not in self.contributions, f"job {job} of version {version} came in twice")
-        self.contributions[job] = payload
-
-    def wiped(self) -> None:
-        self.head, self.contributions = None, {}
-
-    def _at(self, version: int, phi_hash: str) -> None:
-        self.must(self.hashes.setdefault(version, phi_hash) == phi_hash, f"version {version} has another φ")
-        self.head, self.contributions = version, {}
 
 
 class Tagged(Contribution):

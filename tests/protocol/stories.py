@@ -3,8 +3,9 @@
 Each ends well; with one check less it does not, and the machine must say so.
 """
 
-from tests.protocol.machine import EVERY, ProtocolMachine
+from tests.protocol.machine import ProtocolMachine
 from tests.protocol.machine import Worker as Process
+from tests.protocol.model import EVERY
 
 
 def begun(machine: ProtocolMachine, job: int, before: str, version: int = 0) -> Process:

@@ -12,7 +12,8 @@ from phiforge import progress
 from phiforge.platform import Platform
 from phiforge.record import RunRecord
 from tests.protocol import stories
-from tests.protocol.machine import Change, ProtocolMachine
+from tests.protocol.machine import ProtocolMachine
+from tests.protocol.model import Change
 
 pytestmark = pytest.mark.services
 
