@@ -10,6 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from phiforge.spec.data import ImagesData
+
+GREY = ImagesData(image_size=8)
+RGB = ImagesData(image_size=8, colour="rgb")
+
 
 def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (20, 16), kind: str = "PNG") -> bytes:
     """Return a picture of noise."""
