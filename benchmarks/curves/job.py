@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from phiforge.engine import require
+from phiforge.device import require
 from phiforge.episodes import EpisodeBatch
 from phiforge.memory import keep_freed_memory
 from phiforge.record import RunRecord
@@ -89,7 +89,7 @@ def serve(work: Work, connection: Connection) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False
-    require(work.record.spec.numerics.settled_engine, "cpu")
+    require(work.record.spec.numerics, "cpu")
     idle = peak()
     contribution, _ = job(work)
     start = time.perf_counter()

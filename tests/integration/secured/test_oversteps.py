@@ -44,12 +44,12 @@ REFUSED: dict[str, dict[str, set[str]]] = {
         DELETE: set(OBJECTS) - {"episodes", "ended"},
     },
     "trainer": {
-        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended"},
+        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active"},
         GET: {"evaluation episodes", "ended", "evidence", "anything else"},
         DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active"},
     },
     "evaluator": {
-        PUT: set(OBJECTS) - {"scores", "report", "failure", "ended"},
+        PUT: set(OBJECTS) - {"scores", "report", "failure", "ended", "active"},
         GET: set(),
         DELETE: set(OBJECTS) - {"evaluation episodes", "active"},
     },
