@@ -5,13 +5,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from client.chaos.proxy import CALM, FaultProxy, Weather
+from client.chaos.spec import SAMPLED_AHEAD
 from client.chaos.stage import Stage
 from phiforge.errors import MissingObjectError, ServiceError
 from phiforge.record import training_episodes_key
 
 _SAMPLED_SECONDS = 5.0
-_AHEAD = 3
-"""How many versions ahead of the head episodes are damaged: near enough to be there, far enough to be read."""
+_AHEAD = SAMPLED_AHEAD - 1
+"""How many versions ahead of the head episodes are damaged: near enough to be there, too far to have been read."""
 
 
 def kill_store(stage: Stage) -> None:
