@@ -1,8 +1,10 @@
 """Faults of object storage: away, slow, busy, cut off, with damaged objects, on a full disk."""
 
+import os
 import resource
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from client.chaos.proxy import CALM, FaultProxy, Weather
 from client.chaos.spec import SAMPLED_AHEAD
@@ -83,12 +85,27 @@ def _weather(stage: Stage, weather: Weather) -> None:
 def _damage(stage: Stage, damage: Callable[[bytes], bytes]) -> None:
     """Damage every job's episodes of one version ahead of the head, as soon as they are there."""
     record = stage.platform.run(stage.run)
-    version = min(stage.watched.head + _AHEAD, record.spec.outer.versions - 1)
-    keys = [training_episodes_key(stage.run, version, job) for job in range(record.spec.outer.jobs)]
-    stage.wait(lambda: all(map(stage.platform.store.exists, keys)), _SAMPLED_SECONDS)
-    for key in keys:
-        with suppress(MissingObjectError):
-            stage.platform.store.put(key, damage(stage.platform.store.get(key)))
+    with _trainers_still(stage):
+        version = min(stage.watched.head + _AHEAD, record.spec.outer.versions - 1)
+        keys = [training_episodes_key(stage.run, version, job) for job in range(record.spec.outer.jobs)]
+        stage.wait(lambda: all(map(stage.platform.store.exists, keys)), _SAMPLED_SECONDS)
+        for key in keys:
+            with suppress(MissingObjectError):
+                stage.platform.store.put(key, damage(stage.platform.store.get(key)))
+
+
+@contextmanager
+def _trainers_still(stage: Stage) -> Iterator[None]:
+    """Let the trainers, if they are this machine's, read nothing in this block: a sampler may be only just ahead."""
+    if not stage.fleet:
+        yield
+        return
+    for service in stage.fleet.named("trainer"):
+        os.kill(service.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stage.fleet.resume()
 
 
 def _proxy(stage: Stage) -> FaultProxy:
