@@ -1,7 +1,7 @@
 """What the pipeline costs: its tasks/s against that of as many bare processes that only compute.
 
 Both compute the same gradients of the same episodes with one thread each, in turn, several times in one run; each
-ratio is between neighbours. Also says where a job's time goes, from the trainers' /metrics, and what each process
+ratio is between neighbours. Also says where a trainer's time goes, from its /metrics, and what each process
 takes of the processor a job: with as many trainers as cores, whatever a server takes is taken from them.
 
     python -m benchmarks.pipeline [--versions 16] [--rounds 3] [--cases 2x4 2x16 1x16] [--output FILE]
@@ -30,7 +30,8 @@ from phiforge.spec.read import read_spec
 SPEC = Path("specs/omniglot-maml-5w1s.yaml")
 WORKLOAD: Mapping[str, Mapping[str, int]] = {"task": {"n_query": 15}, "outer": {"meta_batch": 32}}
 WARM_VERSIONS = 5
-PHASES = ("queue_wait", "read", "compute", "publish", "commit")
+PHASES = ("read", "compute", "publish", "commit")
+REST, BARE = "neither: waits for messages and for the other trainers", "a bare process"
 
 PAGE = """# What the pipeline costs
 
@@ -71,8 +72,8 @@ class Round:
     bare: float
     cpu_ms: Mapping[str, float]
     """Milliseconds of a core a job, by kind of process; ``bare`` is what the arithmetic alone takes."""
-    phases: Mapping[str, float]
-    """Milliseconds of a trainer's clock a job."""
+    clock_ms: Mapping[str, float]
+    """Milliseconds of the clock a version: of a trainer by phase, which add up to all of it, and of a bare process."""
 
     @property
     def ratio(self) -> float:
@@ -119,19 +120,23 @@ def measured(case: Case, count: int, home: Path, s3: S3Server) -> Round:
             processes.setdefault(service.name.partition("-")[0], []).append(service.process.pid)
         run = submit(platform, raw_spec(case, WARM_VERSIONS + count + 1))
         wait_for(platform, run, WARM_VERSIONS)
-        before = {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}
+        before, spent = {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}, phase_seconds(stack)
         start = time.perf_counter()
         wait_for(platform, run, WARM_VERSIONS + count)
         seconds = time.perf_counter() - start
         used = {name: sum(map(cpu_seconds, pids)) - before[name] for name, pids in processes.items()}
+        spent = {phase: after - spent[phase] for phase, after in phase_seconds(stack).items()}
         cancel(platform, run)
-        phases = job_phases(stack)
         outer = platform.run(run).spec.outer
         measured_versions = range(WARM_VERSIONS, WARM_VERSIONS + count)
         bare, used["bare"] = bare_seconds(platform.settings, run, measured_versions, case.trainers)
         platform.close()
     cpu_ms = {name: 1000 * each / (count * outer.jobs) for name, each in used.items()}
-    return Round(count * outer.tasks / seconds, count * outer.tasks / bare, cpu_ms, phases)
+    spent[REST] = case.trainers * seconds - sum(spent.values())
+    clock_ms = {phase: 1000 * each / (count * case.trainers) for phase, each in spent.items()} | {
+        BARE: 1000 * bare / count
+    }
+    return Round(count * outer.tasks / seconds, count * outer.tasks / bare, cpu_ms, clock_ms)
 
 
 def raw_spec(case: Case, total: int) -> dict[str, Any]:
@@ -149,18 +154,16 @@ def wait_for(platform: Platform, run: str, version: int) -> None:
         time.sleep(0.02)
 
 
-def job_phases(stack: Stack) -> dict[str, float]:
-    """Return the mean milliseconds of each phase of a job, over all trainers."""
-    sums, counts = dict.fromkeys(PHASES, 0.0), dict.fromkeys(PHASES, 0.0)
+def phase_seconds(stack: Stack) -> dict[str, float]:
+    """Return the seconds that all trainers together have spent in each phase so far."""
+    found = dict.fromkeys(PHASES, 0.0)
     pages = [page for name, page in stack.metrics().items() if name.startswith("trainer")]
     for page in pages:
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
-                if sample.name == "phiforge_job_seconds_sum":
-                    sums[sample.labels["phase"]] += sample.value
-                if sample.name == "phiforge_job_seconds_count":
-                    counts[sample.labels["phase"]] += sample.value
-    return {phase: 1000 * sums[phase] / counts[phase] for phase in PHASES if counts[phase]}
+                if sample.name == "phiforge_job_seconds_sum" and sample.labels["phase"] in found:
+                    found[sample.labels["phase"]] += sample.value
+    return found
 
 
 def written(count: int, rounds: Rounds) -> Iterator[str]:
@@ -179,8 +182,8 @@ def written(count: int, rounds: Rounds) -> Iterator[str]:
         ),
     )
     yield from efficiency(rounds)
-    yield from ("", "Where a trainer's time goes, ms by its clock, means of all jobs; a commit is once a version:", "")
-    yield from table(columns, per_case(rounds, PHASES, lambda each: each.phases))
+    yield from ("", "Where a trainer's time goes, ms of the clock a version, beside all of a bare process's:", "")
+    yield from table(columns, per_case(rounds, (*PHASES, REST, BARE), lambda each: each.clock_ms))
     yield from ("", "Ms of a core a job; `bare` is what the arithmetic alone takes, `trainer` is all trainers:", "")
     names = next(iter(rounds.values()))[0].cpu_ms
     yield from table(columns, per_case(rounds, tuple(names), lambda each: each.cpu_ms))
@@ -202,7 +205,7 @@ def efficiency(rounds: Rounds) -> Iterator[str]:
 def per_case(rounds: Rounds, names: Sequence[str], of: Callable[[Round], Mapping[str, float]]) -> Iterator[list[str]]:
     """Yield a row a name: its medians by case."""
     for name in names:
-        medians = (statistics.median(of(each).get(name, 0.0) for each in found) for found in rounds.values())
+        medians = (statistics.median(of(each)[name] for each in found) for found in rounds.values())
         yield [name, *(f"{median:.1f}" for median in medians)]
 
 

@@ -27,13 +27,13 @@ from sampler.sampling import sample_batch
 TASK = Task(n_way=20, k_shot=1, n_query=15)
 CHARACTERS, DRAWINGS = 1623, 20
 KEPT = 8
-"""Meta-batches that lie in the store: without end, each would be written to memory that the machine never used before."""
+"""Meta-batches that lie in the store: without end, each would be written to memory that was never used before."""
 
 PAGE = """# How fast episodes are drawn
 
 `python -m benchmarks.sampling` writes this page: 20-way episodes of 1 + 15 drawings of 28x28, {episodes} at a time as
 for one meta-batch, from {dataset}; {rounds} times each; median (lowest to highest). Written means compressed, hashed
-and put into a local store, from which those of {kept} meta-batches ago are deleted, as runs do unless told otherwise."""
+and put into a local store, which deletes those of {kept} meta-batches ago, as runs do unless told otherwise."""
 
 
 def main() -> None:

@@ -140,10 +140,9 @@ def measure(
     ]
     for thread in threads:
         thread.start()
-    wait_for(platform, run, 2)
-    before = time.perf_counter(), head(platform, run), cpu_seconds(redis), time.process_time()
+    before = clocks(platform, run, redis, next_after=2)
     time.sleep(duration)
-    after = time.perf_counter(), head(platform, run), cpu_seconds(redis), time.process_time()
+    after = clocks(platform, run, redis, next_after=head(platform, run))
     stop.set()
     for thread in threads:
         thread.join()
@@ -176,10 +175,11 @@ def serve(trainer: StandIn, lists: Lists, stop: threading.Event) -> None:
             trainer.handle(run, version, job, sent_at=time.time())
 
 
-def wait_for(platform: Platform, run: str, version: int) -> None:
-    """Wait until the run is under way."""
-    while head(platform, run) < version:
-        time.sleep(0.02)
+def clocks(platform: Platform, run: str, redis: int, next_after: int) -> tuple[float, int, float, float]:
+    """Return time, version, and processor time of Redis and of the workers, at the next commit."""
+    while (version := head(platform, run)) <= next_after:
+        time.sleep(0.005)
+    return time.perf_counter(), version, cpu_seconds(redis), time.process_time()
 
 
 def head(platform: Platform, run: str) -> int:
