@@ -7,6 +7,7 @@ takes of the processor a job: with as many trainers as cores, whatever a server 
     python -m benchmarks.pipeline [--versions 16] [--rounds 3] [--cases 2x4 2x16 1x16] [--output FILE]
 """
 
+import json
 import statistics
 import tempfile
 import time
@@ -23,6 +24,7 @@ from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer, S3Server
 from client.stack import Stack
 from client.submission import cancel, submit
+from phiforge.lineage import OBSERVED
 from phiforge.platform import Platform
 from phiforge.settings import Settings
 from phiforge.spec.read import read_spec
@@ -121,11 +123,10 @@ def measured(case: Case, count: int, home: Path, s3: S3Server) -> Round:
         run = submit(platform, raw_spec(case, WARM_VERSIONS + count + 1))
         wait_for(platform, run, WARM_VERSIONS)
         before, spent = {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}, phase_seconds(stack)
-        start = time.perf_counter()
         wait_for(platform, run, WARM_VERSIONS + count)
-        seconds = time.perf_counter() - start
         used = {name: sum(map(cpu_seconds, pids)) - before[name] for name, pids in processes.items()}
         spent = {phase: after - spent[phase] for phase, after in phase_seconds(stack).items()}
+        seconds = seconds_between(platform, run, WARM_VERSIONS, WARM_VERSIONS + count)
         cancel(platform, run)
         outer = platform.run(run).spec.outer
         measured_versions = range(WARM_VERSIONS, WARM_VERSIONS + count)
@@ -149,9 +150,16 @@ def raw_spec(case: Case, total: int) -> dict[str, Any]:
 
 
 def wait_for(platform: Platform, run: str, version: int) -> None:
-    """Wait until ``version`` is committed, looking seldom enough not to be in the way."""
+    """Wait until ``version`` is committed, looking seldom: each look takes of the cores that are measured."""
     while (state := platform.exchange.state(run)) is None or state.head < version:
-        time.sleep(0.02)
+        time.sleep(0.25)
+
+
+def seconds_between(platform: Platform, run: str, first: int, last: int) -> float:
+    """Return the time from one version's commit to another's, as the trainers wrote it down."""
+    log = platform.exchange.log(run)
+    began, ended = (json.loads(log[version])[OBSERVED]["committed_at"] for version in (first, last))
+    return float(ended - began)
 
 
 def phase_seconds(stack: Stack) -> dict[str, float]:

@@ -7,6 +7,7 @@ from phiforge.errors import PhiforgeError
 from phiforge.metrics import READ_AHEAD
 from phiforge.reading import Read
 from phiforge.record import RunRecord
+from phiforge.tickets import is_ticketed
 
 Reader = Callable[[RunRecord, int, int], Read]
 """Returns the episodes of a version's job at once, or raises."""
@@ -18,14 +19,17 @@ _RETRY_AFTER = 8
 class Ahead:
     """Guesses which job this trainer takes next, and reads its episodes in a thread.
 
-    Trainers take jobs from one queue in turn, so the distance between the last two is a good guess for the next. A
-    wrong one costs a read, never correctness: episodes are what they are, whoever reads them when.
+    Trainers take jobs from one queue in turn, so the distance between the last two is a good guess for the next. Where
+    steps are synchronous, whoever is done with one waits for the next, whose jobs go to those who have waited longest:
+    as its contribution was the so-manieth, so is its next job. A wrong guess costs a read, never correctness: episodes
+    are what they are, whoever reads them when.
     """
 
     def __init__(self, read: Reader) -> None:
         self._read = read
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self._last: tuple[str, int] = ("", 0)
+        self._distance, self._only = 1, False
         self._guess: tuple[str, int] | None = None
         self._found: Future[Read | None] | None = None
         self._quiet = 0
@@ -45,17 +49,37 @@ class Ahead:
         return read
 
     def start(self, record: RunRecord, version: int, job: int) -> None:
-        """Begin to read for the job that probably comes after this one."""
-        number = _number(record, version, job)
-        run, last = self._last
-        self._last = (record.run, number)
+        """Begin to read, while a job is computed, for the one that probably comes after it."""
+        number, ticketed = _number(record, version, job), is_ticketed(record.spec)
+        self._note(record, number, ticketed)
         self._quiet -= 1
-        after = number + max(1, number - last if run == record.run else 1)
-        next_version, next_job = divmod(after, record.spec.outer.jobs)
-        if self._quiet >= 0 or next_version >= record.spec.outer.versions:
+        after = number + self._distance
+        if ticketed or after // record.spec.outer.jobs == version:
+            self._begin(record, after)
+
+    def published(self, record: RunRecord, version: int, count: int) -> None:
+        """Begin to read for the next version's job that is probably ours, whose contribution was the ``count``-th."""
+        jobs = record.spec.outer.jobs
+        place = count - 1 - (jobs - min(self._distance, jobs))
+        if self._found is None and place >= 0:
+            self._begin(record, (version + 1) * jobs + place)
+
+    def _note(self, record: RunRecord, number: int, ticketed: bool) -> None:
+        """Keep the distance between two jobs, which is how many trainers there are: of one version, if steps wait."""
+        jobs, (run, last) = record.spec.outer.jobs, self._last
+        together = run == record.run and (ticketed or last // jobs == number // jobs)
+        if together:
+            self._distance = max(1, number - last)
+        elif self._only:
+            self._distance = jobs
+        self._last, self._only = (record.run, number), not together
+
+    def _begin(self, record: RunRecord, number: int) -> None:
+        version, job = divmod(number, record.spec.outer.jobs)
+        if self._quiet >= 0 or version >= record.spec.outer.versions:
             return
-        self._guess = (record.run, after)
-        self._found = self._thread.submit(self._try, record, next_version, next_job)
+        self._guess = (record.run, number)
+        self._found = self._thread.submit(self._try, record, version, job)
 
     def close(self) -> None:
         """Wait for what is being read, and end the thread."""

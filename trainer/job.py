@@ -82,6 +82,7 @@ class Trainer:
         payload, origin = self.work(record, state, state.head, job)
         with timed("publish"):
             outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
+        self._ahead.published(record, state.head, count)
         reach("trainer.published")
         return outcome, count
 
