@@ -324,6 +324,18 @@ class Exchange:
             if mine:
                 self._unlock(keys=[f"{self.namespace}:lock:{name}"], args=[owner])
 
+    @contextmanager
+    def turn(self, name: str, seconds: float) -> Iterator[bool]:
+        """Let one through every ``seconds``, and say whether it is this one: or the next, if the block raises."""
+        owner = uuid4().hex
+        ours = self.lock(name, seconds, owner)
+        try:
+            yield ours
+        except BaseException:
+            if ours:
+                self._unlock(keys=[f"{self.namespace}:lock:{name}"], args=[owner])
+            raise
+
     def _script(self, name: str) -> Script:
         source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()
         return Script(self.redis, source)

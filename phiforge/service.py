@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import random
 import threading
 from functools import partial
 from wsgiref.simple_server import WSGIServer
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 _BEATS = 5
 """Times a lease is renewed before it would run out."""
 
+_TURN, _JITTER = 0.75, 0.25
+"""Shares of the pause between two looks at the runs: for so long one service's look counts for all of its kind, and by
+so much their pauses differ, so that it is not always the same one's."""
+
 
 def serve(platform: Platform, queue: QueueName) -> None:
     """Serve ``queue`` until told to stop, with /metrics beside it; handlers must be registered before.
@@ -33,7 +38,7 @@ def serve(platform: Platform, queue: QueueName) -> None:
     server = _metrics_server(settings)
     log.info("%s service: metrics on http://%s:%d/metrics", queue, settings.metrics_host, server.server_port)
     stop = threading.Event()
-    looking = partial(_reconcile_until, platform, stop, queue == "training")
+    looking = partial(_reconcile_until, platform, stop, queue)
     beating = partial(_beat_until, platform, stop)
     background = {"beat": beating} if queue == "sampling" else {"beat": beating, "reconcile": looking}
     threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in background.items()]
@@ -69,11 +74,22 @@ def _beat_until(platform: Platform, stop: threading.Event) -> None:
             log.warning("cannot renew leases now, will try again: %s", error)
 
 
-def _reconcile_until(platform: Platform, stop: threading.Event, keeps_checkpoints: bool) -> None:
-    while not stop.wait(platform.settings.reconcile_seconds):
+def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName) -> None:
+    pause = platform.settings.reconcile_seconds
+    while not stop.wait(pause * random.uniform(1 - _JITTER, 1 + _JITTER)):
         try:
-            reconcile_all(platform, keeps_checkpoints)
+            look(platform, queue)
         except (redis.RedisError, StoreError) as error:
             log.warning("cannot reconcile now, will try again: %s", error)
         except Exception:
             log.exception("reconcile failed, will try again")
+
+
+def look(platform: Platform, queue: QueueName) -> None:
+    """Reconcile all runs, unless another that serves ``queue`` just did: the store is asked no oftener by many."""
+    with platform.exchange.turn(f"look:{queue}", _TURN * platform.settings.reconcile_seconds) as ours:
+        if ours:
+            reconcile_all(platform, keeps_checkpoints=queue == "training")
+            return
+    for run in platform.sightings.runs():
+        platform.sightings.note(run, platform.exchange.state(run))

@@ -14,12 +14,17 @@ class Sightings:
         self._seen: dict[str, float] = {}
 
     def note(self, run: str, state: State | None) -> None:
-        """Note what Redis knows of ``run`` now."""
+        """Note what Redis knows of ``run`` now; one that is over is of no more interest."""
         if state:
             self._seen.pop(run, None)
+        if state and state.status == "running":
             self._seen[run] = time.monotonic()
             if len(self._seen) > _MOST:
                 del self._seen[next(iter(self._seen))]
+
+    def runs(self) -> list[str]:
+        """Return the ids of the runs that were seen and were not over then."""
+        return list(self._seen)
 
     def silence(self, run: str) -> float | None:
         """Return the seconds since ``run`` was seen; None if it never was."""

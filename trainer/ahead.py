@@ -20,9 +20,9 @@ class Ahead:
     """Guesses which job this trainer takes next, and reads its episodes in a thread.
 
     Trainers take jobs from one queue in turn, so the distance between the last two is a good guess for the next. Where
-    steps are synchronous, whoever is done with one waits for the next, whose jobs go to those who have waited longest:
-    as its contribution was the so-manieth, so is its next job. A wrong guess costs a read, never correctness: episodes
-    are what they are, whoever reads them when.
+    steps are synchronous, whoever is done with one waits for the next, whose jobs go in order to those who have waited
+    longest: the place of a contribution among the others tells the next job. A wrong guess costs a read, never
+    correctness: episodes are what they are, whoever reads them when.
     """
 
     def __init__(self, read: Reader) -> None:

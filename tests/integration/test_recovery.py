@@ -1,5 +1,6 @@
 """What recovery stands on: locks that free themselves, patience on any clock, and its time in the metrics."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -7,10 +8,12 @@ from prometheus_client import REGISTRY
 
 from client.chaos.spec import small_run
 from client.submission import submit
+from phiforge.errors import StoreError
 from phiforge.exchange import Commit
 from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import reconcile, reconcile_all
+from phiforge.service import look
 from phiforge.settings import Settings
 
 pytestmark = pytest.mark.services
@@ -88,6 +91,60 @@ def test_a_lock_from_the_future_is_nobody_s(platform: Platform) -> None:
     # I expect the next to get it.
     with platform.exchange.locked("it", 10) as mine:
         assert mine
+
+
+def test_a_turn_is_one_s_until_it_is_over(platform: Platform) -> None:
+    # Given one that had its turn
+    with platform.exchange.turn("it", 0.2) as first:
+        pass
+    # I expect no other to have it at once, but the next a while later.
+    with platform.exchange.turn("it", 0.2) as second:
+        assert (first, second) == (True, False)
+    time.sleep(0.25)
+    with platform.exchange.turn("it", 0.2) as third:
+        assert third
+
+
+def test_a_turn_that_came_to_nothing_is_the_next_one_s(platform: Platform) -> None:
+    # Given one that fails in its turn
+    with pytest.raises(StoreError), platform.exchange.turn("it", 60):
+        raise StoreError("no way there")
+    # I expect the next to have it.
+    with platform.exchange.turn("it", 60) as next_one:
+        assert next_one
+
+
+def test_of_many_trainers_one_looks(platform: Platform, run: str) -> None:
+    # Given a run whose messages are lost, and two trainers
+    platform.exchange.redis.delete(platform.queue.name("training"))
+    other = Platform.open(platform.settings)
+    # If one looks after the other
+    look(platform, "training")
+    sent = platform.exchange.waiting(platform.queue.name("training"))
+    other.sightings.note(run, other.exchange.state(run))
+    before = other.sightings.silence(run)
+    asked = counting(other)
+    look(other, "training")
+    # I expect the first to have sent its jobs again, and the second to ask the store for nothing,
+    assert sent == JOBS
+    assert asked == []
+    # but to know when it last saw the run alive.
+    after = other.sightings.silence(run)
+    assert before is not None
+    assert after is not None
+    assert after < before + 0.01
+    # An evaluator, which may do less, does not stand in its way.
+    look(other, "evaluation")
+    assert asked
+    other.close()
+
+
+def counting(platform: Platform) -> list[str]:
+    """Return a list to which every later listing of the store adds its prefix."""
+    asked: list[str] = []
+    list_keys = platform.store.list
+    platform.record.store.list = lambda prefix: asked.append(prefix) or list_keys(prefix)  # type: ignore[method-assign, func-returns-value]
+    return asked
 
 
 @pytest.mark.parametrize("jump", [HOUR_MS, -HOUR_MS])

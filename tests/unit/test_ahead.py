@@ -8,9 +8,9 @@ from trainer.ahead import Ahead
 JOBS = 4
 
 
-def record_of(run="run", versions=10):
-    outer = SimpleNamespace(jobs=JOBS, versions=versions)
-    return SimpleNamespace(run=run, spec=SimpleNamespace(outer=outer))
+def record_of(run="run", versions=10, consistency="synchronous", jobs=JOBS):
+    outer = SimpleNamespace(jobs=jobs, versions=versions)
+    return SimpleNamespace(run=run, spec=SimpleNamespace(outer=outer, consistency=consistency))
 
 
 class Storage:
@@ -27,41 +27,57 @@ class Storage:
 
 
 def taken(storage, jobs, record=None):
-    """Take jobs as a trainer does; say what was read ahead for each."""
+    """Take (version, job, place of its contribution) as a trainer does; say what was read ahead for each."""
     record, ahead = record or record_of(), Ahead(storage.read)
     found = []
-    for version, job in jobs:
+    for version, job, count in jobs:
         read = ahead.take(record, version, job)
         found.append(read.digest if read else None)
         ahead.start(record, version, job)
+        ahead.published(record, version, count)
     ahead.close()
     return found
 
 
 def test_a_trainer_alone_reads_every_job_ahead():
     # Given one trainer, which takes jobs in order, I expect each but the first to be there before it is asked for.
-    jobs = [(version, job) for version in range(3) for job in range(JOBS)]
-    assert taken(Storage(), jobs) == [None, *(f"run/{version}/{job}" for version, job in jobs[1:])]
+    jobs = [(version, job, job + 1) for version in range(3) for job in range(JOBS)]
+    assert taken(Storage(), jobs) == [None, *(f"run/{version}/{job}" for version, job, _ in jobs[1:])]
 
 
 def test_of_two_trainers_each_reads_every_second_job_ahead():
-    # Given a trainer that takes every second job, I expect it to see that with the second.
-    jobs = [(version, job) for version in range(3) for job in (1, 3)]
-    found = taken(Storage(), jobs)
+    # Given a trainer that takes every second job, I expect it to see that with the second, and, once it has been
+    # wrong, to hold back for a while, and then to be right.
+    found = taken(Storage(), [(version, job, job + 1) for version in range(9) for job in (1, 3)])
     assert found[:2] == [None, None]
-    # Once it has been wrong, it holds back for a while, and then is right.
-    later = taken(Storage(), [(version, job) for version in range(9) for job in (1, 3)])
-    assert later[-5:] == [f"run/{version}/{job}" for version, job in [(6, 3), (7, 1), (7, 3), (8, 1), (8, 3)]]
+    assert found[-5:] == [f"run/{version}/{job}" for version, job in [(6, 3), (7, 1), (7, 3), (8, 1), (8, 3)]]
+
+
+def test_of_two_trainers_and_two_jobs_each_knows_its_next_by_its_place():
+    # Given two trainers that share two jobs a version, of which the one that is done first is served first
+    places = [1, 2, 2, 1, 1, 2, 1, 2, 2, 1, 1, 2, 1, 2, 1, 2, 2, 1, 1, 2]
+    jobs = [(version, (places[version - 1] if version else 1) - 1, place) for version, place in enumerate(places)]
+    # I expect it to read the right one ahead, however they overtake each other, once it has seen that they are two.
+    found = taken(Storage(), jobs, record_of(versions=len(places), jobs=2))
+    assert found[-10:] == [f"run/{version}/{job}" for version, job, _ in jobs[-10:]]
+
+
+def test_where_steps_do_not_wait_the_next_job_may_be_the_next_versions():
+    # Given a trainer of two, in a run with tickets, which takes every second of them across versions
+    jobs = [divmod(number, JOBS) for number in range(1, 40, 2)]
+    found = taken(Storage(), [(*each, 0) for each in jobs], record_of(consistency="bounded_staleness"))
+    # I expect the last ones to be read ahead.
+    assert found[-5:] == [f"run/{version}/{job}" for version, job in jobs[-5:]]
 
 
 def test_what_is_missing_or_another_jobs_is_not_used():
     # Given episodes that are not there yet, and a job that nobody expected
     storage = Storage(missing={(0, 1)})
     # I expect nothing in their place,
-    assert taken(storage, [(0, 0), (0, 1), (1, 3)]) == [None, None, None]
+    assert taken(storage, [(0, 0, 1), (0, 1, 2), (1, 3, 1)]) == [None, None, None]
     # and nothing read past the last version.
     storage = Storage()
-    taken(storage, [(0, JOBS - 1)], record_of(versions=1))
+    taken(storage, [(0, JOBS - 1, JOBS)], record_of(versions=1))
     assert storage.asked == []
 
 
