@@ -95,7 +95,8 @@ def spec_of(name: str, tasks: int, seed: int, changes: dict[str, Any]) -> dict[s
         "task": {"n_way": 5, "k_shot": 1, "n_query": 3},
         "evaluation": {"validation_tasks": JUDGED, "chunk_size": JUDGED},
     }
-    return plain | LEARNERS[name] | changes | {"outer": outer}
+    plain |= LEARNERS[name] | changes | {"outer": outer}
+    return plain
 
 
 def accuracy(platform: Platform, raw: dict[str, Any]) -> float:

@@ -11,7 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ class Contender:
     def __init__(self, name: str, python: Path, module: str, workload: Workload, variant: str = "") -> None:
         """Start the process and let it do a task; raises RuntimeError if it cannot."""
         self.name, self.turns, self.peak = name, list[Turn](), 0
-        command = [python, FOLDER / "run.py", module, "--workload", workload.name, "--variant", variant]
+        command = [str(python), str(FOLDER / "run.py"), module, "--workload", workload.name, "--variant", variant]
         self.process = started([*command, "--check"])
         self.gradient = self._answer()["gradient"]
         self.process.communicate()
@@ -89,10 +89,10 @@ class Contender:
         return found
 
 
-def started(command: list[str | Path]) -> "subprocess.Popen[str]":
+def started(command: Sequence[str]) -> "subprocess.Popen[str]":
     """Return a process of one thread that is spoken to in lines."""
     return subprocess.Popen(
-        [str(each) for each in command],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -146,7 +146,7 @@ def measured(workload: Workload, pythons: Mapping[str, Path], absent: Mapping[st
         OURS: (own, "phiforge_peer", "fused"),
         "Phiforge, torch": (own, "phiforge_peer", "torch"),
     }
-    peers = COMPARING
+    peers: tuple[str, ...] = COMPARING
     if workload.adapts:
         peers = ADAPTING if workload.second_order else FIRST_ORDER
     wanted |= {TITLES[peer]: (pythons[peer], f"{peer}_peer", "") for peer in peers if peer in pythons}

@@ -16,6 +16,7 @@ from benchmarks.page import NOT_QUIET, machine, parser, publish, table, versions
 from client.chaos.faults.processes import at_point
 from client.chaos.spec import small_run
 from client.chaos.stage import Stage, own_stage
+from client.chaos.watchdog import Watchdog
 from client.submission import submit
 from phiforge.errors import ServiceError
 from phiforge.settings import Settings
@@ -78,10 +79,15 @@ def measure(stage: Stage, kills: int) -> dict[str, list[float]]:
             stage.pause(1.0)
             if at_point(stage, point, "kill") is None:
                 raise ServiceError(f"no trainer came to {point}")
-            died_at, commits = time.monotonic(), watchdog.commits
-            stage.wait(lambda before=commits: watchdog.commits > before, MOST_STILL_SECONDS)
-            recoveries[point].append(time.monotonic() - died_at)
+            recoveries[point].append(until_a_commit(stage, watchdog))
     return recoveries
+
+
+def until_a_commit(stage: Stage, watchdog: Watchdog) -> float:
+    """Wait for the next committed version, and return the seconds that it took."""
+    began, commits = time.monotonic(), watchdog.commits
+    stage.wait(lambda: watchdog.commits > commits, MOST_STILL_SECONDS)
+    return time.monotonic() - began
 
 
 def together(recoveries: Mapping[str, Sequence[float]]) -> list[float]:

@@ -53,8 +53,8 @@ class Point(NamedTuple):
     def shape(self) -> Shape:
         """What decides the number of operations."""
         ways, steps = self.values["n_way"], self.values["inner_steps"] if self.learner == MAML else 0
-        sets = (ways * self.values[each] for each in ("k_shot", "n_query"))
-        return Shape(*sets, steps, side=self.values["image_size"], channels=self.values["channels"])
+        support, query = ways * self.values["k_shot"], ways * self.values["n_query"]
+        return Shape(support, query, steps, side=self.values["image_size"], channels=self.values["channels"])
 
 
 AXES = (

@@ -14,6 +14,7 @@ from phiforge.device import require
 from phiforge.episodes import EpisodeBatch
 from phiforge.memory import keep_freed_memory
 from phiforge.record import RunRecord
+from phiforge.repeatable import repeat_exactly
 from phiforge.tensors import decode
 from trainer.job import Trainer
 
@@ -87,8 +88,7 @@ def serve(work: Work, connection: Connection) -> None:
     """Do jobs, a turn for each message, until there are no more."""
     keep_freed_memory()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    repeat_exactly()
     require(work.record.spec.numerics, "cpu")
     idle = peak()
     contribution, _ = job(work)
@@ -112,11 +112,11 @@ def turn(work: Work, jobs: int) -> Turn:
     return Turn(*(1000 * each / jobs for each in spent))
 
 
-class Convolving(TorchDispatchMode):
+class Convolving(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the seconds of the processor that torch's convolutions and their gradients take."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.seconds = 0.0
 
     def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
@@ -135,7 +135,7 @@ def convolutions(work: Work) -> float:
         with Convolving() as convolving:
             job(work)
         found.append(1000 * convolving.seconds)
-    return statistics.median(found)
+    return float(statistics.median(found))
 
 
 def job(work: Work) -> tuple[bytes, float]:
