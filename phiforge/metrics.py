@@ -23,7 +23,7 @@ JOBS = Counter(
 COMMITS = Counter("phiforge_commits_total", "Versions this trainer committed.")
 READ_AHEAD = Counter(
     "phiforge_read_ahead_total",
-    "Episodes read while the job before was computed, by outcome: used, wrong (another job came), missing.",
+    "Episodes read before their job came, by outcome: used, wrong (another job came), missing.",
     ["outcome"],
 )
 STALENESS = Histogram(
