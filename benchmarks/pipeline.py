@@ -4,7 +4,7 @@ Both compute the same gradients of the same episodes with one thread each, in tu
 ratio is between neighbours. Also says where a trainer's time goes, from its /metrics, and what each process
 takes of the processor a job: with as many trainers as cores, whatever a server takes is taken from them.
 
-    python -m benchmarks.pipeline [--versions 16] [--rounds 3] [--cases 2x4 2x16 1x16] [--output FILE]
+    python -m benchmarks.pipeline [--versions 16] [--rounds 3] [--cases 2x4 2x16 2x16x2 1x16] [--output FILE]
 """
 
 import json
@@ -44,10 +44,11 @@ turn, {rounds} times in one run. On as many cores as trainers, whatever a server
 
 
 class Case(NamedTuple):
-    """How many trainers, and how many tasks a job."""
+    """How many trainers, how many tasks a job, and how stale a contribution may be: 0 is a synchronous run."""
 
     trainers: int
     job_size: int
+    staleness: int = 0
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -55,15 +56,16 @@ class Case(NamedTuple):
         return cls(*map(int, text.split("x")))
 
     def __str__(self) -> str:
-        return f"{self.trainers}x{self.job_size}"
+        return "x".join(map(str, self if self.staleness else self[:2]))
 
     @property
     def title(self) -> str:
         """How a table calls it."""
-        return f"{self.trainers} trainer{'s' * (self.trainers > 1)}, jobs of {self.job_size}"
+        consistency = f", staleness {self.staleness}" if self.staleness else ""
+        return f"{self.trainers} trainer{'s' * (self.trainers > 1)}, jobs of {self.job_size}{consistency}"
 
 
-CASES = (Case(2, 4), Case(2, 16), Case(1, 16))
+CASES = (Case(2, 4), Case(2, 16), Case(2, 16, 2), Case(1, 16))
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--versions", type=int, default=16, help="measured versions a round")
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--cases", type=Case.read, nargs="+", default=CASES, help="TRAINERSxTASKS-A-JOB")
+    arguments.add_argument("--cases", type=Case.read, nargs="+", default=CASES, help="TRAINERSxTASKS-A-JOB[xSTALENESS]")
     options = arguments.parse_args()
     rounds: dict[Case, list[Round]] = {case: [] for case in options.cases}
     with tempfile.TemporaryDirectory() as folder, S3Server(Path(folder) / "s3", Path(folder) / "s3.log") as s3:
@@ -145,6 +147,8 @@ def raw_spec(case: Case, total: int) -> dict[str, Any]:
     raw = read_spec(SPEC)
     raw |= {section: raw[section] | values for section, values in WORKLOAD.items()}
     raw["outer"] |= {"job_size": case.job_size, "versions": total}
+    if case.staleness:
+        raw |= {"consistency": "bounded_staleness", "staleness": case.staleness}
     raw["evaluation"] = raw["evaluation"] | {"every": 10 * total, "validation_tasks": 2, "test_tasks": 2}
     return raw
 
@@ -200,7 +204,7 @@ def written(count: int, rounds: Rounds) -> Iterator[str]:
 def efficiency(rounds: Rounds) -> Iterator[str]:
     """Say what share of a second trainer's worth comes through, beside that of a second bare process."""
     for case in rounds:
-        alone = Case(1, case.job_size)
+        alone = case._replace(trainers=1)
         if case.trainers > 1 and alone in rounds:
             ratio, ratio_alone = (statistics.median(each.ratio for each in rounds[which]) for which in (case, alone))
             yield ""
