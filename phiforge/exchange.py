@@ -309,32 +309,21 @@ class Exchange:
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
-    def lock(self, name: str, seconds: float, owner: str = "") -> bool:
-        """Take the lock ``name``, which frees itself after ``seconds``; False if somebody holds it."""
-        return bool(self._lock(keys=[f"{self.namespace}:lock:{name}"], args=[owner, int(1000 * seconds)]))
-
     @contextmanager
-    def locked(self, name: str, seconds: float) -> Iterator[bool]:
-        """Hold the lock ``name`` in this block, at most so long; False if somebody else holds it."""
-        owner = uuid4().hex
-        mine = self.lock(name, seconds, owner)
+    def locked(self, name: str, seconds: float, stays: bool = False) -> Iterator[bool]:
+        """Hold the lock ``name`` in this block, at most so long; False if somebody else holds it.
+
+        If it ``stays``, nobody gets it before that time is over, but when the block raised.
+        """
+        keys, owner = [f"{self.namespace}:lock:{name}"], uuid4().hex
+        mine = bool(self._lock(keys=keys, args=[owner, int(1000 * seconds)]))
+        freed = mine
         try:
             yield mine
+            freed = mine and not stays
         finally:
-            if mine:
-                self._unlock(keys=[f"{self.namespace}:lock:{name}"], args=[owner])
-
-    @contextmanager
-    def turn(self, name: str, seconds: float) -> Iterator[bool]:
-        """Let one through every ``seconds``, and say whether it is this one: or the next, if the block raises."""
-        owner = uuid4().hex
-        ours = self.lock(name, seconds, owner)
-        try:
-            yield ours
-        except BaseException:
-            if ours:
-                self._unlock(keys=[f"{self.namespace}:lock:{name}"], args=[owner])
-            raise
+            if freed:
+                self._unlock(keys=keys, args=[owner])
 
     def _script(self, name: str) -> Script:
         source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()

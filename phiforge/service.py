@@ -87,7 +87,7 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
 
 def look(platform: Platform, queue: QueueName) -> None:
     """Reconcile all runs, unless another that serves ``queue`` just did: the store is asked no oftener by many."""
-    with platform.exchange.turn(f"look:{queue}", _TURN * platform.settings.reconcile_seconds) as ours:
+    with platform.exchange.locked(f"look:{queue}", _TURN * platform.settings.reconcile_seconds, stays=True) as ours:
         if ours:
             reconcile_all(platform, keeps_checkpoints=queue == "training")
             return

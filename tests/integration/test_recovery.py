@@ -93,24 +93,24 @@ def test_a_lock_from_the_future_is_nobody_s(platform: Platform) -> None:
         assert mine
 
 
-def test_a_turn_is_one_s_until_it_is_over(platform: Platform) -> None:
-    # Given one that had its turn
-    with platform.exchange.turn("it", 0.2) as first:
+def test_a_lock_that_stays_is_nobody_else_s_until_its_time_is_over(platform: Platform) -> None:
+    # Given one that had it
+    with platform.exchange.locked("it", 0.2, stays=True) as first:
         pass
     # I expect no other to have it at once, but the next a while later.
-    with platform.exchange.turn("it", 0.2) as second:
+    with platform.exchange.locked("it", 0.2, stays=True) as second:
         assert (first, second) == (True, False)
     time.sleep(0.25)
-    with platform.exchange.turn("it", 0.2) as third:
+    with platform.exchange.locked("it", 0.2, stays=True) as third:
         assert third
 
 
-def test_a_turn_that_came_to_nothing_is_the_next_one_s(platform: Platform) -> None:
-    # Given one that fails in its turn
-    with pytest.raises(StoreError), platform.exchange.turn("it", 60):
+def test_a_lock_that_stays_is_free_where_it_came_to_nothing(platform: Platform) -> None:
+    # Given one that fails while it has it
+    with pytest.raises(StoreError), platform.exchange.locked("it", 60, stays=True):
         raise StoreError("no way there")
     # I expect the next to have it.
-    with platform.exchange.turn("it", 60) as next_one:
+    with platform.exchange.locked("it", 60, stays=True) as next_one:
         assert next_one
 
 
