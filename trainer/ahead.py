@@ -1,4 +1,4 @@
-"""Episodes read while the job before is being computed: the wait for storage is hidden behind the arithmetic."""
+"""Episodes read before their job comes: the wait for storage hides behind the arithmetic and the waits for others."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
