@@ -15,7 +15,7 @@ from phiforge.exchange import State
 from phiforge.lineage import is_whole
 from phiforge.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
 from phiforge.platform import Platform, initial_phi
-from phiforge.record import Checkpoint, RunRecord, training_episodes_key
+from phiforge.record import Checkpoint, RunRecord
 from phiforge.tensors import Tensors, decode, fingerprint
 from phiforge.tickets import is_ticketed, sending
 
@@ -37,12 +37,21 @@ def advance(platform: Platform, record: RunRecord, version: int) -> None:
     elif version < record.spec.outer.versions:
         for job in range(record.spec.outer.jobs):
             platform.queue.train(record.run, version, job)
-    ahead = version + record.spec.staleness + record.spec.sampling.window
-    if ahead < record.spec.outer.versions:
-        platform.queue.sample_training(record.run, ahead)
     if record.spec.validates_at(version):
         platform.exchange.touch(record.run, "evaluation")
         judging.send(platform, record, "validation", version)
+
+
+def sample_ahead(platform: Platform, record: RunRecord, head: int) -> None:
+    """Ask for the one version more whose episodes are to be there when ``head`` is the head."""
+    version = _sampled_until(record, head)
+    if version < record.spec.outer.versions:
+        platform.queue.sample_training(record.run, version)
+
+
+def _sampled_until(record: RunRecord, head: int) -> int:
+    """Return the newest version whose episodes samplers are asked for by the time that ``head`` is the head."""
+    return head + record.spec.staleness + record.spec.sampling.window
 
 
 def ensure_checkpoint(platform: Platform, record: RunRecord, version: int) -> None:
@@ -164,9 +173,8 @@ def _restore(platform: Platform, record: RunRecord) -> None:
     if (silence := platform.sightings.silence(record.run)) is not None:
         platform.exchange.note_silence(record.run, silence)
     judging.sample(platform, record)
-    ahead = record.spec.staleness + record.spec.sampling.window
-    last = min(checkpoint.version + ahead, record.spec.outer.versions)
-    for version in range(min((ticket.version for ticket in tickets or ()), default=checkpoint.version), last):
+    first = min((ticket.version for ticket in tickets or ()), default=checkpoint.version)
+    for version in range(first, min(_sampled_until(record, checkpoint.version) + 1, record.spec.outer.versions)):
         platform.queue.sample_training(record.run, version)
     sending.send_before(platform, record, checkpoint.version, tickets or ())
     advance(platform, record, checkpoint.version)
@@ -215,7 +223,7 @@ def _resend(platform: Platform, record: RunRecord, head: int) -> None:
         return
     jobs = range(record.spec.outer.jobs)
     for version in range(head, min(head + record.spec.sampling.window + 1, record.spec.outer.versions)):
-        if not all(platform.store.exists(training_episodes_key(record.run, version, job)) for job in jobs):
+        if platform.record.missing_episodes(record.run, version, jobs):
             RESENT.labels(kind="sampling").inc()
             platform.queue.sample_training(record.run, version)
     missing = set(jobs) - platform.exchange.contributed(record.run, head) or {0}

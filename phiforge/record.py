@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -261,6 +261,11 @@ class Record:
         """Yield the version and the key of all training episodes that are there."""
         for key in self.store.list(_key(run, "episodes/")):
             yield int(key.split("/")[-2]), key
+
+    def missing_episodes(self, run: str, version: int, jobs: Iterable[int]) -> list[int]:
+        """Return those of ``jobs`` whose training episodes of ``version`` are not there: one request, however many."""
+        there = set(self.store.list(_key(run, "episodes", f"{version:08d}/")))
+        return [job for job in jobs if training_episodes_key(run, version, job) not in there]
 
     def save_scores(self, run: str, split: str, version: int, scores: Mapping[str, Any]) -> None:
         """Write the scores of one version on one split."""

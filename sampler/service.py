@@ -38,7 +38,7 @@ class Sampler:
         if not self._is_to_come(run, version):
             return
         with guarded(self.platform, run, "sampling", f"sampling version {version}"):
-            for job in range(record.spec.outer.jobs):
+            for job in self.platform.record.missing_episodes(run, version, range(record.spec.outer.jobs)):
                 seed = training_seed(record.spec, version, job)
                 self._write(training_episodes_key(run, version, job), record, "train", seed)
                 reach("sampler.wrote")
@@ -60,8 +60,10 @@ class Sampler:
         record = run_of(self.platform, run)
         check_judged(record, split, chunk)
         seed = (record.spec.evaluation.seed, "evaluation", split, chunk)
+        key = evaluation_episodes_key(record, split, chunk)
         with guarded(self.platform, run, "sampling", f"sampling chunk {chunk} of {split}"):
-            self._write(evaluation_episodes_key(record, split, chunk), record, split, seed)
+            if not self.platform.store.exists(key):
+                self._write(key, record, split, seed)
 
     def _is_to_come(self, run: str, version: int) -> bool:
         """Say whether a trainer may still ask for ``version``: a late message must not leave episodes for good."""
@@ -73,8 +75,6 @@ class Sampler:
         return version >= state.head or any(ticket.version == version for ticket in self.platform.tickets.open(run))
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
-        if self.platform.store.exists(key):
-            return
         with SAMPLE_SECONDS.time():
             try:
                 batch = self._sample(record, split, seed)

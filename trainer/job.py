@@ -17,7 +17,7 @@ from phiforge.fit import check_step, run_of
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS, timed
 from phiforge.platform import Platform, learner_of
-from phiforge.progress import advance, fail
+from phiforge.progress import advance, fail, sample_ahead
 from phiforge.queue import worker_name
 from phiforge.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
@@ -82,6 +82,8 @@ class Trainer:
         payload, origin = self.work(record, state, state.head, job)
         with timed("publish"):
             outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
+        if count == max(1, record.spec.outer.jobs - 1):  # now that trainers wait for the last, a sampler delays none
+            sample_ahead(self.platform, record, state.head + 1)
         self._ahead.published(record, state.head, count)
         reach("trainer.published")
         return outcome, count

@@ -9,7 +9,7 @@ from phiforge.exchange import OpenStep, Published, State
 from phiforge.faults import reach
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOBS, STALENESS, timed
-from phiforge.progress import advance
+from phiforge.progress import advance, sample_ahead
 from phiforge.reading import NotReadyError
 from phiforge.record import RunRecord
 from phiforge.tickets import Ticket, move_of
@@ -96,6 +96,7 @@ class Ticketed:
             for phi_version in chosen.values():
                 STALENESS.observe(step.head - phi_version)
             advance(self.platform, record, step.head + 1)
+            sample_ahead(self.platform, record, step.head + 1)
         return True
 
     def _choose(self, record: RunRecord, waiting: Waiting) -> dict[Ticket, int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from phiforge.metrics import RESENT
 from phiforge.platform import Platform
-from phiforge.record import Checkpoint, RunRecord, training_episodes_key
+from phiforge.record import Checkpoint, RunRecord
 from phiforge.tickets import Ticket, first_tickets, is_ticketed, opened_by, overdue
 
 
@@ -38,8 +38,7 @@ def resend(platform: Platform, record: RunRecord, head: int) -> None:
     tickets = platform.tickets.open(record.run)
     for version in sorted({ticket.version for ticket in tickets}):
         jobs = (ticket.job for ticket in tickets if ticket.version == version)
-        keys = (training_episodes_key(record.run, version, job) for job in jobs)
-        if not all(map(platform.store.exists, keys)):
+        if platform.record.missing_episodes(record.run, version, jobs):
             RESENT.labels(kind="sampling").inc()
             platform.queue.sample_training(record.run, version)
     waiting = platform.tickets.waiting(record.run)

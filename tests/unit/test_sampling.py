@@ -13,7 +13,7 @@ from phiforge.errors import MissingObjectError
 from phiforge.learners.maml import MamlConfig
 from phiforge.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 from phiforge.learners.prototypical import PrototypicalConfig
-from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.record import Record, RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.spec.data import SinusoidData
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
@@ -238,7 +238,7 @@ def sampled(tmp_path):
         runs[run] = RunRecord(run, spec, "digest", TINY.dataset.image_shape, len(TINY.dataset.splits["train"]), 0.0)
         moving = {
             "exchange": SimpleNamespace(state=lambda run: None),
-            "record": SimpleNamespace(status=lambda run: "running"),
+            "record": Record(store),
             "attempts": SimpleNamespace(attempt=lambda *_: nullcontext()),
         }
         sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__, **moving))
