@@ -2,8 +2,9 @@
 
 import multiprocessing
 import time
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
-from typing import Any
+from typing import NamedTuple, Self
 
 import torch
 
@@ -16,35 +17,69 @@ from phiforge.settings import Settings
 from trainer.estimators import Step
 from trainer.local_steps import estimator_of
 
-
-def bare_seconds(settings: Settings, run: str, versions: range, count: int) -> tuple[float, float]:
-    """Return the time that ``count`` processes need for the jobs of ``versions``, and that of their cores.
-
-    Their episodes, which ``run`` must have kept, are in memory before the clock starts; nothing is written.
-    """
-    context = multiprocessing.get_context("spawn")
-    barrier, used = context.Barrier(count + 1), context.Array("d", count)
-    arguments = [(settings, run, versions, (index, count), barrier, used) for index in range(count)]
-    processes = [context.Process(target=_compute_only, args=each) for each in arguments]
-    for process in processes:
-        process.start()
-    barrier.wait()
-    start = time.perf_counter()
-    barrier.wait()
-    seconds = time.perf_counter() - start
-    for process in processes:
-        process.join()
-    return seconds, sum(used[:])
+_PATIENCE_SECONDS = 300.0
+_CONTEXT = multiprocessing.get_context("spawn")
 
 
-def _compute_only(
-    settings: Settings, run: str, versions: range, place: tuple[int, int], barrier: Barrier, used: Any
-) -> None:
-    """Compute every ``count``-th job from φ₀, beginning with the ``index``-th: the arithmetic of a trainer."""
-    index, count = place
+class Spent(NamedTuple):
+    """Seconds of the clock, and those of all processes' cores together."""
+
+    seconds: float
+    core_seconds: float
+
+
+class BareProcesses:
+    """As many processes as trainers, which wait until they are given versions of a run to compute."""
+
+    def __init__(self, settings: Settings, count: int) -> None:
+        self._barrier = _CONTEXT.Barrier(count + 1)
+        pipes = [_CONTEXT.Pipe() for _ in range(count)]
+        self._here = [here for here, _ in pipes]
+        self._processes = [
+            _CONTEXT.Process(target=_serve, args=(settings, (index, count), there, self._barrier), daemon=True)
+            for index, (_, there) in enumerate(pipes)
+        ]
+
+    def __enter__(self) -> Self:
+        for process in self._processes:
+            process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for here, process in zip(self._here, self._processes, strict=True):
+            here.close()
+            process.join(_PATIENCE_SECONDS)
+
+    def compute(self, run: str, versions: range) -> Spent:
+        """Return what the jobs of ``versions`` took, of which ``run`` must have kept the episodes.
+
+        These are in memory before the clock starts, and nothing is written.
+        """
+        for here in self._here:
+            here.send((run, versions))
+        self._barrier.wait(_PATIENCE_SECONDS)
+        start = time.perf_counter()
+        self._barrier.wait(_PATIENCE_SECONDS)
+        seconds = time.perf_counter() - start
+        return Spent(seconds, sum(here.recv() for here in self._here))
+
+
+def _serve(settings: Settings, place: tuple[int, int], asked: Connection, barrier: Barrier) -> None:
+    """Compute what is asked for until nobody asks any more."""
     keep_freed_memory()
     repeat_exactly()
     platform = Platform.open(settings)
+    while True:
+        try:
+            run, versions = asked.recv()
+        except EOFError:
+            return
+        asked.send(_compute(platform, run, versions, place, barrier))
+
+
+def _compute(platform: Platform, run: str, versions: range, place: tuple[int, int], barrier: Barrier) -> float:
+    """Compute every ``count``-th job from φ₀, beginning with the ``index``-th; return the seconds of the core."""
+    index, count = place
     record = platform.run(run)
     spec = record.spec
     torch.set_num_threads(spec.numerics.threads)
@@ -56,13 +91,14 @@ def _compute_only(
         for version, job in jobs
     }
 
-    def compute(version: int, job: int) -> None:
+    def contribute(version: int, job: int) -> None:
         estimator.contribute(learner, phi, list(batches[version, job].episodes()), Step(spec, version), job)
 
-    compute(*jobs[0])  # which warms up
-    barrier.wait()
+    contribute(*jobs[0])  # which warms up
+    barrier.wait(_PATIENCE_SECONDS)
     start = time.process_time()
     for version, job in jobs:
-        compute(version, job)
-    used[index] = time.process_time() - start
-    barrier.wait()
+        contribute(version, job)
+    used = time.process_time() - start
+    barrier.wait(_PATIENCE_SECONDS)
+    return used

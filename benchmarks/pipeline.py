@@ -1,10 +1,10 @@
 """What the pipeline costs: its tasks/s against that of as many bare processes that only compute.
 
-Both compute the same gradients of the same episodes with one thread each, in turn, several times in one run; each
-ratio is between neighbours. Also says where a trainer's time goes, from its /metrics, and what each process
-takes of the processor a job: with as many trainers as cores, whatever a server takes is taken from them.
+Both compute the same gradients of the same episodes with one thread each, in turn, many times, by processes that stay:
+each ratio is between neighbours of a few seconds. Also says where a trainer's time goes, from its /metrics, and what
+each process takes of the processor a job: with as many trainers as cores, all that a server takes is taken from them.
 
-    python -m benchmarks.pipeline [--versions 16] [--rounds 3] [--cases 2x4 2x16 2x16x2 1x16] [--output FILE]
+    python -m benchmarks.pipeline [--versions 12] [--rounds 7] [--cases 2x4 2x16 2x16x2 1x16] [--output FILE]
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.bare import bare_seconds
+from benchmarks.bare import BareProcesses
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer, S3Server
@@ -31,7 +31,7 @@ from phiforge.spec.read import read_spec
 
 SPEC = Path("specs/omniglot-maml-5w1s.yaml")
 WORKLOAD: Mapping[str, Mapping[str, int]] = {"task": {"n_query": 15}, "outer": {"meta_batch": 32}}
-WARM_VERSIONS = 5
+WARM_VERSIONS = 3
 PHASES = ("read", "compute", "publish", "commit")
 REST, BARE = "neither: waits for messages and for the other trainers", "a bare process"
 
@@ -40,7 +40,8 @@ PAGE = """# What the pipeline costs
 `python -m benchmarks.pipeline` writes this page: second-order MAML on Omniglot, 5-way 1-shot with 15 queries a class,
 one inner step, meta-batches of 32, through trainers of one thread each on a real Redis and a real S3 server, against as
 many bare processes that compute the same gradients of the same episodes and nothing else; {versions} versions each in
-turn, {rounds} times in one run. On as many cores as trainers, whatever a server takes is taken from them."""
+turn, {rounds} times, after {warm} that warm up. On as many cores as trainers, all that a server takes is taken from
+them."""
 
 
 class Case(NamedTuple):
@@ -91,21 +92,20 @@ Rounds = Mapping[Case, Sequence[Round]]
 def main() -> None:
     """Measure and print."""
     arguments = parser(__doc__)
-    arguments.add_argument("--versions", type=int, default=16, help="measured versions a round")
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--versions", type=int, default=12, help="measured versions a round")
+    arguments.add_argument("--rounds", type=int, default=7)
     arguments.add_argument("--cases", type=Case.read, nargs="+", default=CASES, help="TRAINERSxTASKS-A-JOB[xSTALENESS]")
     options = arguments.parse_args()
-    rounds: dict[Case, list[Round]] = {case: [] for case in options.cases}
     with tempfile.TemporaryDirectory() as folder, S3Server(Path(folder) / "s3", Path(folder) / "s3.log") as s3:
-        for number in range(options.rounds):
-            for case in options.cases:
-                say(f"round {number + 1} of {options.rounds}, {case.title}")
-                rounds[case].append(measured(case, options.versions, Path(folder) / f"{number}-{case}", s3))
+        rounds = {
+            case: list(measured(case, options.rounds, options.versions, Path(folder) / str(case), s3))
+            for case in options.cases
+        }
     publish(written(options.versions, rounds), options.output)
 
 
-def measured(case: Case, count: int, home: Path, s3: S3Server) -> Round:
-    """Measure ``count`` versions of a case on a stack of its own."""
+def measured(case: Case, rounds: int, count: int, home: Path, s3: S3Server) -> Iterator[Round]:
+    """Measure a case on a stack of its own, round by round: ``count`` versions of a run, then the bare processes."""
     redis = RedisServer(home / "redis.sock", home / "redis.log")
     settings = Settings(
         home=home,
@@ -117,29 +117,47 @@ def measured(case: Case, count: int, home: Path, s3: S3Server) -> Round:
         keep_episodes="all",
     )
     home.mkdir()
-    with redis, Stack(settings, trainers=case.trainers) as stack:
+    with redis, Stack(settings, case.trainers) as stack, BareProcesses(settings, case.trainers) as bare:
         platform = Platform.open(settings)
         processes = {"Redis": [redis.pid], "S3": [s3.pid]}
         for service in stack.services:
             processes.setdefault(service.name.partition("-")[0], []).append(service.process.pid)
-        run = submit(platform, raw_spec(case, WARM_VERSIONS + count + 1))
-        wait_for(platform, run, WARM_VERSIONS)
-        before, spent = {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}, phase_seconds(stack)
-        wait_for(platform, run, WARM_VERSIONS + count)
-        used = {name: sum(map(cpu_seconds, pids)) - before[name] for name, pids in processes.items()}
-        spent = {phase: after - spent[phase] for phase, after in phase_seconds(stack).items()}
-        seconds = seconds_between(platform, run, WARM_VERSIONS, WARM_VERSIONS + count)
-        cancel(platform, run)
-        outer = platform.run(run).spec.outer
-        measured_versions = range(WARM_VERSIONS, WARM_VERSIONS + count)
-        bare, used["bare"] = bare_seconds(platform.settings, run, measured_versions, case.trainers)
+        for number in range(rounds):
+            say(f"{case.title}: round {number + 1} of {rounds}")
+            yield round_of(case, count, platform, Measured(stack, processes), bare)
         platform.close()
-    cpu_ms = {name: 1000 * each / (count * outer.jobs) for name, each in used.items()}
+
+
+class Measured(NamedTuple):
+    """What a round looks at: a stack, and its processes by kind, with its servers'."""
+
+    stack: Stack
+    processes: Mapping[str, Sequence[int]]
+
+
+def round_of(case: Case, count: int, platform: Platform, of: Measured, bare: BareProcesses) -> Round:
+    """Measure ``count`` versions of a new run, and the same by bare processes."""
+    versions = range(WARM_VERSIONS, WARM_VERSIONS + count)
+    run = submit(platform, raw_spec(case, versions.stop + 1))
+    wait_for(platform, run, versions.start)
+    used, spent = core_seconds(of.processes), phase_seconds(of.stack)
+    wait_for(platform, run, versions.stop)
+    used = {name: after - used[name] for name, after in core_seconds(of.processes).items()}
+    spent = {phase: after - spent[phase] for phase, after in phase_seconds(of.stack).items()}
+    seconds = seconds_between(platform, run, versions.start, versions.stop)
+    cancel(platform, run)
+    alone = bare.compute(run, versions)
+    outer = platform.run(run).spec.outer
     spent[REST] = case.trainers * seconds - sum(spent.values())
-    clock_ms = {phase: 1000 * each / (count * case.trainers) for phase, each in spent.items()} | {
-        BARE: 1000 * bare / count
-    }
-    return Round(count * outer.tasks / seconds, count * outer.tasks / bare, cpu_ms, clock_ms)
+    cpu_ms = {name: 1000 * each / (count * outer.jobs) for name, each in (used | {"bare": alone.core_seconds}).items()}
+    clock_ms = {phase: 1000 * each / (count * case.trainers) for phase, each in spent.items()}
+    clock_ms[BARE] = 1000 * alone.seconds / count
+    return Round(count * outer.tasks / seconds, count * outer.tasks / alone.seconds, cpu_ms, clock_ms)
+
+
+def core_seconds(processes: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Return the seconds of a core that each kind of process has taken so far."""
+    return {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}
 
 
 def raw_spec(case: Case, total: int) -> dict[str, Any]:
@@ -180,7 +198,7 @@ def phase_seconds(stack: Stack) -> dict[str, float]:
 
 def written(count: int, rounds: Rounds) -> Iterator[str]:
     """Yield the page, line by line."""
-    yield PAGE.format(rounds=len(next(iter(rounds.values()))), versions=count)
+    yield PAGE.format(rounds=len(next(iter(rounds.values()))), versions=count, warm=WARM_VERSIONS)
     yield from ("", f"{machine()};", f"{versions()}.", NOT_QUIET, "")
     yield "Tasks a second, median (lowest to highest):"
     yield ""

@@ -31,6 +31,7 @@ from phiforge.record import RunRecord
 from phiforge.settings import Settings
 from sampler.datasets import prepare
 from trainer.estimators import Contribution
+from trainer.head import Place
 from trainer.job import Trainer
 
 _LIST = "scale.training"
@@ -68,7 +69,7 @@ class StandIn(Trainer):
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Take φ, wait, and contribute."""
-        self._read_phi(record, state)
+        self.head.phi_on_device(Place(record.run, state.head, state.phi_hash, state.optimizer_hash))
         time.sleep(self.seconds)
         return self.payload, Origin(sha256_hex(self.payload), "none", self.name, self.seconds)
 

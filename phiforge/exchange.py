@@ -51,17 +51,14 @@ class Published(NamedTuple):
 
 
 class OpenStep(NamedTuple, Generic[Job]):
-    """All that the next version is made of, as it was at one moment: nothing in it is checked yet.
+    """All that the next version is made of beside the head, as it was at one moment: nothing in it is checked yet.
 
-    ``contributions`` and ``origins`` are by job, in order of job, or by ticket where a run has tickets; φ and the
-    optimiser's state are safetensors bytes.
+    ``contributions`` and ``origins`` are by job, in order of job, or by ticket where a run has tickets.
     """
 
     head: int
     phi_hash: str
     optimizer_hash: str
-    phi: bytes | None
-    optimizer: bytes | None
     contributions: dict[Job, bytes]
     origins: dict[Job, bytes]
 
@@ -168,15 +165,13 @@ class Exchange:
         """Return what ``version + 1`` is made of, or None if ``version`` is not the head."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.get(self.key(run, f"phi:{version}"))
-            pipe.get(self.key(run, f"optimizer:{version}"))
             pipe.hgetall(self.key(run, f"contributions:{version}"))
             pipe.hgetall(self.key(run, f"origins:{version}"))
-            (head, phi_hash, optimizer_hash), phi, optimizer, contributions, origins = pipe.execute()
+            (head, phi_hash, optimizer_hash), contributions, origins = pipe.execute()
         if head is None or int(head) != version:
             return None
         hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
-        return OpenStep(version, *hashes, phi, optimizer, _in_order(contributions), _in_order(origins))
+        return OpenStep(version, *hashes, _in_order(contributions), _in_order(origins))
 
     def drop_contributions(self, run: str, version: int, jobs: Collection[int]) -> None:
         """Take the contributions of ``jobs`` out of the open step: they are damaged, and computed again when asked."""
@@ -324,6 +319,14 @@ class Exchange:
         finally:
             if freed:
                 self._unlock(keys=keys, args=[owner])
+
+    def remember(self, name: str, seconds: float) -> None:
+        """Let ``remembers`` say so of ``name`` for so long."""
+        self.redis.set(f"{self.namespace}:lock:{name}", 1, px=int(1000 * seconds))
+
+    def remembers(self, name: str) -> bool:
+        """Say whether ``remember`` was called for ``name``, and its time is not over."""
+        return bool(self.redis.exists(f"{self.namespace}:lock:{name}"))
 
     def _script(self, name: str) -> Script:
         source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()

@@ -26,6 +26,10 @@ _TURN, _JITTER = 0.75, 0.25
 """Shares of the pause between two looks at the runs: for so long one service's look counts for all of its kind, and by
 so much their pauses differ, so that it is not always the same one's."""
 
+_TRAINER_LOOKED = "trainer-looked"
+_TRAINERS_COUNT = 2.0
+"""Pauses after which evaluators look by themselves, if no trainer does."""
+
 
 def serve(platform: Platform, queue: QueueName) -> None:
     """Serve ``queue`` until told to stop, with /metrics beside it; handlers must be registered before.
@@ -86,10 +90,16 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
 
 
 def look(platform: Platform, queue: QueueName) -> None:
-    """Reconcile all runs, unless another that serves ``queue`` just did: the store is asked no oftener by many."""
-    with platform.exchange.locked(f"look:{queue}", _TURN * platform.settings.reconcile_seconds, stays=True) as ours:
-        if ours:
-            reconcile_all(platform, keeps_checkpoints=queue == "training")
+    """Reconcile all runs, unless another just did: one that serves ``queue``, or a trainer, whose rights go further.
+
+    So the store is asked no oftener by many.
+    """
+    exchange, pause, trains = platform.exchange, platform.settings.reconcile_seconds, queue == "training"
+    with exchange.locked(f"look:{queue}", _TURN * pause, stays=True) as ours:
+        if ours and (trains or not exchange.remembers(_TRAINER_LOOKED)):
+            reconcile_all(platform, keeps_checkpoints=trains)
+            if trains:
+                exchange.remember(_TRAINER_LOOKED, _TRAINERS_COUNT * pause)
             return
     for run in platform.sightings.runs():
-        platform.sightings.note(run, platform.exchange.state(run))
+        platform.sightings.note(run, exchange.state(run))

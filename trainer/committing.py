@@ -8,28 +8,11 @@ from phiforge.errors import FormatError
 from phiforge.exchange import Commit, Job, OpenStep
 from phiforge.lineage import Lineage, Origin, Work, log_entry
 from phiforge.record import RunRecord
-from phiforge.tensors import Tensors, decode, fingerprint
+from phiforge.tensors import Tensors
 from phiforge.tickets import Ticket
 from trainer.estimators import Step
 from trainer.local_steps import estimator_of
 from trainer.reduction import Reduced, reduce
-
-
-def intact(data: bytes | None, noted_hash: str) -> Tensors | None:
-    """Return the tensors of safetensors bytes, or None if they are not those of ``noted_hash``."""
-    try:
-        tensors = decode(data or b"")
-    except FormatError:
-        return None
-    return tensors if fingerprint(tensors) == noted_hash else None
-
-
-def head_is_intact(step: OpenStep[Job]) -> bool:
-    """Say whether φ and the optimiser's state of the head are those that were committed."""
-    return all(
-        intact(data, noted_hash) is not None
-        for data, noted_hash in ((step.phi, step.phi_hash), (step.optimizer, step.optimizer_hash))
-    )
 
 
 def damaged_jobs(step: OpenStep[Job]) -> list[Job]:
@@ -37,13 +20,11 @@ def damaged_jobs(step: OpenStep[Job]) -> list[Job]:
     return [job for job, payload in step.contributions.items() if not _is_as_published(payload, step.origins.get(job))]
 
 
-def next_version(record: RunRecord, step: OpenStep[Job], committed_by: str) -> Commit:
-    """Return the commit of a whole, intact step; raises RunError if it is not finite."""
-    assert step.phi is not None
-    assert step.optimizer is not None
+def next_version(record: RunRecord, step: OpenStep[Job], phi: Tensors, optimizer: Tensors, committed_by: str) -> Commit:
+    """Return the commit of a whole, intact step from φ and its optimiser; raises RunError if it is not finite."""
     payloads = list(step.contributions.values())
     estimator = estimator_of(record.spec)
-    reduced = reduce(estimator, Step(record.spec, step.head), step.phi, step.optimizer, payloads)
+    reduced = reduce(estimator, Step(record.spec, step.head), phi, optimizer, payloads)
     origins = [Origin.from_bytes(step.origins[job]) for job in step.contributions]
     jobs = [(origin.episodes, origin.contribution) for origin in origins]
     lineage = lineage_of(record, step.head, step.phi_hash, reduced, jobs, _works(step, origins))

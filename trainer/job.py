@@ -21,13 +21,14 @@ from phiforge.progress import advance, fail, sample_ahead
 from phiforge.queue import worker_name
 from phiforge.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
-from phiforge.tensors import Tensors, decode
+from phiforge.tensors import Tensors
 from phiforge.tickets import Ticket, is_ticketed
 from trainer import finite
 from trainer.ahead import Ahead
-from trainer.committing import damaged_jobs, head_is_intact, intact, next_version
+from trainer.committing import damaged_jobs, next_version
 from trainer.estimators import Contribution, Step
 from trainer.finite import NotFiniteError
+from trainer.head import Head, Place
 from trainer.local_steps import estimator_of
 from trainer.ticketed import Ticketed
 
@@ -40,7 +41,7 @@ class Trainer:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.name = worker_name("training")
-        self._phi: tuple[str, Tensors] = ("", {})
+        self.head = Head(platform)
         self._ticketed = Ticketed(self)
         self._ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
@@ -84,7 +85,8 @@ class Trainer:
             outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
         if count == max(1, record.spec.outer.jobs - 1):  # now that trainers wait for the last, a sampler delays none
             sample_ahead(self.platform, record, state.head + 1)
-        self._ahead.published(record, state.head, count)
+        if count < record.spec.outer.jobs:  # else it would be in the way of the commit
+            self._ahead.published(record, state.head, count)
         reach("trainer.published")
         return outcome, count
 
@@ -92,7 +94,7 @@ class Trainer:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
         require(record.spec.numerics, self.platform.settings.device)
         with timed("read"):
-            phi = self._read_phi(record, state)
+            phi = self.head.phi_on_device(Place(record.run, state.head, state.phi_hash, state.optimizer_hash))
             episodes, digest = self._read_episodes(record, version, job)
         started = time.perf_counter()
         with timed("compute"):
@@ -130,29 +132,6 @@ class Trainer:
         finite.keep(self.platform, record, phi, found)
         raise NotFiniteError(job, f"{found.sentence}: {finite.advice(record.spec)}")
 
-    def _read_phi(self, record: RunRecord, state: State) -> Tensors:
-        """Return φ of the head on this trainer's device; Redis is asked only when the head is new here."""
-        if self._phi[0] != state.phi_hash:
-            data = self.platform.exchange.phi(record.run, state.head)
-            if data is None and self.platform.exchange.state(record.run) != state:
-                raise NotReadyError("stale")
-            phi = intact(data, state.phi_hash)
-            if phi is None:
-                self.forget(record)
-            device = self.platform.settings.device
-            self._phi = (state.phi_hash, {name: value.to(device) for name, value in phi.items()})
-        return self._phi[1]
-
-    def keep(self, commit: Commit) -> None:
-        """Remember φ of the version that this trainer committed: the same bytes that others read."""
-        self._phi = (commit.phi_hash, decode(commit.phi, self.platform.settings.device))
-
-    def forget(self, record: RunRecord) -> NoReturn:
-        """Drop a head that is damaged in Redis: ``reconcile`` restores it from the newest checkpoint."""
-        DAMAGED.inc()
-        self.platform.exchange.forget(record.run)
-        raise NotReadyError("damaged")
-
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
@@ -182,14 +161,13 @@ class Trainer:
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
-            self.keep(commit)
+            self._ahead.published(record, version, record.spec.outer.jobs)
+            self.head.keep(commit)
             reach("trainer.committed")
             advance(self.platform, record, version + 1)
 
     def _check(self, record: RunRecord, step: OpenStep[int]) -> None:
         """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
-        if not head_is_intact(step):
-            self.forget(record)
         if jobs := damaged_jobs(step):
             log.error("run %s: dropping damaged contributions of jobs %s of version %d", record.run, jobs, step.head)
             DAMAGED.inc(len(jobs))
@@ -200,14 +178,15 @@ class Trainer:
 
     def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
+        place = Place(record.run, step.head, step.phi_hash, step.optimizer_hash)
+        phi, optimizer = self.head.phi(place), self.head.optimizer(place)
         try:
             with working(f"the step from version {step.head}"):
-                return next_version(record, step, self.name)
+                return next_version(record, step, phi, optimizer, self.name)
         except FormatError:  # bytes as they were published, and yet no contributions
             log.exception("run %s: version %d cannot be made of its contributions", record.run, step.head)
-            self.forget(record)
+            self.head.forget(record.run)
         except NotFiniteError as error:
-            phi = decode(step.phi or b"")
             largest = list(step.contributions)[error.job]
             version, job = largest if isinstance(largest, Ticket) else (step.head, error.job)
             finite.keep(self.platform, record, phi, finite.found_in(version, job, None, phi, str(error)))

@@ -71,7 +71,6 @@ def _step(
     episodes_of: EpisodesOf,
     device: str,
 ) -> Recomputed:
-    phi, optimizer = phis[start.version], encode(start.optimizer)
     version, spec = start.version, record.spec
     require(spec.numerics, device)
     if missing := {work.phi_version for work in works} - phis.keys():
@@ -81,7 +80,7 @@ def _step(
         _contribution(record, phis[work.phi_version], data, work.version, work.job, device)
         for work, data in zip(works, files, strict=True)
     ]
-    reduced = reduce(estimator_of(spec), Step(spec, version), phi, optimizer, payloads)
+    reduced = reduce(estimator_of(spec), Step(spec, version), start.phi, start.optimizer, payloads)
     jobs = [(digest_of(data), sha256_hex(payload)) for data, payload in zip(files, payloads, strict=True)]
     noted = works if is_ticketed(spec) else ()
     lineage = lineage_of(record, version, fingerprint(start.phi), reduced, jobs, noted)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from phiforge.tensors import Tensors, decode, encode, fingerprint
+from phiforge.tensors import Tensors, encode, fingerprint
 from trainer import optimizers
 from trainer.estimators import Contribution, Estimator, Step
 from trainer.estimators.base import summed
@@ -27,7 +27,7 @@ class Reduced(NamedTuple):
     accuracy: float
 
 
-def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, payloads: Sequence[bytes]) -> Reduced:
+def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, payloads: Sequence[bytes]) -> Reduced:
     """Return version + 1 from φ, the optimiser's state and every job's contribution, in order of job.
 
     Raises NotFiniteError if the loss or φ stops being finite: such a run cannot get better.
@@ -35,10 +35,9 @@ def reduce(estimator: Estimator, step: Step, phi: bytes, optimizer: bytes, paylo
     contributions = [Contribution.from_bytes(payload) for payload in payloads]
     tasks = sum(contribution.tasks for contribution in contributions)
     loss = sum(contribution.loss for contribution in contributions) / tasks
-    parameters = decode(phi)
-    direction = estimator.combine(parameters, contributions, step)
-    updated = optimizers.update(step.spec.outer, step.version, parameters, decode(optimizer), direction)
-    new_phi = updated.phi | averaged(parameters, contributions)
+    direction = estimator.combine(phi, contributions, step)
+    updated = optimizers.update(step.spec.outer, step.version, phi, optimizer, direction)
+    new_phi = updated.phi | averaged(phi, contributions)
     if not math.isfinite(loss) or not all_finite((*new_phi.values(),)):
         sizes = [size(contribution) if is_finite(contribution) else math.inf for contribution in contributions]
         job = sizes.index(max(sizes))

@@ -14,7 +14,7 @@ from phiforge.reading import NotReadyError
 from phiforge.record import RunRecord
 from phiforge.tickets import Ticket, move_of
 from phiforge.tickets.exchange import Waiting
-from trainer.committing import damaged_jobs, head_is_intact
+from trainer.committing import damaged_jobs
 
 if TYPE_CHECKING:
     from trainer.job import Trainer
@@ -91,7 +91,7 @@ class Ticketed:
                 COMMITS_LOST.inc()
                 return False
             COMMITS.inc()
-            self.trainer.keep(commit)
+            self.trainer.head.keep(commit)
             reach("trainer.committed")
             for phi_version in chosen.values():
                 STALENESS.observe(step.head - phi_version)
@@ -115,8 +115,6 @@ class Ticketed:
 
     def _check(self, record: RunRecord, step: OpenStep[Ticket]) -> None:
         """Drop what is damaged in the step and ask for it again; raises NotReadyError if there is any."""
-        if not head_is_intact(step):
-            self.trainer.forget(record)
         if damaged := damaged_jobs(step):
             log.error("run %s: dropping damaged contributions of tickets %s", record.run, damaged)
             DAMAGED.inc(len(damaged))

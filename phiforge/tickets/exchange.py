@@ -85,17 +85,14 @@ class TicketExchange:
         names = [str(ticket) for ticket in tickets]
         with self.exchange.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self.exchange.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.get(self.exchange.key(run, f"phi:{waiting.head}"))
-            pipe.get(self.exchange.key(run, f"optimizer:{waiting.head}"))
             pipe.hmget(self.exchange.key(run, "contributions:open"), names)
-            (head, phi_hash, optimizer_hash), phi, optimizer, payloads = pipe.execute()
+            (head, phi_hash, optimizer_hash), payloads = pipe.execute()
         if head is None or int(head) != waiting.head or None in payloads:
             return None
         contributions = dict(zip(tickets, payloads, strict=True))
         origins = {ticket: waiting.origins[ticket] for ticket in tickets}
-        return OpenStep(
-            waiting.head, phi_hash.decode(), (optimizer_hash or b"").decode(), phi, optimizer, contributions, origins
-        )
+        hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
+        return OpenStep(waiting.head, *hashes, contributions, origins)
 
     def drop(self, run: str, tickets: Iterable[Ticket]) -> None:
         """Take contributions out of what waits: they are damaged or too old, and computed again when asked."""

@@ -12,7 +12,7 @@ from phiforge.learners.maml_plus_plus import step_weights
 from phiforge.learners.r2d2 import ridge
 from phiforge.randomness import torch_generator
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode, encode
+from phiforge.tensors import decode
 from tests.certificate.material import (
     N_WAY,
     Figure,
@@ -205,7 +205,7 @@ def reptile_moves_by_its_rate() -> Figure:
     for _ in range(2):
         theta = theta - RATE * (a @ theta - b)
     state = init_state(step.spec.outer, phi)
-    commit = reduce(build_estimator(config), step, encode(phi), encode(state), [payload])
+    commit = reduce(build_estimator(config), step, phi, state, [payload])
     return against(decode(commit.phi), first + 0.25 * (theta - first))
 
 

@@ -7,7 +7,7 @@ from phiforge.learners import EVALUATION, Learner, Mode, TaskShape, build_learne
 from phiforge.randomness import torch_generator
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode, encode
+from phiforge.tensors import decode
 from sampler.sinusoid import sample_sinusoids
 from trainer.estimators import Step, build_estimator
 from trainer.optimizers import init_state
@@ -60,16 +60,16 @@ def run(training: Training) -> Losses:
     engine, bfloat16 = spec.numerics.settled_engine, spec.numerics.bfloat16
     learner = build_learner(spec.learner, TaskShape(1, (1,), regression=True, engine=engine, bfloat16=bfloat16))
     phi = learner.init_phi(torch_generator(spec.seed, "phi"))
-    before, payload, state = judged(learner, phi, spec), encode(phi), encode(init_state(spec.outer, phi))
+    before, state = judged(learner, phi, spec), init_state(spec.outer, phi)
     estimator = build_estimator(spec.estimator)
     for version in range(spec.outer.versions):
-        step, phi = Step(spec, version), decode(payload)
+        step = Step(spec, version)
         tasks = tasks_of(spec, spec.outer.meta_batch, "training", version)
         jobs = [tasks[start : start + spec.outer.job_size] for start in range(0, len(tasks), spec.outer.job_size)]
         parts = [estimator.contribute(learner, phi, each, step, job).to_bytes() for job, each in enumerate(jobs)]
-        commit = reduce(estimator, step, payload, state, parts)
-        payload, state = commit.phi, commit.optimizer
-    return Losses(before, judged(learner, decode(payload), spec), training.below)
+        commit = reduce(estimator, step, phi, state, parts)
+        phi, state = decode(commit.phi), decode(commit.optimizer)
+    return Losses(before, judged(learner, phi, spec), training.below)
 
 
 def tasks_of(spec: RunSpec, count: int, *seed: int | str) -> list[Episode]:

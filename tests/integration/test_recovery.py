@@ -133,10 +133,53 @@ def test_of_many_trainers_one_looks(platform: Platform, run: str) -> None:
     assert before is not None
     assert after is not None
     assert after < before + 0.01
-    # An evaluator, which may do less, does not stand in its way.
-    look(other, "evaluation")
-    assert asked
     other.close()
+
+
+def test_evaluators_look_where_no_trainer_does(platform: Platform, run: str) -> None:
+    # Given a fleet in which no trainer looks, I expect an evaluator to.
+    asked = counting(platform)
+    look(platform, "evaluation")
+    assert asked
+    # Given a trainer that does, I expect its look to count for evaluators too, some pauses long,
+    _free(platform, "look:evaluation")
+    look(platform, "training")
+    asked.clear()
+    look(platform, "evaluation")
+    assert asked == []
+    # and then no more.
+    _free(platform, "look:evaluation", "trainer-looked")
+    look(platform, "evaluation")
+    assert asked
+
+
+def test_a_trainer_looks_whatever_evaluators_do(platform: Platform, run: str) -> None:
+    # Given an evaluator that just looked, which may do less, if a trainer looks, I expect it to.
+    look(platform, "evaluation")
+    asked = counting(platform)
+    look(platform, "training")
+    assert asked
+
+
+def test_a_look_that_failed_does_not_count_for_evaluators(platform: Platform, run: str) -> None:
+    # Given a trainer that cannot reach the store
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(platform.record, "active", _raise)
+        with pytest.raises(StoreError):
+            look(platform, "training")
+    # I expect an evaluator to look.
+    asked = counting(platform)
+    look(platform, "evaluation")
+    assert asked
+
+
+def _raise() -> None:
+    raise StoreError("cannot be reached")
+
+
+def _free(platform: Platform, *names: str) -> None:
+    """Let time pass for locks."""
+    platform.exchange.redis.delete(*(f"{platform.exchange.namespace}:lock:{name}" for name in names))
 
 
 def counting(platform: Platform) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 from phiforge.learners import TaskShape, build_learner
 from phiforge.randomness import torch_generator
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode, encode
+from phiforge.tensors import decode
 from tests.contributions import N_WAY, SIDE, random_episodes
 from trainer.estimators import Contribution, Step, build_estimator
 from trainer.local_steps import LocalStep, estimator_of
@@ -84,7 +84,7 @@ def test_plain_descent_with_rate_one_averages_what_the_jobs_came_to():
     parts = [contributed(spec, phi, episodes_of(STEPS * SIZE)[:: -1 if job else 1], job) for job in range(2)]
     # If they are reduced
     payloads = [part.to_bytes() for part in parts]
-    reduced = reduce(estimator_of(spec), Step(spec, 5), encode(phi), encode(init_state(spec.outer, phi)), payloads)
+    reduced = reduce(estimator_of(spec), Step(spec, 5), phi, init_state(spec.outer, phi), payloads)
     # I expect the mean of the two φ.
     for name, value in decode(reduced.phi).items():
         ends = [phi[name] - part.values[name] / part.tasks for part in parts]

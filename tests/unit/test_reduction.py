@@ -45,7 +45,7 @@ def reduced(payloads, phi=None, estimator="backpropagation", version=3, **outer)
     phi = phi_of() if phi is None else phi
     spec = spec_of(estimator, **outer)
     state = init_state(spec.outer, phi)
-    return reduce(build_estimator(spec.estimator), Step(spec, version), encode(phi), encode(state), payloads)
+    return reduce(build_estimator(spec.estimator), Step(spec, version), phi, state, payloads)
 
 
 class Arrived:
@@ -61,10 +61,10 @@ class Arrived:
     def hmget(self, *_):
         pass
 
-    get = hgetall = hmget
+    hgetall = hmget
 
     def execute(self):
-        return [b"3", b"phi", b"optimizer"], b"", b"", self.fields, {}
+        return [b"3", b"phi", b"optimizer"], self.fields, {}
 
 
 @given(st.permutations(range(JOBS)), st.integers(0, 2**32), st.sampled_from(["backpropagation", "first_order"]))
