@@ -34,6 +34,7 @@ WORKLOAD: Mapping[str, Mapping[str, int]] = {"task": {"n_query": 15}, "outer": {
 WARM_VERSIONS = 3
 PHASES = ("read", "compute", "publish", "commit")
 REST, BARE = "neither: waits for messages and for the other trainers", "a bare process"
+IN_STEP = "the same ratio of bare processes that wait for each other after each version"
 
 PAGE = """# What the pipeline costs
 
@@ -75,6 +76,8 @@ class Round:
 
     pipeline: float
     bare: float
+    in_step: float
+    """Of bare processes that wait for each other after every version, which all synchronous trainers must."""
     cpu_ms: Mapping[str, float]
     """Milliseconds of a core a job, by kind of process; ``bare`` is what the arithmetic alone takes."""
     clock_ms: Mapping[str, float]
@@ -84,6 +87,11 @@ class Round:
     def ratio(self) -> float:
         """What share of the bare rate comes through."""
         return self.pipeline / self.bare
+
+    @property
+    def ratio_in_step(self) -> float:
+        """What share of the bare rate comes through where bare processes wait for each other, and do nothing else."""
+        return self.in_step / self.bare
 
 
 Rounds = Mapping[Case, Sequence[Round]]
@@ -146,13 +154,14 @@ def round_of(case: Case, count: int, platform: Platform, of: Measured, bare: Bar
     spent = {phase: after - spent[phase] for phase, after in phase_seconds(of.stack).items()}
     seconds = seconds_between(platform, run, versions.start, versions.stop)
     cancel(platform, run)
-    alone = bare.compute(run, versions)
+    alone, in_step = bare.compute(run, versions), bare.compute(run, versions, in_step=True)
     outer = platform.run(run).spec.outer
     spent[REST] = case.trainers * seconds - sum(spent.values())
     cpu_ms = {name: 1000 * each / (count * outer.jobs) for name, each in (used | {"bare": alone.core_seconds}).items()}
     clock_ms = {phase: 1000 * each / (count * case.trainers) for phase, each in spent.items()}
     clock_ms[BARE] = 1000 * alone.seconds / count
-    return Round(count * outer.tasks / seconds, count * outer.tasks / alone.seconds, cpu_ms, clock_ms)
+    pipeline, free, stepping = (count * outer.tasks / each for each in (seconds, alone.seconds, in_step.seconds))
+    return Round(pipeline, free, stepping, cpu_ms, clock_ms)
 
 
 def core_seconds(processes: Mapping[str, Sequence[int]]) -> dict[str, float]:
@@ -209,6 +218,7 @@ def written(count: int, rounds: Rounds) -> Iterator[str]:
             ("pipeline", *(spread([each.pipeline for each in found]) for found in rounds.values())),
             ("bare processes", *(spread([each.bare for each in found]) for found in rounds.values())),
             ("ratio of neighbours", *(spread([each.ratio for each in found]) for found in rounds.values())),
+            (IN_STEP, *(spread([each.ratio_in_step for each in found]) for found in rounds.values())),
         ),
     )
     yield from efficiency(rounds)

@@ -161,10 +161,10 @@ class Trainer:
                 COMMITS_LOST.inc()
                 return
             COMMITS.inc()
-            self._ahead.published(record, version, record.spec.outer.jobs)
-            self.head.keep(commit)
             reach("trainer.committed")
+            self._ahead.published(record, version, record.spec.outer.jobs)
             advance(self.platform, record, version + 1)
+            self.head.keep(commit)
 
     def _check(self, record: RunRecord, step: OpenStep[int]) -> None:
         """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
