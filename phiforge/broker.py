@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import redis
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.asynchronous import Hub
 from kombu.transport import TRANSPORT_ALIASES
@@ -24,6 +25,16 @@ _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionErro
 
 class Channel(kombu_redis.Channel):  # type: ignore[misc]
     """Drops what is no JSON: it has left the list by the time it is looked at."""
+
+    _kept_client: redis.Redis | None = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401 - kombu's own
+        """Return one client for all commands that do not wait: kombu makes one for each, dearer than the command."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
+            self._kept_client = super()._create_client()
+        return self._kept_client
 
     def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's own
         try:

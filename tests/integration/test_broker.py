@@ -30,3 +30,19 @@ def test_a_loop_forgets_the_connections_it_lost(redis_url: str) -> None:
     # I expect the loop to poll one alone, and nothing to be left of those before it.
     assert len(loop.on_tick) == 1
     assert [each() is None for each in lost] == [True, True, False]
+
+
+def test_a_channel_has_one_client_as_long_as_its_connections_last(redis_url: str) -> None:
+    # Given a channel
+    broker.register()
+    with Connection(redis_url) as connection:
+        channel = connection.default_channel
+        # If it sends twice, I expect one client to do both;
+        with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
+            assert first is second
+            assert first.ping()
+        # and another, that works, where its connections were given up meanwhile.
+        channel._disconnect_pools()
+        with channel.conn_or_acquire() as third:
+            assert third is not first
+            assert third.ping()
