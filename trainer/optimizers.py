@@ -76,9 +76,9 @@ def _adam(
     updates = version + 1 - int(since.get(SINCE, 0))
     mean_scale, square_scale = 1 - config.beta1**updates, 1 - config.beta2**updates
     for name, slope in gradient.items():
-        mean = config.beta1 * means[name].double() + (1 - config.beta1) * slope
-        square = config.beta2 * squares[name].double() + (1 - config.beta2) * slope.square()
-        step = (mean / mean_scale) / ((square / square_scale).sqrt() + config.epsilon)
+        mean = (config.beta1 * means[name].double()).add_((1 - config.beta1) * slope)
+        square = (config.beta2 * squares[name].double()).add_((1 - config.beta2) * slope.square())
+        step = (mean / mean_scale).div_((square / square_scale).sqrt_().add_(config.epsilon))
         new_phi[name] = (phi[name].double() - lr * step).to(phi[name].dtype)
         means[name], squares[name] = mean.to(phi[name].dtype), square.to(phi[name].dtype)
     return Updated(new_phi, with_prefix("mean", means) | with_prefix("square", squares) | since)
