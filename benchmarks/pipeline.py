@@ -32,6 +32,9 @@ from phiforge.spec.read import read_spec
 SPEC = Path("specs/omniglot-maml-5w1s.yaml")
 WORKLOAD: Mapping[str, Mapping[str, int]] = {"task": {"n_query": 15}, "outer": {"meta_batch": 32}}
 WARM_VERSIONS = 3
+SETTLE_SECONDS = 2.0
+"""For what trainers are still at when their run is cancelled."""
+
 PHASES = ("read", "compute", "publish", "commit")
 REST, BARE = "neither: waits for messages and for the other trainers", "a bare process"
 IN_STEP = "the same ratio of bare processes that wait for each other after each version"
@@ -132,7 +135,7 @@ def measured(case: Case, rounds: int, count: int, home: Path, s3: S3Server) -> I
             processes.setdefault(service.name.partition("-")[0], []).append(service.process.pid)
         for number in range(rounds):
             say(f"{case.title}: round {number + 1} of {rounds}")
-            yield round_of(case, count, platform, Measured(stack, processes), bare)
+            yield round_of(case, count, platform, Measured(stack, processes), bare, steps_first=number % 2 == 1)
         platform.close()
 
 
@@ -143,8 +146,10 @@ class Measured(NamedTuple):
     processes: Mapping[str, Sequence[int]]
 
 
-def round_of(case: Case, count: int, platform: Platform, of: Measured, bare: BareProcesses) -> Round:
-    """Measure ``count`` versions of a new run, and the same by bare processes."""
+def round_of(
+    case: Case, count: int, platform: Platform, of: Measured, bare: BareProcesses, *, steps_first: bool
+) -> Round:
+    """Measure ``count`` versions of a new run, and the same by bare processes, in step and not, in either order."""
     versions = range(WARM_VERSIONS, WARM_VERSIONS + count)
     run = submit(platform, raw_spec(case, versions.stop + 1))
     wait_for(platform, run, versions.start)
@@ -154,7 +159,10 @@ def round_of(case: Case, count: int, platform: Platform, of: Measured, bare: Bar
     spent = {phase: after - spent[phase] for phase, after in phase_seconds(of.stack).items()}
     seconds = seconds_between(platform, run, versions.start, versions.stop)
     cancel(platform, run)
-    alone, in_step = bare.compute(run, versions), bare.compute(run, versions, in_step=True)
+    time.sleep(SETTLE_SECONDS)
+    in_step = bare.compute(run, versions, in_step=True) if steps_first else None
+    alone = bare.compute(run, versions)
+    in_step = in_step or bare.compute(run, versions, in_step=True)
     outer = platform.run(run).spec.outer
     spent[REST] = case.trainers * seconds - sum(spent.values())
     cpu_ms = {name: 1000 * each / (count * outer.jobs) for name, each in (used | {"bare": alone.core_seconds}).items()}

@@ -33,7 +33,7 @@ _S3_OPTIONS = (
 
 _SHARES_THE_MACHINE = {"GOGC": "400", "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2))}
 """How SeaweedFS takes less from a machine that is to compute: its small heap grows further before garbage is collected,
-and it runs on half of the processors. Both together halve what a request takes (Go's defaults: 100 %, all)."""
+and it runs on half of the processors. Both together take a third off a request (Go's defaults: 100 %, all of them)."""
 
 
 class RedisServer:
