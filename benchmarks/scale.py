@@ -69,7 +69,7 @@ class StandIn(Trainer):
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Take φ, wait, and contribute."""
-        self.head.phi_on_device(Place(record.run, state.head, state.phi_hash, state.optimizer_hash))
+        self.head.phi_on_device(Place.of(record.run, state))
         time.sleep(self.seconds)
         return self.payload, Origin(sha256_hex(self.payload), "none", self.name, self.seconds)
 

@@ -1,10 +1,10 @@
 """φ and the optimiser's state of the head, of which a trainer asks Redis only for what it does not hold itself."""
 
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Self
 
 from phiforge.errors import FormatError
-from phiforge.exchange import Commit
+from phiforge.exchange import Commit, OpenStep, State
 from phiforge.metrics import DAMAGED
 from phiforge.platform import Platform
 from phiforge.reading import NotReadyError
@@ -18,6 +18,11 @@ class Place(NamedTuple):
     version: int
     phi_hash: str
     optimizer_hash: str
+
+    @classmethod
+    def of(cls, run: str, at: State | OpenStep[Any]) -> Self:
+        """Return the head that a state or an open step of ``run`` is at."""
+        return cls(run, at.head, at.phi_hash, at.optimizer_hash)
 
 
 class Held(NamedTuple):

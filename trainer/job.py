@@ -94,7 +94,7 @@ class Trainer:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
         require(record.spec.numerics, self.platform.settings.device)
         with timed("read"):
-            phi = self.head.phi_on_device(Place(record.run, state.head, state.phi_hash, state.optimizer_hash))
+            phi = self.head.phi_on_device(Place.of(record.run, state))
             episodes, digest = self._read_episodes(record, version, job)
         started = time.perf_counter()
         with timed("compute"):
@@ -178,7 +178,7 @@ class Trainer:
 
     def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
-        place = Place(record.run, step.head, step.phi_hash, step.optimizer_hash)
+        place = Place.of(record.run, step)
         phi, optimizer = self.head.phi(place), self.head.optimizer(place)
         try:
             with working(f"the step from version {step.head}"):
