@@ -23,12 +23,12 @@ from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer
 from client.submission import checked_record, enqueue, first_checkpoint
 from phiforge.canonical import sha256_hex
-from phiforge.exchange import State
 from phiforge.lineage import Origin
 from phiforge.memory import keep_freed_memory
 from phiforge.platform import Platform, initial_phi
 from phiforge.record import RunRecord
 from phiforge.settings import Settings
+from phiforge.steps import State
 from sampler.datasets import prepare
 from trainer.estimators import Contribution
 from trainer.head import Place

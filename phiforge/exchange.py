@@ -5,75 +5,28 @@ script under ``lua/``, so that two workers, a zombie or a doubled message cannot
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from importlib.resources import files
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
-from uuid import uuid4
+from typing import Any, Literal
 
 import redis
 from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from phiforge.canonical import canonical_json
 from phiforge.errors import ServiceError
 from phiforge.lineage import Origin
 from phiforge.metrics import RECOVERY_SECONDS
 from phiforge.record import Checkpoint
+from phiforge.steps import Commit, OpenStep, Published, State
 from phiforge.tensors import encode, fingerprint
 from phiforge.tickets import Move, Ticket
 
-Job = TypeVar("Job")
 Pulse = Literal["state", "evaluation"]
 """What a run may be waiting for: the open step, or scores."""
 
 EXPIRY_SECONDS = 3600
 """How long an ended run's keys stay for whoever is watching."""
-
-
-class State(NamedTuple):
-    """Where a run is: ``head`` is the newest committed version, ``loss`` and ``accuracy`` those of its last step."""
-
-    head: int
-    status: str
-    phi_hash: str
-    tasks: int
-    loss: float | None
-    accuracy: float | None
-    step_seconds: float
-    optimizer_hash: str = ""
-
-
-class Published(NamedTuple):
-    """What became of a contribution: ``published``, ``duplicate``, ``stale`` or ``stopped``, and how many are there."""
-
-    outcome: str
-    contributions: int
-
-
-class OpenStep(NamedTuple, Generic[Job]):
-    """All that the next version is made of beside the head, as it was at one moment: nothing in it is checked yet.
-
-    ``contributions`` and ``origins`` are by job, in order of job, or by ticket where a run has tickets.
-    """
-
-    head: int
-    phi_hash: str
-    optimizer_hash: str
-    contributions: dict[Job, bytes]
-    origins: dict[Job, bytes]
-
-
-class Commit(NamedTuple):
-    """The next version, ready to be made the head."""
-
-    phi: bytes
-    optimizer: bytes
-    phi_hash: str
-    optimizer_hash: str
-    log_entry: bytes
-    loss: float
-    accuracy: float
-    tasks: int
 
 
 class Exchange:
@@ -92,8 +45,6 @@ class Exchange:
         self._score = self._script("score")
         self._attempt = self._script("attempt")
         self._lease = self._script("lease")
-        self._lock = self._script("lock")
-        self._unlock = self._script("unlock")
 
     def check(self) -> None:
         """Raise ServiceError, saying what to start, if Redis cannot be reached."""
@@ -107,20 +58,7 @@ class Exchange:
 
     def state(self, run: str) -> State | None:
         """Return where ``run`` is, or None if Redis does not know it."""
-        fields = self.redis.hgetall(self.key(run, "state"))
-        if b"head" not in fields:
-            return None
-        text = {name.decode(): value.decode() for name, value in fields.items()}
-        return State(
-            head=int(text["head"]),
-            status=text["status"],
-            phi_hash=text["phi_hash"],
-            tasks=int(text["tasks"]),
-            loss=_optional_float(text, "loss"),
-            accuracy=_optional_float(text, "accuracy"),
-            step_seconds=float(text.get("step_ms", 0)) / 1000,
-            optimizer_hash=text.get("optimizer_hash", ""),
-        )
+        return _state(self.redis.hgetall(self.key(run, "state")))
 
     def phi(self, run: str, version: int) -> bytes | None:
         """Return φ of a recent version as safetensors bytes."""
@@ -147,9 +85,13 @@ class Exchange:
         """Forget an attempt that ended as it should."""
         self.redis.hdel(key, attempt)
 
-    def has_contribution(self, run: str, version: int, job: int) -> bool:
-        """Say whether a job's contribution to the open step is there."""
-        return bool(self.redis.hexists(self.key(run, f"contributions:{version}"), str(job)))
+    def before_job(self, run: str, version: int, job: int) -> tuple[State | None, bool]:
+        """Return where ``run`` is, and whether the job's contribution to the step from ``version`` is there."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self.key(run, "state"))
+            pipe.hexists(self.key(run, f"contributions:{version}"), str(job))
+            fields, there = pipe.execute()
+        return _state(fields), bool(there)
 
     def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
         """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""
@@ -186,6 +128,7 @@ class Exchange:
         ``move`` says which contributions it is made of where a run has tickets.
         """
         kept_from = version - 1
+        staged = {self.key(run, "staged:phi"): commit.phi, self.key(run, "staged:optimizer"): commit.optimizer}
         step = "open" if move else str(version)
         keys = [
             self.key(run, "state"),
@@ -199,15 +142,16 @@ class Exchange:
             self.key(run, f"origins:{step}"),
             self.key(run, "tickets"),
             self.key(run, "hashes"),
+            *staged,
         ]
         used, opened = (list(map(str, each)) for each in (move.used, move.opened)) if move else ([], [])
         args: list[bytes | str | int | float] = [
-            *(version, version + 1, jobs, commit.phi, commit.optimizer, commit.phi_hash, commit.log_entry),
+            *(version, version + 1, jobs, commit.phi_hash, commit.log_entry),
             *(commit.loss, commit.accuracy, commit.tasks, commit.optimizer_hash),
             *(json.dumps(used), json.dumps(opened), version - move.staleness if move else 0),
             int(move.records) if move else 0,
         ]
-        committed = int(self._commit(keys=keys, args=args))
+        committed = int(self._beside(staged, self._commit, keys, args))
         if committed > 1:
             RECOVERY_SECONDS.observe((committed - 1) / 1000)
         return committed > 0
@@ -304,33 +248,22 @@ class Exchange:
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
-    @contextmanager
-    def locked(self, name: str, seconds: float, stays: bool = False) -> Iterator[bool]:
-        """Hold the lock ``name`` in this block, at most so long; False if somebody else holds it.
+    def _beside(self, values: Mapping[str, bytes], script: Script, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401
+        """Call a script that finds ``values`` under their keys, which nobody else ever sees.
 
-        If it ``stays``, nobody gets it before that time is over, but when the block raised.
+        Given to it as arguments they would be copied by Lua, which takes longer than the way to Redis.
         """
-        keys, owner = [f"{self.namespace}:lock:{name}"], uuid4().hex
-        mine = bool(self._lock(keys=keys, args=[owner, int(1000 * seconds)]))
-        freed = mine
         try:
-            yield mine
-            freed = mine and not stays
-        finally:
-            if freed:
-                self._unlock(keys=keys, args=[owner])
-
-    def remember(self, name: str, seconds: float) -> None:
-        """Let ``remembers`` say so of ``name`` for so long."""
-        self.redis.set(f"{self.namespace}:lock:{name}", 1, px=int(1000 * seconds))
-
-    def remembers(self, name: str) -> bool:
-        """Say whether ``remember`` was called for ``name``, and its time is not over."""
-        return bool(self.redis.exists(f"{self.namespace}:lock:{name}"))
+            with self.redis.pipeline(transaction=True) as pipe:
+                pipe.mset(values)
+                pipe.evalsha(script.sha, len(keys), *keys, *args)
+                return pipe.execute()[-1]
+        except NoScriptError:
+            self.redis.script_load(script.script)
+            return self._beside(values, script, keys, args)
 
     def _script(self, name: str) -> Script:
-        source = files("phiforge").joinpath("lua", f"{name}.lua").read_text()
-        return Script(self.redis, source)
+        return script(self.redis, name)
 
     def _bytes(self, key: str) -> bytes | None:
         value: bytes | None = self.redis.get(key)
@@ -339,6 +272,27 @@ class Exchange:
     def key(self, run: str, name: str) -> str:
         """Return the key of ``name`` of a run; its braces keep a run's keys on one node of a cluster."""
         return f"{self.namespace}:{{{run}}}:{name}"
+
+
+def script(client: Any, name: str) -> Script:  # noqa: ANN401 - a client that returns bytes
+    """Return a script under ``lua/``, to be called with ``keys`` and ``args``."""
+    return Script(client, files("phiforge").joinpath("lua", f"{name}.lua").read_text())
+
+
+def _state(fields: Mapping[bytes, bytes]) -> State | None:
+    if b"head" not in fields:
+        return None
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    return State(
+        head=int(text["head"]),
+        status=text["status"],
+        phi_hash=text["phi_hash"],
+        tasks=int(text["tasks"]),
+        loss=_optional_float(text, "loss"),
+        accuracy=_optional_float(text, "accuracy"),
+        step_seconds=float(text.get("step_ms", 0)) / 1000,
+        optimizer_hash=text.get("optimizer_hash", ""),
+    )
 
 
 def _optional_float(fields: Mapping[str, str], name: str) -> float | None:

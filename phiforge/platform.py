@@ -6,6 +6,7 @@ from typing import Self
 from phiforge.attempts import Attempts
 from phiforge.exchange import Exchange
 from phiforge.learners import Learner, TaskShape, build_learner
+from phiforge.locks import Locks
 from phiforge.queue import Queue
 from phiforge.randomness import torch_generator
 from phiforge.record import Record, RunRecord
@@ -28,6 +29,7 @@ class Platform:
         self.exchange = exchange
         self.tickets = TicketExchange(exchange)
         self.queue = queue
+        self.locks = Locks(exchange)
         self.attempts = Attempts(exchange, settings.lease_seconds)
         self.sightings = Sightings()
         self.run = lru_cache(maxsize=64)(self.record.run)

@@ -11,11 +11,11 @@ from redis.exceptions import NoPermissionError
 
 from phiforge import judging, retention
 from phiforge.errors import FormatError, PhiforgeError, RunError
-from phiforge.exchange import State
 from phiforge.lineage import is_whole
 from phiforge.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
 from phiforge.platform import Platform, initial_phi
 from phiforge.record import Checkpoint, RunRecord
+from phiforge.steps import State
 from phiforge.tensors import Tensors, decode, fingerprint
 from phiforge.tickets import is_ticketed, sending
 
@@ -25,8 +25,8 @@ LOCK_SECONDS = 2.0
 """Short, for whoever holds it may die: two that reconcile the same run cost time, never correctness."""
 
 
-def advance(platform: Platform, record: RunRecord, version: int) -> None:
-    """Do what follows from ``version`` being the head, after its commit.
+def advance(platform: Platform, record: RunRecord, version: int, kept: int | None = None) -> None:
+    """Do what follows from ``version`` being the head, after its commit; job ``kept`` needs no message.
 
     The checkpoint comes first: as no job of ``version`` is sent before it is written, the head cannot leave it behind.
     """
@@ -36,7 +36,8 @@ def advance(platform: Platform, record: RunRecord, version: int) -> None:
         sending.send(platform, record, version)
     elif version < record.spec.outer.versions:
         for job in range(record.spec.outer.jobs):
-            platform.queue.train(record.run, version, job)
+            if job != kept:
+                platform.queue.train(record.run, version, job)
     if record.spec.validates_at(version):
         platform.exchange.touch(record.run, "evaluation")
         judging.send(platform, record, "validation", version)
@@ -113,7 +114,7 @@ def reconcile_all(platform: Platform, keeps_checkpoints: bool = True) -> None:
             platform.queue.retain(run)
     for run in platform.record.active():
         platform.sightings.note(run, platform.exchange.state(run))
-        with platform.exchange.locked(f"reconcile:{run}", LOCK_SECONDS) as mine:
+        with platform.locks.hold(f"reconcile:{run}", LOCK_SECONDS) as mine:
             if mine:
                 _reconcile_alone(platform, run, keeps_checkpoints)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from celery import Celery
 from celery.signals import task_internal_error, task_rejected, task_unknown
+from celery.worker import state as worker_state
 from kombu.entity import Queue as BrokerQueue
 
 from phiforge import broker
@@ -43,6 +44,13 @@ class Queue:
     def __init__(self, settings: Settings) -> None:
         self.namespace = settings.namespace
         self.app = _app(settings)
+        self._serves = False
+
+    @property
+    def serves_on(self) -> bool:
+        """Whether this process takes messages, and has not been asked to stop."""
+        asked = worker_state.should_stop, worker_state.should_terminate  # exit codes, of which one is 0
+        return self._serves and all(each is None or each is False for each in asked)
 
     def name(self, queue: QueueName) -> str:
         """Return the broker's name of ``queue``."""
@@ -106,6 +114,7 @@ class Queue:
             without_heartbeat=True,
             loglevel="WARNING",
         )
+        self._serves = True
         worker.start()
         if worker.exitcode:
             raise SystemExit(worker.exitcode)

@@ -94,12 +94,12 @@ def look(platform: Platform, queue: QueueName) -> None:
 
     So the store is asked no oftener by many.
     """
-    exchange, pause, trains = platform.exchange, platform.settings.reconcile_seconds, queue == "training"
-    with exchange.locked(f"look:{queue}", _TURN * pause, stays=True) as ours:
-        if ours and (trains or not exchange.remembers(_TRAINER_LOOKED)):
+    locks, pause, trains = platform.locks, platform.settings.reconcile_seconds, queue == "training"
+    with locks.hold(f"look:{queue}", _TURN * pause, stays=True) as ours:
+        if ours and (trains or not locks.remembers(_TRAINER_LOOKED)):
             reconcile_all(platform, keeps_checkpoints=trains)
             if trains:
-                exchange.remember(_TRAINER_LOOKED, _TRAINERS_COUNT * pause)
+                locks.remember(_TRAINER_LOOKED, _TRAINERS_COUNT * pause)
             return
     for run in platform.sightings.runs():
-        platform.sightings.note(run, exchange.state(run))
+        platform.sightings.note(run, platform.exchange.state(run))

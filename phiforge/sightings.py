@@ -2,7 +2,7 @@
 
 import time
 
-from phiforge.exchange import State
+from phiforge.steps import State
 
 _MOST = 1000
 

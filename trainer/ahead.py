@@ -12,6 +12,9 @@ from phiforge.tickets import is_ticketed
 Reader = Callable[[RunRecord, int, int], Read]
 """Returns the episodes of a version's job at once, or raises."""
 
+_NO_CROWD = 2
+"""Trainers that do not get in each other's way: what one of them keeps tells the other what is left."""
+
 _RETRY_AFTER = 8
 """Jobs after which a guess is made again, once one was wrong: with many trainers most are, and each costs a read."""
 
@@ -19,10 +22,11 @@ _RETRY_AFTER = 8
 class Ahead:
     """Guesses which job this trainer takes next, and reads its episodes in a thread.
 
-    Trainers take jobs from one queue in turn, so the distance between the last two is a good guess for the next. Where
-    steps are synchronous, whoever is done with one waits for the next, whose jobs go in order to those who have waited
-    longest: the place of a contribution among the others tells the next job. A wrong guess costs a read, never
-    correctness: episodes are what they are, whoever reads them when.
+    Trainers take jobs from one queue in turn, so the distance between the last two, which is how many trainers there
+    are, is a good guess for the next. Where versions wait for all of their jobs, whoever commits one keeps a job of the
+    next: of two trainers the one that it guesses, which leaves the other its own. Of more, the others get their jobs in
+    the order in which they began to wait, so that the place of a contribution among the others tells the next job. A
+    wrong guess costs a read, never correctness: episodes are what they are, whoever reads them when.
     """
 
     def __init__(self, read: Reader) -> None:
@@ -54,7 +58,7 @@ class Ahead:
         self._note(record, number, ticketed)
         self._quiet -= 1
         after = number + self._distance
-        if ticketed or after // record.spec.outer.jobs == version:
+        if ticketed or self._distance <= _NO_CROWD or after // record.spec.outer.jobs == version:
             self._begin(record, after)
 
     def published(self, record: RunRecord, version: int, count: int) -> None:
@@ -63,6 +67,14 @@ class Ahead:
         place = count - 1 - (jobs - min(self._distance, jobs))
         if self._found is None and place >= 0:
             self._begin(record, (version + 1) * jobs + place)
+
+    def kept(self, record: RunRecord, version: int) -> int:
+        """Return which job of ``version`` this trainer keeps if it committed it: what it guessed, else its place's."""
+        jobs, (run, last) = record.spec.outer.jobs, self._last
+        after = divmod(last + self._distance, jobs)
+        if self._distance <= _NO_CROWD and (run, after[0]) == (record.run, version):
+            return after[1]
+        return min(self._distance, jobs) - 1
 
     def _note(self, record: RunRecord, number: int, ticketed: bool) -> None:
         """Keep the distance between two jobs, which is how many trainers there are: of one version, if steps wait."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from phiforge.canonical import sha256_hex
 from phiforge.errors import FormatError
-from phiforge.exchange import Commit, Job, OpenStep
 from phiforge.lineage import Lineage, Origin, Work, log_entry
 from phiforge.record import RunRecord
+from phiforge.steps import Commit, Job, OpenStep
 from phiforge.tensors import Tensors
 from phiforge.tickets import Ticket
 from trainer.estimators import Step

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn, Self
 
 from phiforge.errors import FormatError
-from phiforge.exchange import Commit, OpenStep, State
 from phiforge.metrics import DAMAGED
 from phiforge.platform import Platform
 from phiforge.reading import NotReadyError
+from phiforge.steps import Commit, OpenStep, State
 from phiforge.tensors import Tensors, decode, fingerprint
 
 

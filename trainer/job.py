@@ -1,7 +1,9 @@
-"""One job: from its message to its contribution, and to the next version when it is the last one in."""
+"""One job: from its message to its contribution, whatever the rules by which its run moves."""
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import torch
@@ -11,25 +13,26 @@ from phiforge.canonical import sha256_hex
 from phiforge.device import require
 from phiforge.episodes import Episode
 from phiforge.errors import AttemptError, FormatError, RunError
-from phiforge.exchange import Commit, Job, OpenStep, State
 from phiforge.faults import reach
 from phiforge.fit import check_step, run_of
 from phiforge.lineage import Origin
-from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOB_SECONDS, JOBS, TRAINED_TASKS, timed
+from phiforge.metrics import JOB_SECONDS, JOBS, TRAINED_TASKS, timed
 from phiforge.platform import Platform, learner_of
-from phiforge.progress import advance, fail, sample_ahead
+from phiforge.progress import fail
 from phiforge.queue import worker_name
 from phiforge.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
 from phiforge.record import RunRecord, training_episodes_key
+from phiforge.steps import Commit, Job, OpenStep, State
 from phiforge.tensors import Tensors
 from phiforge.tickets import Ticket, is_ticketed
 from trainer import finite
 from trainer.ahead import Ahead
-from trainer.committing import damaged_jobs, next_version
+from trainer.committing import next_version
 from trainer.estimators import Contribution, Step
 from trainer.finite import NotFiniteError
 from trainer.head import Head, Place
 from trainer.local_steps import estimator_of
+from trainer.synchronous import Kept, Moved, Synchronous
 from trainer.ticketed import Ticketed
 
 log = logging.getLogger(__name__)
@@ -42,14 +45,21 @@ class Trainer:
         self.platform = platform
         self.name = worker_name("training")
         self.head = Head(platform)
-        self._ticketed = Ticketed(self)
-        self._ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
+        self._synchronous, self._ticketed = Synchronous(self), Ticketed(self)
+        self.ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
-        """Move ``run`` by one job; whatever this leaves undone is for ``reconcile`` to find."""
+        """Move ``run`` by one job and those kept after it; what this leaves undone is for ``reconcile`` to find."""
         JOB_SECONDS.labels(phase="queue_wait").observe(max(0.0, time.time() - sent_at))
+        kept = self._handle(run, lambda: self._move(run, version, job))
+        while kept:
+            kept = self._handle(run, partial(self._synchronous.go_on, kept))
+
+    def _handle(self, run: str, move: Callable[[], Moved]) -> Kept | None:
+        """Let a job be moved; return the one to go on with, if any."""
+        kept = None
         try:
-            outcome = self._move(run, version, job)
+            outcome, kept = move()
         except NotReadyError as reason:
             outcome = str(reason)
         except AttemptError as error:
@@ -59,36 +69,14 @@ class Trainer:
             outcome = "failed"
             fail(self.platform, run, str(error))
         JOBS.labels(outcome=outcome).inc()
+        return kept
 
-    def _move(self, run: str, version: int, job: int) -> str:
+    def _move(self, run: str, version: int, job: int) -> Moved:
         record = run_of(self.platform, run)
         check_step(record, version, job)
         if is_ticketed(record.spec):
-            return self._ticketed.move(record, Ticket(version, job))
-        state = self.platform.exchange.state(run)
-        if state is None or state.head != version:
-            return "stale"
-        if state.status != "running":
-            return "stopped"
-        with self.platform.attempts.attempt(run, str(version), f"job {job} of version {version}"):
-            if self.platform.exchange.has_contribution(run, version, job):
-                outcome, count = "duplicate", len(self.platform.exchange.contributed(run, version))
-            else:
-                outcome, count = self._contribute(record, state, job)
-            if count == record.spec.outer.jobs:
-                self._commit(record, version)
-        return outcome
-
-    def _contribute(self, record: RunRecord, state: State, job: int) -> tuple[str, int]:
-        payload, origin = self.work(record, state, state.head, job)
-        with timed("publish"):
-            outcome, count = self.platform.exchange.publish(record.run, state.head, job, payload, origin)
-        if count == max(1, record.spec.outer.jobs - 1):  # now that trainers wait for the last, a sampler delays none
-            sample_ahead(self.platform, record, state.head + 1)
-        if count < record.spec.outer.jobs:  # else it would be in the way of the commit
-            self._ahead.published(record, state.head, count)
-        reach("trainer.published")
-        return outcome, count
+            return Moved(self._ticketed.move(record, Ticket(version, job)))
+        return self._synchronous.move(record, version, job)
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
@@ -135,46 +123,18 @@ class Trainer:
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
-            read = self._ahead.take(record, version, job) or self._read(record, version, job)
+            read = self.ahead.take(record, version, job) or self._read(record, version, job)
         except NotReadyError:
             self.platform.queue.sample_training(record.run, version)
             self.platform.queue.train(record.run, version, job)
             raise
-        self._ahead.start(record, version, job)
+        self.ahead.start(record, version, job)
         return read
 
     def _read(self, record: RunRecord, version: int, job: int, patience_seconds: float = PATIENCE_SECONDS) -> Read:
         key = training_episodes_key(record.run, version, job)
         outer = record.spec.outer
         return read_episodes(self.platform, key, record, record.spec.task, outer.job_tasks, patience_seconds)
-
-    def _commit(self, record: RunRecord, version: int) -> None:
-        with timed("commit"):
-            step = self.platform.exchange.open_step(record.run, version)
-            if step is None or len(step.contributions) != record.spec.outer.jobs:
-                COMMITS_LOST.inc()
-                return
-            self._check(record, step)
-            commit = self.next_version(record, step)
-            reach("trainer.reduced")
-            if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
-                COMMITS_LOST.inc()
-                return
-            COMMITS.inc()
-            reach("trainer.committed")
-            self._ahead.published(record, version, record.spec.outer.jobs)
-            advance(self.platform, record, version + 1)
-            self.head.keep(commit)
-
-    def _check(self, record: RunRecord, step: OpenStep[int]) -> None:
-        """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
-        if jobs := damaged_jobs(step):
-            log.error("run %s: dropping damaged contributions of jobs %s of version %d", record.run, jobs, step.head)
-            DAMAGED.inc(len(jobs))
-            self.platform.exchange.drop_contributions(record.run, step.head, jobs)
-            for job in jobs:
-                self.platform.queue.train(record.run, step.head, job)
-            raise NotReadyError("damaged")
 
     def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""

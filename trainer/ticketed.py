@@ -5,13 +5,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from phiforge.errors import FormatError
-from phiforge.exchange import OpenStep, Published, State
 from phiforge.faults import reach
 from phiforge.lineage import Origin
 from phiforge.metrics import COMMITS, COMMITS_LOST, DAMAGED, JOBS, STALENESS, timed
 from phiforge.progress import advance, sample_ahead
 from phiforge.reading import NotReadyError
 from phiforge.record import RunRecord
+from phiforge.steps import OpenStep, Published, State
 from phiforge.tickets import Ticket, move_of
 from phiforge.tickets.exchange import Waiting
 from trainer.committing import damaged_jobs

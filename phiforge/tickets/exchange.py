@@ -6,8 +6,9 @@ As disposable as all there, for each checkpoint lists the tickets that are open 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from phiforge.exchange import Exchange, OpenStep, Published
+from phiforge.exchange import Exchange
 from phiforge.lineage import Origin
+from phiforge.steps import OpenStep, Published
 from phiforge.tickets import Ticket
 
 

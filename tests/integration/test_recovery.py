@@ -9,12 +9,12 @@ from prometheus_client import REGISTRY
 from client.chaos.spec import small_run
 from client.submission import submit
 from phiforge.errors import StoreError
-from phiforge.exchange import Commit
 from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import reconcile, reconcile_all
 from phiforge.service import look
 from phiforge.settings import Settings
+from phiforge.steps import Commit
 
 pytestmark = pytest.mark.services
 
@@ -57,25 +57,25 @@ def shift_signs_of_life(platform: Platform, run: str, milliseconds: int) -> None
 
 def test_a_lock_is_one_holder_s(platform: Platform) -> None:
     # Given a lock that is held
-    with platform.exchange.locked("it", 60) as first:
+    with platform.locks.hold("it", 60) as first:
         # If another wants it, I expect a no,
-        with platform.exchange.locked("it", 60) as second:
+        with platform.locks.hold("it", 60) as second:
             assert (first, second) == (True, False)
         # which does not free it;
-        with platform.exchange.locked("it", 60) as third:
+        with platform.locks.hold("it", 60) as third:
             assert not third
     # and a yes once it is free.
-    with platform.exchange.locked("it", 60) as again:
+    with platform.locks.hold("it", 60) as again:
         assert again
 
 
 def test_a_lock_that_freed_itself_is_not_freed_again(platform: Platform) -> None:
     # Given a holder that takes longer than its lock lasts
     name = f"{platform.settings.namespace}:lock:it"
-    with platform.exchange.locked("it", 60):
+    with platform.locks.hold("it", 60):
         platform.exchange.redis.delete(name)
         # If another takes it and the first ends
-        other = platform.exchange.locked("it", 60)
+        other = platform.locks.hold("it", 60)
         assert other.__enter__()
     # I expect it to be the other's still.
     assert platform.exchange.redis.exists(name)
@@ -89,28 +89,28 @@ def test_a_lock_from_the_future_is_nobody_s(platform: Platform) -> None:
     name = f"{platform.settings.namespace}:lock:it"
     platform.exchange.redis.set(name, f"{seconds * 1000 + HOUR_MS} somebody", px=HOUR_MS)
     # I expect the next to get it.
-    with platform.exchange.locked("it", 10) as mine:
+    with platform.locks.hold("it", 10) as mine:
         assert mine
 
 
 def test_a_lock_that_stays_is_nobody_else_s_until_its_time_is_over(platform: Platform) -> None:
     # Given one that had it
-    with platform.exchange.locked("it", 0.2, stays=True) as first:
+    with platform.locks.hold("it", 0.2, stays=True) as first:
         pass
     # I expect no other to have it at once, but the next a while later.
-    with platform.exchange.locked("it", 0.2, stays=True) as second:
+    with platform.locks.hold("it", 0.2, stays=True) as second:
         assert (first, second) == (True, False)
     time.sleep(0.25)
-    with platform.exchange.locked("it", 0.2, stays=True) as third:
+    with platform.locks.hold("it", 0.2, stays=True) as third:
         assert third
 
 
 def test_a_lock_that_stays_is_free_where_it_came_to_nothing(platform: Platform) -> None:
     # Given one that fails while it has it
-    with pytest.raises(StoreError), platform.exchange.locked("it", 60, stays=True):
+    with pytest.raises(StoreError), platform.locks.hold("it", 60, stays=True):
         raise StoreError("no way there")
     # I expect the next to have it.
-    with platform.exchange.locked("it", 60, stays=True) as next_one:
+    with platform.locks.hold("it", 60, stays=True) as next_one:
         assert next_one
 
 

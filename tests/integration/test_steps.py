@@ -11,17 +11,18 @@ from client.submission import cancel, resume, submit
 from phiforge.attempts import MOST_ATTEMPTS
 from phiforge.canonical import sha256_hex
 from phiforge.errors import StoreError
-from phiforge.exchange import Published
 from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import ensure_checkpoint, reconcile
 from phiforge.record import Checkpoint, training_episodes_key
 from phiforge.settings import Settings
+from phiforge.steps import Published
 from phiforge.store import LocalStore
 from phiforge.tensors import decode
 from sampler.service import Sampler
 from tests.fleet import small_spec
 from trainer.job import Trainer
+from trainer.synchronous import Kept
 
 pytestmark = pytest.mark.services
 
@@ -148,7 +149,7 @@ def test_killed_between_the_last_contribution_and_the_commit(platform: Platform,
         trainer.handle(run, 0, job, sent_at=0)
     record, state = platform.run(run), platform.exchange.state(run)
     assert state
-    trainer._contribute(record, state, JOBS - 1)
+    trainer._synchronous._contribute(Kept(record, state, JOBS - 1))
     assert head(platform, run) == 0
     # If reconcile's resend of any one job arrives
     Trainer(platform).handle(run, 0, 0, sent_at=0)

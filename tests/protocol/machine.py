@@ -33,7 +33,7 @@ MOST_PROCESSES = 4
 MOST_ROUNDS = 30
 """Of fair delivery and reconcile, within which any state must reach the end."""
 
-EXCHANGE = {"state", "begin_attempt", "end_attempt", "has_contribution", "contributed", "open_step", "phi", "optimizer"}
+EXCHANGE = {"state", "begin_attempt", "end_attempt", "before_job", "contributed", "open_step", "phi", "optimizer"}
 EXCHANGE |= {"publish", "drop_contributions", "commit", "restore", "log", "drop_log", "stalled", "forget"}
 STORE = {"put", "put_if_absent", "delete"}
 QUEUE = {"train", "sample_training", "retain"}
@@ -191,6 +191,11 @@ class ProtocolMachine(RuleBasedStateMachine):
         for _ in range(calls):
             if worker.busy:
                 worker.step()
+
+    @rule()
+    def change_of_plan(self) -> None:
+        """Let trainers keep a job of what they commit to themselves from now on, or not any more."""
+        self.bag.serves_on = not self.bag.serves_on
 
     @rule()
     def wipe(self) -> None:

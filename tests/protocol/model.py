@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import redis
 
-from phiforge.exchange import Commit, Exchange, Published
+from phiforge.exchange import Exchange
 from phiforge.lineage import Origin
 from phiforge.record import Checkpoint
+from phiforge.steps import Commit, Published
 
 VERSIONS, JOBS, EVERY = 4, 2, 2
 
@@ -23,6 +24,11 @@ class Bag:
     """The queues: what was sent and not delivered yet, in no order that anybody may rely on."""
 
     messages: list[Message] = field(default_factory=list)
+    serves_on: bool = False
+    """Whether a trainer that committed may go on with a job of the next version itself."""
+
+    def name(self, queue: str) -> str:
+        return queue
 
     def train(self, run: str, version: int, job: int) -> None:
         self.messages.append(("train", {"version": version, "job": job}))

@@ -5,7 +5,7 @@ Each ends well; with one check less it does not, and the machine must say so.
 
 from tests.protocol.machine import ProtocolMachine
 from tests.protocol.machine import Worker as Process
-from tests.protocol.model import EVERY
+from tests.protocol.model import EVERY, JOBS
 
 
 def begun(machine: ProtocolMachine, job: int, before: str, version: int = 0) -> Process:
@@ -76,6 +76,22 @@ def a_death_before_the_checkpoint(machine: ProtocolMachine) -> None:
     machine.check()
     for _ in range(3):
         machine.work()
+
+
+def a_kept_job_is_lost(machine: ProtocolMachine) -> None:
+    """A process commits, keeps a job of the next version to itself, of which there is no message, and dies at it."""
+    machine.bag.serves_on = True
+    done(machine, begun(machine, 0, "publish"))
+    machine.bag.messages = [message for message in machine.bag.messages if message[0] != "train"]
+    last = begun(machine, 1, "commit")
+    last.step()
+    last.go_to("publish")
+    assert last.before == "publish"
+    last.kill()
+    machine.workers.remove(last)
+    machine.check()
+    sent = [fields["job"] for kind, fields in machine.bag.messages if kind == "train"]
+    assert len(sent) == JOBS - 1
 
 
 def every_message_is_lost(machine: ProtocolMachine) -> None:

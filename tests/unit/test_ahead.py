@@ -53,13 +53,46 @@ def test_of_two_trainers_each_reads_every_second_job_ahead():
     assert found[-5:] == [f"run/{version}/{job}" for version, job in [(6, 3), (7, 1), (7, 3), (8, 1), (8, 3)]]
 
 
-def test_of_two_trainers_and_two_jobs_each_knows_its_next_by_its_place():
-    # Given two trainers that share two jobs a version, of which the one that is done first is served first
+def test_of_two_trainers_and_two_jobs_each_has_its_own():
+    # Given one of two trainers, whose place in a version is another each time
     places = [1, 2, 2, 1, 1, 2, 1, 2, 2, 1, 1, 2, 1, 2, 1, 2, 2, 1, 1, 2]
-    jobs = [(version, (places[version - 1] if version else 1) - 1, place) for version, place in enumerate(places)]
-    # I expect it to read the right one ahead, however they overtake each other, once it has seen that they are two.
-    found = taken(Storage(), jobs, record_of(versions=len(places), jobs=2))
+    jobs = [(version, 1, place) for version, place in enumerate(places)]
+    # I expect it to read its own job of the next version ahead, once it has seen that they are two,
+    storage, record = Storage(), record_of(versions=len(places), jobs=2)
+    found = taken(storage, jobs, record)
     assert found[-10:] == [f"run/{version}/{job}" for version, job, _ in jobs[-10:]]
+    # each once.
+    assert len(storage.asked) == len(set(storage.asked))
+
+
+def test_of_three_trainers_and_three_jobs_each_knows_its_next_by_its_place():
+    # Given one of three trainers that share three jobs a version: those that are done first are served first, and who
+    # is last commits and keeps the last job
+    places = [1, 3, 2, 1, 1, 2, 3, 2, 2, 1, 1, 3, 1, 2, 3, 2, 3, 1, 1, 2]
+    jobs = [(version, (places[version - 1] if version else 1) - 1, place) for version, place in enumerate(places)]
+    # I expect it to read the right one ahead, however they overtake each other, once it has seen that they are three.
+    found = taken(Storage(), jobs, record_of(versions=len(places), jobs=3))
+    assert found[-10:] == [f"run/{version}/{job}" for version, job, _ in jobs[-10:]]
+
+
+def kept(trainers, jobs, at):
+    """Return which job of version 1 a trainer keeps that did every so many-th of version 0, the last of them ``at``."""
+    ahead, record = Ahead(Storage().read), record_of(jobs=jobs)
+    for job in range(at % trainers, at + 1, trainers):
+        ahead.start(record, 0, job)
+    ahead.close()
+    return ahead.kept(record, 1)
+
+
+def test_who_commits_keeps_what_it_reads_ahead():
+    # Given one trainer, I expect it to keep the first job; of two the one that leaves the other its own;
+    assert kept(1, 4, at=3) == 0
+    assert [kept(2, 8, at=6), kept(2, 8, at=7)] == [0, 1]
+    assert [kept(2, 7, at=5), kept(2, 7, at=6)] == [0, 1]
+    # of more the job of who began to wait last.
+    assert [kept(3, 9, at=job) for job in (6, 7, 8)] == [2, 2, 2]
+    # One who did not go on to a version is at nothing of it.
+    assert kept(2, 8, at=3) == 1
 
 
 def test_where_steps_do_not_wait_the_next_job_may_be_the_next_versions():

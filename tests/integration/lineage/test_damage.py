@@ -70,7 +70,7 @@ def test_nothing_damaged_becomes_a_checkpoint(
 ) -> None:
     # Given a version that was committed, by a worker that died before it wrote the checkpoint
     with monkeypatch.context() as dying:
-        dying.setattr("trainer.job.advance", lambda *_: None)
+        dying.setattr("trainer.synchronous.advance", lambda *_: None)
         move(platform, run, 3)
     # If what Redis holds of it is damaged, and reconcile writes the checkpoint
     key = key_of(platform, run, what)
