@@ -5,7 +5,7 @@ script under ``lua/``, so that two workers, a zombie or a doubled message cannot
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -89,37 +89,45 @@ class Exchange:
         """Return where ``run`` is, and whether the job's contribution to the step from ``version`` is there."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self.key(run, "state"))
-            pipe.hexists(self.key(run, f"contributions:{version}"), str(job))
+            pipe.hexists(self.key(run, f"origins:{version}"), str(job))
             fields, there = pipe.execute()
         return _state(fields), bool(there)
 
     def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
         """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""
-        keys = [self.key(run, name) for name in ("state", f"contributions:{version}", f"origins:{version}")]
-        outcome, count = self._publish(keys=keys, args=[version, job, payload, origin.to_bytes()])
+        staged = self.key(run, "staged:contribution")
+        keys = [self.key(run, name) for name in ("state", f"origins:{version}")]
+        keys += [*self.contribution_keys(run, version, [job]), staged]
+        outcome, count = self.beside({staged: payload}, self._publish, keys, [version, job, origin.to_bytes()])
         return Published(outcome.decode(), int(count))
 
     def contributed(self, run: str, version: int) -> set[int]:
         """Return the jobs whose contributions to the open step are there."""
-        return {int(job) for job in self.redis.hkeys(self.key(run, f"contributions:{version}"))}
+        return {int(job) for job in self.redis.hkeys(self.key(run, f"origins:{version}"))}
 
-    def open_step(self, run: str, version: int) -> OpenStep[int] | None:
-        """Return what ``version + 1`` is made of, or None if ``version`` is not the head."""
+    def open_step(self, run: str, version: int, jobs: int) -> OpenStep[int] | None:
+        """Return what ``version + 1`` is made of, or None if ``version`` is not the head or not all ``jobs`` are in."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.hgetall(self.key(run, f"contributions:{version}"))
+            pipe.mget(self.contribution_keys(run, version, range(jobs)))
             pipe.hgetall(self.key(run, f"origins:{version}"))
-            (head, phi_hash, optimizer_hash), contributions, origins = pipe.execute()
-        if head is None or int(head) != version:
+            (head, phi_hash, optimizer_hash), payloads, origins = pipe.execute()
+        if head is None or int(head) != version or len(origins) != jobs:
             return None
         hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
-        return OpenStep(version, *hashes, _in_order(contributions), _in_order(origins))
+        return OpenStep(
+            version, *hashes, {job: payload or b"" for job, payload in enumerate(payloads)}, _in_order(origins)
+        )
+
+    def contribution_keys(self, run: str, step: int | Literal["open"], jobs: Iterable[int | Ticket]) -> list[str]:
+        """Return where the contributions of ``jobs`` lie, of a version or, of a run with tickets, that wait."""
+        return [self.key(run, f"contribution:{step}:{job}") for job in jobs]
 
     def drop_contributions(self, run: str, version: int, jobs: Collection[int]) -> None:
         """Take the contributions of ``jobs`` out of the open step: they are damaged, and computed again when asked."""
         with self.redis.pipeline(transaction=True) as pipe:
-            for name in ("contributions", "origins"):
-                pipe.hdel(self.key(run, f"{name}:{version}"), *map(str, jobs))
+            pipe.hdel(self.key(run, f"origins:{version}"), *map(str, jobs))
+            pipe.delete(*self.contribution_keys(run, version, jobs))
             pipe.execute()
 
     def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Move | None = None) -> bool:
@@ -129,20 +137,20 @@ class Exchange:
         """
         kept_from = version - 1
         staged = {self.key(run, "staged:phi"): commit.phi, self.key(run, "staged:optimizer"): commit.optimizer}
-        step = "open" if move else str(version)
+        step: int | Literal["open"] = "open" if move else version
         keys = [
             self.key(run, "state"),
-            self.key(run, f"contributions:{step}"),
+            self.key(run, f"origins:{step}"),
             self.key(run, f"phi:{version + 1}"),
             self.key(run, f"optimizer:{version + 1}"),
             self.key(run, f"phi:{kept_from}"),
             self.key(run, f"optimizer:{kept_from}"),
             self.key(run, "log"),
             self.key(run, f"attempts:{version}"),
-            self.key(run, f"origins:{step}"),
             self.key(run, "tickets"),
             self.key(run, "hashes"),
             *staged,
+            *self.contribution_keys(run, step, move.used if move else range(jobs)),
         ]
         used, opened = (list(map(str, each)) for each in (move.used, move.opened)) if move else ([], [])
         args: list[bytes | str | int | float] = [
@@ -151,7 +159,7 @@ class Exchange:
             *(json.dumps(used), json.dumps(opened), version - move.staleness if move else 0),
             int(move.records) if move else 0,
         ]
-        committed = int(self._beside(staged, self._commit, keys, args))
+        committed = int(self.beside(staged, self._commit, keys, args))
         if committed > 1:
             RECOVERY_SECONDS.observe((committed - 1) / 1000)
         return committed > 0
@@ -165,7 +173,7 @@ class Exchange:
         step = str(version) if tickets is None else "open"
         names = (
             *("state", f"phi:{version}", f"optimizer:{version}", "log"),
-            *(f"contributions:{step}", f"origins:{step}", "tickets", "hashes"),
+            *(f"origins:{step}", "tickets", "hashes"),
         )
         args: list[bytes | str | int | float] = [
             *(version, encode(checkpoint.phi), encode(checkpoint.optimizer)),
@@ -248,7 +256,7 @@ class Exchange:
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
-    def _beside(self, values: Mapping[str, bytes], script: Script, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401
+    def beside(self, values: Mapping[str, bytes], script: Script, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401
         """Call a script that finds ``values`` under their keys, which nobody else ever sees.
 
         Given to it as arguments they would be copied by Lua, which takes longer than the way to Redis.
@@ -260,7 +268,7 @@ class Exchange:
                 return pipe.execute()[-1]
         except NoScriptError:
             self.redis.script_load(script.script)
-            return self._beside(values, script, keys, args)
+            return self.beside(values, script, keys, args)
 
     def _script(self, name: str) -> Script:
         return script(self.redis, name)

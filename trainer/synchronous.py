@@ -83,8 +83,8 @@ class Synchronous:
     def _commit(self, record: RunRecord, version: int) -> Kept | None:
         """Make the next version; return which of its jobs this trainer keeps to itself, if any."""
         with timed("commit"):
-            step = self.platform.exchange.open_step(record.run, version)
-            if step is None or len(step.contributions) != record.spec.outer.jobs:
+            step = self.platform.exchange.open_step(record.run, version, record.spec.outer.jobs)
+            if step is None:
                 COMMITS_LOST.inc()
                 return None
             self._check(record, step)

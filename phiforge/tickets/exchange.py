@@ -3,7 +3,7 @@
 As disposable as all there, for each checkpoint lists the tickets that are open at it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from phiforge.exchange import Exchange
@@ -45,14 +45,14 @@ class TicketExchange:
 
     def waiting(self, run: str) -> set[Ticket]:
         """Return the tickets whose contributions wait to be applied."""
-        return {Ticket.parse(text) for text in self.exchange.redis.hkeys(self.exchange.key(run, "contributions:open"))}
+        return {Ticket.parse(text) for text in self.exchange.redis.hkeys(self.exchange.key(run, "origins:open"))}
 
     def is_wanted(self, run: str, ticket: Ticket) -> tuple[bool, int]:
         """Say whether a contribution of ``ticket`` would be news, and how many wait to be applied."""
         with self.exchange.redis.pipeline(transaction=False) as pipe:
             pipe.sismember(self.exchange.key(run, "tickets"), str(ticket))
-            pipe.hexists(self.exchange.key(run, "contributions:open"), str(ticket))
-            pipe.hlen(self.exchange.key(run, "contributions:open"))
+            pipe.hexists(self.exchange.key(run, "origins:open"), str(ticket))
+            pipe.hlen(self.exchange.key(run, "origins:open"))
             is_open, there, count = pipe.execute()
         return bool(is_open) and not there, int(count)
 
@@ -61,10 +61,11 @@ class TicketExchange:
 
         Beside the outcomes of ``Exchange.publish`` there is ``old``: that φ is none that may be used any more.
         """
-        names = ("state", "contributions:open", "origins:open", "tickets", "hashes")
-        keys = [self.exchange.key(run, name) for name in names]
-        args: list[bytes | str] = [str(ticket), str(origin.phi_version), phi_hash, payload, origin.to_bytes()]
-        outcome, count = self.exchange.publish_ticket(keys=keys, args=args)
+        staged = self.exchange.key(run, "staged:contribution")
+        keys = [self.exchange.key(run, name) for name in ("state", "origins:open", "tickets", "hashes")]
+        keys += [*self.exchange.contribution_keys(run, "open", [ticket]), staged]
+        args = [str(ticket), str(origin.phi_version), phi_hash, origin.to_bytes()]
+        outcome, count = self.exchange.beside({staged: payload}, self.exchange.publish_ticket, keys, args)
         return Published(outcome.decode(), int(count))
 
     def look(self, run: str) -> Waiting | None:
@@ -83,23 +84,23 @@ class TicketExchange:
 
     def open_step(self, run: str, waiting: Waiting, tickets: Sequence[Ticket]) -> OpenStep[Ticket] | None:
         """Return what ``tickets`` that wait make of the head; None if that has moved on, or one is gone."""
-        names = [str(ticket) for ticket in tickets]
         with self.exchange.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self.exchange.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.hmget(self.exchange.key(run, "contributions:open"), names)
-            (head, phi_hash, optimizer_hash), payloads = pipe.execute()
-        if head is None or int(head) != waiting.head or None in payloads:
+            pipe.mget(self.exchange.contribution_keys(run, "open", tickets))
+            pipe.hmget(self.exchange.key(run, "origins:open"), list(map(str, tickets)))
+            (head, phi_hash, optimizer_hash), payloads, origins = pipe.execute()
+        if head is None or int(head) != waiting.head or None in origins:
             return None
-        contributions = dict(zip(tickets, payloads, strict=True))
+        contributions = {ticket: payload or b"" for ticket, payload in zip(tickets, payloads, strict=True)}
         origins = {ticket: waiting.origins[ticket] for ticket in tickets}
         hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
         return OpenStep(waiting.head, *hashes, contributions, origins)
 
-    def drop(self, run: str, tickets: Iterable[Ticket]) -> None:
+    def drop(self, run: str, tickets: Collection[Ticket]) -> None:
         """Take contributions out of what waits: they are damaged or too old, and computed again when asked."""
         with self.exchange.redis.pipeline(transaction=True) as pipe:
-            for name in ("contributions:open", "origins:open"):
-                pipe.hdel(self.exchange.key(run, name), *map(str, tickets))
+            pipe.hdel(self.exchange.key(run, "origins:open"), *map(str, tickets))
+            pipe.delete(*self.exchange.contribution_keys(run, "open", tickets))
             pipe.execute()
 
     def recorded(self, run: str, version: int) -> None:

@@ -286,8 +286,8 @@ def test_a_contribution_that_is_damaged(platform: Platform, sampled: Submit) -> 
     run = sampled()
     for job in range(JOBS - 1):
         Trainer(platform).handle(run, 0, job, sent_at=0)
-    place = f"{platform.settings.namespace}:{{{run}}}:contributions:0"
-    platform.exchange.redis.hset(place, "1", platform.exchange.redis.hget(place, "1")[:-3])
+    (place,) = platform.exchange.contribution_keys(run, 0, [1])
+    platform.exchange.redis.set(place, platform.exchange.redis.get(place)[:-3])
     # If the last one arrives
     Trainer(platform).handle(run, 0, JOBS - 1, sent_at=0)
     # I expect no commit, and the damaged one to be asked for again.

@@ -217,9 +217,13 @@ class ProtocolMachine(RuleBasedStateMachine):
     @invariant()
     def contributions_are_those_that_came_first(self) -> None:
         found: dict[int, dict[int, bytes]] = {}
-        for key in self.client.keys(f"*{{{self.run}}}:contributions:*"):
-            by_job = self.client.hgetall(key)
-            found[int(key.rsplit(b":", 1)[1])] = {int(job): payload for job, payload in by_job.items()}
+        for key in self.client.keys(f"*{{{self.run}}}:contribution:*"):
+            version, job = map(int, key.split(b":")[-2:])
+            found.setdefault(version, {})[job] = self.client.get(key)
+        for key in self.client.keys(f"*{{{self.run}}}:origins:*"):
+            version = int(key.rpartition(b":")[2])
+            assert sorted(map(int, self.client.hkeys(key))) == sorted(found[version])
+        assert not self.client.keys("*:staged:*")
         expected = {self.model.head: self.model.contributions} if self.model.contributions else {}
         assert found == expected, f"contributions of {sorted(found)}, head {self.model.head}"
 

@@ -77,14 +77,16 @@ def nothing_sent_again(monkeypatch: pytest.MonkeyPatch) -> Change:
     return unchanged
 
 
-LATE_CONTRIBUTION = replaced("publish", ("if state[2] ~= ARGV[1] then return {'stale', 0} end", ""))
-LAST_CONTRIBUTION = replaced("publish", ("redis.call('HSETNX', KEYS[2]", "redis.call('HSET', KEYS[2]"))
+LATE_CONTRIBUTION = replaced("publish", ("elseif state[2] ~= ARGV[1] then outcome = 'stale'", ""))
+LAST_CONTRIBUTION = replaced("publish", ("redis.call('DEL', KEYS[4])", "redis.call('RENAME', KEYS[4], KEYS[3])"))
 ANY_COMMIT = replaced(
     "commit",
     (" or state[2] ~= ARGV[1] then return false end", " then return false end"),
     ("return redis.call('HLEN', KEYS[2]) == tonumber(ARGV[3])", "return true"),
 )
-KEPT_CONTRIBUTIONS = replaced("commit", ("redis.call('DEL', KEYS[2], KEYS[5]", "redis.call('DEL', KEYS[5]"))
+KEPT_CONTRIBUTIONS = replaced(
+    "commit", ("for index = 13, #KEYS do redis.call('DEL', KEYS[index]) end", ""), ("redis.call('DEL', KEYS[2])", "")
+)
 ANY_RESTORE = replaced("restore", ("if head and tonumber(head) >= tonumber(ARGV[1]) then return 0 end", ""))
 
 BUGS: dict[str, tuple[Plant, Story, str]] = {

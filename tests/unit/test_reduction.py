@@ -51,8 +51,9 @@ def reduced(payloads, phi=None, estimator="backpropagation", version=3, **outer)
 class Arrived:
     """A Redis whose open step holds contributions in order of arrival."""
 
-    def __init__(self, fields):
-        self.fields = fields
+    def __init__(self, payloads):
+        self.payloads = payloads
+        self.asked = []
 
     @contextmanager
     def pipeline(self, transaction):
@@ -61,10 +62,15 @@ class Arrived:
     def hmget(self, *_):
         pass
 
-    hgetall = hmget
+    def mget(self, keys):
+        self.asked = [int(key.rpartition(":")[2]) for key in keys]
+
+    def hgetall(self, *_):
+        pass
 
     def execute(self):
-        return [b"3", b"phi", b"optimizer"], self.fields, {}
+        origins = {str(job).encode(): b"origin" for job in self.payloads}
+        return [b"3", b"phi", b"optimizer"], [self.payloads[job] for job in self.asked], origins
 
 
 @given(st.permutations(range(JOBS)), st.integers(0, 2**32), st.sampled_from(["backpropagation", "first_order"]))
@@ -72,9 +78,11 @@ def test_the_order_of_arrival_does_not_matter(arrival, seed, estimator):
     # Given the contributions of twelve jobs, if they come in any order
     payloads = [payload_of((seed, job)) for job in range(JOBS)]
     exchange = Exchange(redis.Redis(), "test")
-    exchange.redis = Arrived({str(job).encode(): payloads[job] for job in arrival})
+    exchange.redis = Arrived({job: payloads[job] for job in arrival})
     # I expect them back in order of job, and so the same commit to the bit.
-    found = list(exchange.open_step("run", 3).contributions.values())
+    step = exchange.open_step("run", 3, JOBS)
+    found = list(step.contributions.values())
+    assert list(step.origins) == list(step.contributions) == list(range(JOBS))
     assert found == payloads
     assert reduced(found, estimator=estimator) == reduced(payloads, estimator=estimator)
 

@@ -14,19 +14,21 @@ from trainer.job import Trainer
 pytestmark = pytest.mark.services
 
 
-@pytest.mark.parametrize("damage", ["contribution", "origin"])
+@pytest.mark.parametrize("damage", ["another", "gone", "origin"])
 def test_a_damaged_contribution_is_never_applied(platform: Platform, trained: str, run: str, damage: str) -> None:
-    # Given contributions of all jobs but one, of which one turns into another whole contribution, or loses its origin
+    # Given contributions of all jobs but one, of which one turns into another whole contribution, gets lost, or has no
+    # origin that can be read
     sampler, trainer = Sampler(platform), Trainer(platform)
     sampler.sample_training(run, 0, sent_at=0)
     for job in range(JOBS - 1):
         trainer.handle(run, 0, job, sent_at=0)
-    there = platform.exchange.open_step(run, 0)
-    assert there
-    if damage == "contribution":
-        platform.exchange.redis.hset(key_of(platform, run, "contributions:0"), "1", there.contributions[2])
+    redis, (place, other) = platform.exchange.redis, platform.exchange.contribution_keys(run, 0, [1, 2])
+    if damage == "another":
+        redis.copy(other, place, replace=True)
+    elif damage == "gone":
+        redis.delete(place)
     else:
-        platform.exchange.redis.hdel(key_of(platform, run, "origins:0"), "1")
+        redis.hset(key_of(platform, run, "origins:0"), "1", b"{}")
     # If the last job comes in
     waiting = platform.exchange.waiting(platform.queue.name("training"))
     trainer.handle(run, 0, JOBS - 1, sent_at=0)

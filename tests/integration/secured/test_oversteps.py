@@ -115,7 +115,7 @@ def test_who_oversteps_on_s3_is_refused(user: str, settings: dict[str, Settings]
     assert refused(lambda: client.remove_bucket(BUCKET))
 
 
-RUN_KEYS = ("phiforge:{other}:state", "phiforge:{other}:phi:1", "phiforge:{other}:contributions:1")
+RUN_KEYS = ("phiforge:{other}:state", "phiforge:{other}:phi:1", "phiforge:{other}:origins:1")
 QUEUES = ("phiforge.sampling", "phiforge.training", "phiforge.evaluation")
 
 

@@ -97,9 +97,9 @@ def test_restored_from_a_checkpoint(platform: Platform, run: str) -> None:
 def test_damaged_contributions_are_computed_again(platform: Platform, run: str) -> None:
     # Given a contribution, and what lies beside another, that lost a bit in Redis
     take(platform, run, (0, 0))
-    contributions = platform.exchange.key(run, "contributions:open")
-    data = platform.exchange.redis.hget(contributions, "0:0")
-    platform.exchange.redis.hset(contributions, "0:0", data[:-1] + bytes([data[-1] ^ 1]))
+    (place,) = platform.exchange.contribution_keys(run, "open", [Ticket(0, 0)])
+    data = platform.exchange.redis.get(place)
+    platform.exchange.redis.set(place, data[:-1] + bytes([data[-1] ^ 1]))
     # If a version would be made of it, I expect none,
     take(platform, run, (0, 1))
     assert head(platform, run) == 0
