@@ -51,6 +51,11 @@ class Lists:
 
     def __init__(self, platform: Platform) -> None:
         self.redis = platform.exchange.redis
+        self.serves_on = True
+
+    def name(self, _: str) -> str:
+        """Return which list jobs wait in."""
+        return _LIST
 
     def train(self, run: str, version: int, job: int) -> None:
         """Ask for a job."""
@@ -132,19 +137,19 @@ def measure(
     """Let ``workers`` take jobs that last ``seconds``, for ``duration`` seconds."""
     record = submitted(platform, workers, staleness)
     payload = contribution_of(record)
-    lists, stop = Lists(platform), threading.Event()
+    lists = Lists(platform)
     platform.exchange.redis.delete(_LIST)
     platform.queue = lists  # type: ignore[assignment]
     run = enqueue(platform, record, first_checkpoint(record))
     threads = [
-        threading.Thread(target=serve, args=(StandIn(platform, seconds, payload), lists, stop)) for _ in range(workers)
+        threading.Thread(target=serve, args=(StandIn(platform, seconds, payload), lists)) for _ in range(workers)
     ]
     for thread in threads:
         thread.start()
     before = clocks(platform, run, redis, next_after=2)
     time.sleep(duration)
     after = clocks(platform, run, redis, next_after=head(platform, run))
-    stop.set()
+    lists.serves_on = False
     for thread in threads:
         thread.join()
     platform.exchange.forget(run)
@@ -168,9 +173,9 @@ def submitted(platform: Platform, workers: int, staleness: int | None) -> RunRec
     return checked_record(raw, lambda data: prepare(data, platform.settings, platform.store, None), "cpu")
 
 
-def serve(trainer: StandIn, lists: Lists, stop: threading.Event) -> None:
+def serve(trainer: StandIn, lists: Lists) -> None:
     """Take jobs until told to stop."""
-    while not stop.is_set():
+    while lists.serves_on:
         if taken := lists.redis.brpop(_LIST, timeout=1):
             run, version, job = json.loads(taken[1])
             trainer.handle(run, version, job, sent_at=time.time())
