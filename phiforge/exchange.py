@@ -18,7 +18,7 @@ from phiforge.errors import ServiceError
 from phiforge.lineage import Origin
 from phiforge.metrics import RECOVERY_SECONDS
 from phiforge.record import Checkpoint
-from phiforge.steps import Commit, OpenStep, Published, State
+from phiforge.steps import BeforeJob, Commit, OpenStep, Published, State
 from phiforge.tensors import encode, fingerprint
 from phiforge.tickets import Move, Ticket
 
@@ -85,13 +85,15 @@ class Exchange:
         """Forget an attempt that ended as it should."""
         self.redis.hdel(key, attempt)
 
-    def before_job(self, run: str, version: int, job: int) -> tuple[State | None, bool]:
-        """Return where ``run`` is, and whether the job's contribution to the step from ``version`` is there."""
+    def before_job(self, run: str, version: int, job: int, with_phi: bool) -> BeforeJob:
+        """Return where ``run`` is before a job of ``version``, all in one request."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self.key(run, "state"))
             pipe.hexists(self.key(run, f"origins:{version}"), str(job))
-            fields, there = pipe.execute()
-        return _state(fields), bool(there)
+            if with_phi:
+                pipe.get(self.key(run, f"phi:{version}"))
+            fields, there, *phi = pipe.execute()
+        return BeforeJob(_state(fields), bool(there), *phi)
 
     def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
         """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""
@@ -105,19 +107,23 @@ class Exchange:
         """Return the jobs whose contributions to the open step are there."""
         return {int(job) for job in self.redis.hkeys(self.key(run, f"origins:{version}"))}
 
-    def open_step(self, run: str, version: int, jobs: int) -> OpenStep[int] | None:
-        """Return what ``version + 1`` is made of, or None if ``version`` is not the head or not all ``jobs`` are in."""
+    def open_step(self, run: str, version: int, jobs: int, own: Mapping[int, bytes]) -> OpenStep[int] | None:
+        """Return what ``version + 1`` is made of, or None if ``version`` is not the head or not all ``jobs`` are in.
+
+        ``own`` are contributions that the caller published, which it is not given once more.
+        """
+        others = [job for job in range(jobs) if job not in own]
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.mget(self.contribution_keys(run, version, range(jobs)))
             pipe.hgetall(self.key(run, f"origins:{version}"))
-            (head, phi_hash, optimizer_hash), payloads, origins = pipe.execute()
+            for key in self.contribution_keys(run, version, others):
+                pipe.get(key)
+            (head, phi_hash, optimizer_hash), origins, *payloads = pipe.execute()
         if head is None or int(head) != version or len(origins) != jobs:
             return None
         hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
-        return OpenStep(
-            version, *hashes, {job: payload or b"" for job, payload in enumerate(payloads)}, _in_order(origins)
-        )
+        contributions = {**own, **{job: payload or b"" for job, payload in zip(others, payloads, strict=True)}}
+        return OpenStep(version, *hashes, dict(sorted(contributions.items())), _in_order(origins))
 
     def contribution_keys(self, run: str, step: int | Literal["open"], jobs: Iterable[int | Ticket]) -> list[str]:
         """Return where the contributions of ``jobs`` lie, of a version or, of a run with tickets, that wait."""

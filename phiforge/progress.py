@@ -150,8 +150,9 @@ def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> N
         _restore(platform, record)
         return
     patience = platform.settings.stall_seconds
-    can_move = keeps_checkpoints or not _lacks_checkpoint(platform, record, state.head)
-    if can_move and state.head < record.spec.outer.versions and platform.exchange.stalled(run, "state", patience):
+    lacks_checkpoint = _lacks_checkpoint(platform, record, state.head)
+    can_move = keeps_checkpoints if lacks_checkpoint else state.head < record.spec.outer.versions
+    if can_move and platform.exchange.stalled(run, "state", patience):
         _resend(platform, record, state.head)
     if platform.exchange.stalled(run, "evaluation", patience):
         for split, version in judging.due(platform, record):
@@ -219,6 +220,8 @@ def _resend(platform: Platform, record: RunRecord, head: int) -> None:
     """Send again what the open step lacks: record, episodes, jobs; or any job, if only the commit is missing."""
     if record.spec.records_at(head):
         ensure_checkpoint(platform, record, head)
+    if head == record.spec.outer.versions:
+        return
     if is_ticketed(record.spec):
         sending.resend(platform, record, head)
         return

@@ -30,18 +30,24 @@ class Sampler:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.pool = lru_cache(maxsize=4)(self._load)
+        self._newest = ("", -1)
 
     def sample_training(self, run: str, version: int, sent_at: float) -> None:
-        """Write the episodes of every job of ``version`` that are not there yet; none of a version that is past."""
+        """Write the episodes of every job of ``version`` that are not there yet; none of a version that is past.
+
+        Right after the version before it nobody has written any, and to write them again would be to write the same.
+        """
         record = run_of(self.platform, run)
         check_step(record, version)
         if not self._is_to_come(run, version):
             return
         with guarded(self.platform, run, "sampling", f"sampling version {version}"):
-            for job in self.platform.record.missing_episodes(run, version, range(record.spec.outer.jobs)):
+            jobs, is_next = range(record.spec.outer.jobs), self._newest == (run, version - 1)
+            for job in jobs if is_next else self.platform.record.missing_episodes(run, version, jobs):
                 seed = training_seed(record.spec, version, job)
                 self._write(training_episodes_key(run, version, job), record, "train", seed)
                 reach("sampler.wrote")
+            self._newest = (run, version)
 
     def training_batch(self, record: RunRecord, version: int, job: int) -> EpisodeBatch:
         """Return the episodes of one job, drawn again: the same bytes as ever.

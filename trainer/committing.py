@@ -1,7 +1,7 @@
 """From the open step, as it lies in Redis, to the next version: nothing is used whose hash is not the one noted."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from phiforge.canonical import sha256_hex
 from phiforge.errors import FormatError
@@ -15,9 +15,10 @@ from trainer.local_steps import estimator_of
 from trainer.reduction import Reduced, reduce
 
 
-def damaged_jobs(step: OpenStep[Job]) -> list[Job]:
-    """Return the jobs whose contributions are not the bytes that were published."""
-    return [job for job, payload in step.contributions.items() if not _is_as_published(payload, step.origins.get(job))]
+def damaged_jobs(step: OpenStep[Job], own: Container[Job] = ()) -> list[Job]:
+    """Return the jobs whose contributions are not the bytes that were published; those of ``own`` never left here."""
+    others = [(job, payload) for job, payload in step.contributions.items() if job not in own]
+    return [job for job, payload in others if not _is_as_published(payload, step.origins.get(job))]
 
 
 def next_version(record: RunRecord, step: OpenStep[Job], phi: Tensors, optimizer: Tensors, committed_by: str) -> Commit:

@@ -1,6 +1,7 @@
 """One job of a synchronous run: its contribution, and the next version when it is the last one in."""
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from phiforge.faults import reach
@@ -10,6 +11,7 @@ from phiforge.reading import NotReadyError
 from phiforge.record import RunRecord
 from phiforge.steps import OpenStep, Published, State
 from trainer.committing import damaged_jobs
+from trainer.head import Place
 
 if TYPE_CHECKING:
     from trainer.job import Trainer
@@ -45,11 +47,14 @@ class Synchronous:
         The contribution that completes a step makes the version. Where that worker died, whoever meets a job whose
         contribution is there already does: ``reconcile`` sends one.
         """
-        state, there = self.platform.exchange.before_job(record.run, version, job)
+        head = self.trainer.head
+        with_phi = not head.is_at(record.run, version)
+        state, there, phi = self.platform.exchange.before_job(record.run, version, job, with_phi)
         if state is None or state.head != version:
             return Moved("stale")
         if state.status != "running":
             return Moved("stopped")
+        head.offer(Place.of(record.run, state), phi)
         return self._move(Kept(record, state, job), there)
 
     def go_on(self, kept: Kept) -> Moved:
@@ -58,17 +63,18 @@ class Synchronous:
 
     def _move(self, at: Kept, there: bool) -> Moved:
         record, version = at.record, at.state.head
-        kept = None
+        kept, own = None, {}
         with self.platform.attempts.attempt(record.run, str(version), f"job {at.job} of version {version}"):
             if there:
                 outcome, count = "duplicate", len(self.platform.exchange.contributed(record.run, version))
             else:
-                outcome, count = self._contribute(at)
+                (outcome, count), payload = self._contribute(at)
+                own = {at.job: payload} if outcome == "published" else {}
             if count == record.spec.outer.jobs:
-                kept = self._commit(record, version)
+                kept = self._commit(record, version, own)
         return Moved(outcome, kept)
 
-    def _contribute(self, at: Kept) -> Published:
+    def _contribute(self, at: Kept) -> tuple[Published, bytes]:
         record, version = at.record, at.state.head
         payload, origin = self.trainer.work(record, at.state, version, at.job)
         with timed("publish"):
@@ -78,16 +84,16 @@ class Synchronous:
         if published.contributions < record.spec.outer.jobs:  # else it would be in the way of the commit
             self.trainer.ahead.published(record, version, published.contributions)
         reach("trainer.published")
-        return published
+        return published, payload
 
-    def _commit(self, record: RunRecord, version: int) -> Kept | None:
-        """Make the next version; return which of its jobs this trainer keeps to itself, if any."""
+    def _commit(self, record: RunRecord, version: int, own: Mapping[int, bytes]) -> Kept | None:
+        """Make the next version, also of what is ``own``; return which of its jobs this trainer keeps, if any."""
         with timed("commit"):
-            step = self.platform.exchange.open_step(record.run, version, record.spec.outer.jobs)
+            step = self.platform.exchange.open_step(record.run, version, record.spec.outer.jobs, own)
             if step is None:
                 COMMITS_LOST.inc()
                 return None
-            self._check(record, step)
+            self._check(record, step, own)
             commit = self.trainer.next_version(record, step)
             reach("trainer.reduced")
             if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
@@ -98,7 +104,7 @@ class Synchronous:
             kept = self._keeps(record, commit.state(version + 1))
             advance(self.platform, record, version + 1, kept.job if kept else None)
             self.trainer.ahead.published(record, version, record.spec.outer.jobs)
-            self.trainer.head.keep(commit)
+            self.trainer.head.keep(record.run, version + 1, commit)
         return kept
 
     def _keeps(self, record: RunRecord, state: State) -> Kept | None:
@@ -113,9 +119,9 @@ class Synchronous:
             return None
         return Kept(record, state, self.trainer.ahead.kept(record, state.head))
 
-    def _check(self, record: RunRecord, step: OpenStep[int]) -> None:
+    def _check(self, record: RunRecord, step: OpenStep[int], own: Mapping[int, bytes]) -> None:
         """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
-        if jobs := damaged_jobs(step):
+        if jobs := damaged_jobs(step, own):
             log.error("run %s: dropping damaged contributions of jobs %s of version %d", record.run, jobs, step.head)
             DAMAGED.inc(len(jobs))
             self.platform.exchange.drop_contributions(record.run, step.head, jobs)

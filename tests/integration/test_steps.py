@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from phiforge.progress import ensure_checkpoint, reconcile
 from phiforge.record import Checkpoint, training_episodes_key
 from phiforge.settings import Settings
 from phiforge.steps import Published
-from phiforge.store import LocalStore
+from phiforge.store import LocalStore, Store
 from phiforge.tensors import decode
 from sampler.service import Sampler
 from tests.fleet import small_spec
@@ -50,6 +51,25 @@ def run(platform: Platform) -> str:
     for version in range(2):
         Sampler(platform).sample_training(run, version, sent_at=0)
     return run
+
+
+class Telling:
+    """A store that notes which version's episodes it is asked to list or write."""
+
+    def __init__(self, store: Store, asked: list[tuple[str, int]]) -> None:
+        self._store, self._asked = store, asked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        if "/episodes/" in prefix:
+            self._asked.append(("list", int(prefix.split("/")[-2])))
+        return self._store.list(prefix)
+
+    def put(self, key: str, value: bytes) -> None:
+        self._asked.append(("put", int(key.split("/")[-2])))
+        self._store.put(key, value)
 
 
 def head(platform: Platform, run: str) -> int:
@@ -301,6 +321,25 @@ def test_a_step_that_is_not_finite_fails_the_run(platform: Platform) -> None:
     # I expect the run to fail, saying what to lower.
     assert platform.record.status(run) == "failed"
     assert "outer.lr" in platform.record.end_reason(run, "failed")
+
+
+def test_a_sampler_asks_the_store_only_where_somebody_may_have_written(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a sampler, and a store that tells what it is asked
+    run, sampler = submit(platform, small_spec()), Sampler(platform)
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(platform, "store", Telling(platform.store, asked))
+    monkeypatch.setattr(platform.record, "store", platform.store)
+    # If it gets the versions of a run in order, I expect it to ask what of the first is there, and to write the rest;
+    for version in range(3):
+        sampler.sample_training(run, version, sent_at=0)
+    assert asked == [("list", 0), *(("put", version) for version in range(3) for _ in range(JOBS))]
+    # if one comes again, or one that was not to be next, to ask before it writes.
+    asked.clear()
+    sampler.sample_training(run, 2, sent_at=0)
+    sampler.sample_training(run, 4, sent_at=0)
+    assert asked == [("list", 2), ("list", 4), *[("put", 4)] * JOBS]
 
 
 def test_equal_messages_give_equal_episodes(platform: Platform, run: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Each ends well; with one check less it does not, and the machine must say so.
 
 from tests.protocol.machine import ProtocolMachine
 from tests.protocol.machine import Worker as Process
-from tests.protocol.model import EVERY, JOBS
+from tests.protocol.model import EVERY, JOBS, VERSIONS
 
 
 def begun(machine: ProtocolMachine, job: int, before: str, version: int = 0) -> Process:
@@ -92,6 +92,19 @@ def a_kept_job_is_lost(machine: ProtocolMachine) -> None:
     machine.check()
     sent = [fields["job"] for kind, fields in machine.bag.messages if kind == "train"]
     assert len(sent) == JOBS - 1
+
+
+def a_death_at_the_end(machine: ProtocolMachine) -> None:
+    """A process commits the last version, and dies before its checkpoint is written."""
+    reach(machine, VERSIONS - 1)
+    machine.bag.messages = [message for message in machine.bag.messages if message[0] != "train"]
+    done(machine, begun(machine, 0, "publish", VERSIONS - 1))
+    last = begun(machine, 1, "commit", VERSIONS - 1)
+    last.step()
+    last.kill()
+    machine.workers.remove(last)
+    machine.check()
+    assert machine.model.head == VERSIONS
 
 
 def every_message_is_lost(machine: ProtocolMachine) -> None:

@@ -62,15 +62,15 @@ class Arrived:
     def hmget(self, *_):
         pass
 
-    def mget(self, keys):
-        self.asked = [int(key.rpartition(":")[2]) for key in keys]
+    def get(self, key):
+        self.asked.append(int(key.rpartition(":")[2]))
 
     def hgetall(self, *_):
         pass
 
     def execute(self):
         origins = {str(job).encode(): b"origin" for job in self.payloads}
-        return [b"3", b"phi", b"optimizer"], [self.payloads[job] for job in self.asked], origins
+        return [b"3", b"phi", b"optimizer"], origins, *(self.payloads[job] for job in self.asked)
 
 
 @given(st.permutations(range(JOBS)), st.integers(0, 2**32), st.sampled_from(["backpropagation", "first_order"]))
@@ -80,7 +80,7 @@ def test_the_order_of_arrival_does_not_matter(arrival, seed, estimator):
     exchange = Exchange(redis.Redis(), "test")
     exchange.redis = Arrived({job: payloads[job] for job in arrival})
     # I expect them back in order of job, and so the same commit to the bit.
-    step = exchange.open_step("run", 3, JOBS)
+    step = exchange.open_step("run", 3, JOBS, own={arrival[-1]: payloads[arrival[-1]]})
     found = list(step.contributions.values())
     assert list(step.origins) == list(step.contributions) == list(range(JOBS))
     assert found == payloads
