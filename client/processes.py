@@ -19,7 +19,8 @@ _TETHER = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, which the program would inherit
+for ignored in (signal.SIGPIPE, signal.SIGINT):  # by Python, and by shells in what they start in the background
+    signal.signal(ignored, signal.SIG_DFL)  # the program would inherit that
 if os.getppid() == int(sys.argv[1]):
     os.execvp(sys.argv[2], sys.argv[2:])
 """
