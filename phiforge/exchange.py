@@ -18,7 +18,7 @@ from phiforge.errors import ServiceError
 from phiforge.lineage import Origin
 from phiforge.metrics import RECOVERY_SECONDS
 from phiforge.record import Checkpoint
-from phiforge.steps import BeforeJob, Commit, OpenStep, Published, State
+from phiforge.steps import Commit, OpenStep, Published, State
 from phiforge.tensors import encode, fingerprint
 from phiforge.tickets import Move, Ticket
 
@@ -85,15 +85,13 @@ class Exchange:
         """Forget an attempt that ended as it should."""
         self.redis.hdel(key, attempt)
 
-    def before_job(self, run: str, version: int, job: int, with_phi: bool) -> BeforeJob:
-        """Return where ``run`` is before a job of ``version``, all in one request."""
+    def before_job(self, run: str, version: int, job: int) -> tuple[State | None, bool]:
+        """Return where ``run`` is, and whether the job's contribution to the step from ``version`` is there."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self.key(run, "state"))
             pipe.hexists(self.key(run, f"origins:{version}"), str(job))
-            if with_phi:
-                pipe.get(self.key(run, f"phi:{version}"))
-            fields, there, *phi = pipe.execute()
-        return BeforeJob(_state(fields), bool(there), *phi)
+            fields, there = pipe.execute()
+        return _state(fields), bool(there)
 
     def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
         """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""

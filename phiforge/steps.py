@@ -18,14 +18,6 @@ class State(NamedTuple):
     optimizer_hash: str = ""
 
 
-class BeforeJob(NamedTuple):
-    """What is to be known before a job: where its run is, whether its contribution is there, and φ, if asked for."""
-
-    state: State | None
-    contributed: bool
-    phi: bytes | None = None
-
-
 class Published(NamedTuple):
     """What became of a contribution: ``published``, ``duplicate``, ``stale`` or ``stopped``, and how many are there."""
 

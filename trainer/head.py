@@ -41,22 +41,11 @@ class Head:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._phi = self._phi_on_device = self._optimizer = _NOTHING
-        self._at: tuple[str, int] | None = None
-
-    def is_at(self, run: str, version: int) -> bool:
-        """Say whether the φ that is held was that of ``version``, so that to read it is probably no use."""
-        return self._at == (run, version)
-
-    def offer(self, place: Place, data: bytes | None) -> None:
-        """Hold the bytes of φ that were read already, if they are those of ``place``."""
-        if data and (tensors := _intact(data, place.phi_hash)):
-            self._phi = Held(place.phi_hash, tensors)
 
     def phi(self, place: Place) -> Tensors:
         """Return φ in memory; raises NotReadyError if the head moved on meanwhile or is damaged in Redis."""
         if self._phi.fingerprint != place.phi_hash:
             self._phi = self._read(place, place.phi_hash, self._platform.exchange.phi)
-        self._at = place.run, place.version
         return self._phi.tensors
 
     def phi_on_device(self, place: Place) -> Tensors:
@@ -73,9 +62,8 @@ class Head:
             self._optimizer = self._read(place, place.optimizer_hash, self._platform.exchange.optimizer)
         return self._optimizer.tensors
 
-    def keep(self, run: str, version: int, commit: Commit) -> None:
+    def keep(self, commit: Commit) -> None:
         """Hold what this trainer committed: the same bytes that others read."""
-        self._at = run, version
         self._phi = Held(commit.phi_hash, decode(commit.phi))
         self._optimizer = Held(commit.optimizer_hash, decode(commit.optimizer))
 

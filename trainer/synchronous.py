@@ -11,7 +11,6 @@ from phiforge.reading import NotReadyError
 from phiforge.record import RunRecord
 from phiforge.steps import OpenStep, Published, State
 from trainer.committing import damaged_jobs
-from trainer.head import Place
 
 if TYPE_CHECKING:
     from trainer.job import Trainer
@@ -47,14 +46,11 @@ class Synchronous:
         The contribution that completes a step makes the version. Where that worker died, whoever meets a job whose
         contribution is there already does: ``reconcile`` sends one.
         """
-        head = self.trainer.head
-        with_phi = not head.is_at(record.run, version)
-        state, there, phi = self.platform.exchange.before_job(record.run, version, job, with_phi)
+        state, there = self.platform.exchange.before_job(record.run, version, job)
         if state is None or state.head != version:
             return Moved("stale")
         if state.status != "running":
             return Moved("stopped")
-        head.offer(Place.of(record.run, state), phi)
         return self._move(Kept(record, state, job), there)
 
     def go_on(self, kept: Kept) -> Moved:
@@ -104,7 +100,7 @@ class Synchronous:
             kept = self._keeps(record, commit.state(version + 1))
             advance(self.platform, record, version + 1, kept.job if kept else None)
             self.trainer.ahead.published(record, version, record.spec.outer.jobs)
-            self.trainer.head.keep(record.run, version + 1, commit)
+            self.trainer.head.keep(commit)
         return kept
 
     def _keeps(self, record: RunRecord, state: State) -> Kept | None:

@@ -91,7 +91,7 @@ class Ticketed:
                 COMMITS_LOST.inc()
                 return False
             COMMITS.inc()
-            self.trainer.head.keep(record.run, step.head + 1, commit)
+            self.trainer.head.keep(commit)
             reach("trainer.committed")
             for phi_version in chosen.values():
                 STALENESS.observe(step.head - phi_version)
