@@ -18,7 +18,7 @@ from phiforge.progress import ensure_checkpoint, reconcile
 from phiforge.record import Checkpoint, training_episodes_key
 from phiforge.settings import Settings
 from phiforge.steps import Published
-from phiforge.store import LocalStore, Store
+from phiforge.store import Store
 from phiforge.tensors import decode
 from sampler.service import Sampler
 from tests.fleet import small_spec
@@ -28,20 +28,6 @@ from trainer.synchronous import Kept
 pytestmark = pytest.mark.services
 
 JOBS = 4
-
-
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
-    """A store that keeps the dataset between the tests of this file."""
-    return LocalStore(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture
-def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]:
-    """A fleet's connections, with no service anywhere."""
-    platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

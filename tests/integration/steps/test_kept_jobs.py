@@ -3,7 +3,6 @@
 import base64
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from phiforge.progress import reconcile
 from phiforge.queue import Queue
 from phiforge.record import training_episodes_key
 from phiforge.settings import Settings
-from phiforge.store import LocalStore
 from sampler.service import Sampler
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
 from trainer.job import Trainer
@@ -24,20 +22,6 @@ from trainer.job import Trainer
 pytestmark = pytest.mark.services
 
 JOBS = 4
-
-
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
-    """A store that keeps the dataset between the tests of this file."""
-    return LocalStore(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture
-def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]:
-    """A fleet's connections, with no service anywhere."""
-    platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

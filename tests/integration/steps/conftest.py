@@ -1,0 +1,23 @@
+"""What tests of single transitions start from: connections to a real Redis, and a dataset that is drawn once a file."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from phiforge.platform import Platform
+from phiforge.settings import Settings
+from phiforge.store import LocalStore
+
+
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
+    """A store that keeps the dataset between the tests of this file."""
+    return LocalStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]:
+    """A fleet's connections, with no service anywhere."""
+    platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
+    yield platform
+    platform.close()
