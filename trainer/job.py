@@ -32,7 +32,7 @@ from trainer.estimators import Contribution, Step
 from trainer.finite import NotFiniteError
 from trainer.head import Head, Place
 from trainer.local_steps import estimator_of
-from trainer.synchronous import Kept, Moved, Synchronous
+from trainer.synchronous import Moved, OpenJob, Synchronous
 from trainer.ticketed import Ticketed
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Trainer:
         while kept:
             kept = self._handle(run, partial(self._synchronous.go_on, kept))
 
-    def _handle(self, run: str, move: Callable[[], Moved]) -> Kept | None:
+    def _handle(self, run: str, move: Callable[[], Moved]) -> OpenJob | None:
         """Let a job be moved; return the one to go on with, if any."""
         kept = None
         try:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Kept(NamedTuple):
-    """A job of a version that this trainer committed, which it goes on with at once."""
+class OpenJob(NamedTuple):
+    """A job of the open step: of which run, and the state that the step is from."""
 
     record: RunRecord
     state: State
@@ -30,7 +30,7 @@ class Moved(NamedTuple):
     """What became of a job, and the one to go on with, if any."""
 
     outcome: str
-    kept: Kept | None = None
+    kept: OpenJob | None = None
 
 
 class Synchronous:
@@ -51,13 +51,13 @@ class Synchronous:
             return Moved("stale")
         if state.status != "running":
             return Moved("stopped")
-        return self._move(Kept(record, state, job), there)
+        return self._move(OpenJob(record, state, job), there)
 
-    def go_on(self, kept: Kept) -> Moved:
+    def go_on(self, kept: OpenJob) -> Moved:
         """Move a run by a job that this trainer kept to itself."""
         return self._move(kept, there=False)
 
-    def _move(self, at: Kept, there: bool) -> Moved:
+    def _move(self, at: OpenJob, there: bool) -> Moved:
         record, version = at.record, at.state.head
         kept, own = None, {}
         with self.platform.attempts.attempt(record.run, str(version), f"job {at.job} of version {version}"):
@@ -70,7 +70,7 @@ class Synchronous:
                 kept = self._commit(record, version, own)
         return Moved(outcome, kept)
 
-    def _contribute(self, at: Kept) -> tuple[Published, bytes]:
+    def _contribute(self, at: OpenJob) -> tuple[Published, bytes]:
         record, version = at.record, at.state.head
         payload, origin = self.trainer.work(record, at.state, version, at.job)
         with timed("publish"):
@@ -82,7 +82,7 @@ class Synchronous:
         reach("trainer.published")
         return published, payload
 
-    def _commit(self, record: RunRecord, version: int, own: Mapping[int, bytes]) -> Kept | None:
+    def _commit(self, record: RunRecord, version: int, own: Mapping[int, bytes]) -> OpenJob | None:
         """Make the next version, also of what is ``own``; return which of its jobs this trainer keeps, if any."""
         with timed("commit"):
             step = self.platform.exchange.open_step(record.run, version, record.spec.outer.jobs, own)
@@ -103,7 +103,7 @@ class Synchronous:
             self.trainer.head.keep(commit)
         return kept
 
-    def _keeps(self, record: RunRecord, state: State) -> Kept | None:
+    def _keeps(self, record: RunRecord, state: State) -> OpenJob | None:
         """Return which job of the new version to go on with: none if a message waits, or this trainer is to stop.
 
         So a version does not wait for a message from this trainer to itself, nor does any other run.
@@ -113,7 +113,7 @@ class Synchronous:
             return None
         if self.platform.exchange.waiting(queue.name("training")):
             return None
-        return Kept(record, state, self.trainer.ahead.kept(record, state.head))
+        return OpenJob(record, state, self.trainer.ahead.kept(record, state.head))
 
     def _check(self, record: RunRecord, step: OpenStep[int], own: Mapping[int, bytes]) -> None:
         """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""

@@ -23,7 +23,7 @@ from phiforge.tensors import decode
 from sampler.service import Sampler
 from tests.fleet import small_spec
 from trainer.job import Trainer
-from trainer.synchronous import Kept
+from trainer.synchronous import OpenJob
 
 pytestmark = pytest.mark.services
 
@@ -153,7 +153,7 @@ def test_killed_between_the_last_contribution_and_the_commit(platform: Platform,
         trainer.handle(run, 0, job, sent_at=0)
     record, state = platform.run(run), platform.exchange.state(run)
     assert state
-    trainer._synchronous._contribute(Kept(record, state, JOBS - 1))
+    trainer._synchronous._contribute(OpenJob(record, state, JOBS - 1))
     assert head(platform, run) == 0
     # If reconcile's resend of any one job arrives
     Trainer(platform).handle(run, 0, 0, sent_at=0)
