@@ -18,8 +18,9 @@ from rich.console import Console
 from benchmarks.page import parser, publish, table
 from benchmarks.published import NONE, PUBLISHED
 from client.servers import S3Server
+from client.settling import settled
 from client.stack import Stack
-from client.submission import resume, settled, submit
+from client.submission import resume, submit
 from client.view import percent, watch
 from phiforge.errors import RunError, ServiceError
 from phiforge.platform import Platform

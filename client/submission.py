@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phiforge.engine import Engine, lacks
+from client.settling import settled
 from phiforge.errors import RunError
-from phiforge.networks import Conv4Config
 from phiforge.platform import Platform, initial_phi
 from phiforge.progress import reconcile
 from phiforge.record import Checkpoint, RunRecord
@@ -55,21 +54,6 @@ def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
     platform.record.activate(record.run)
     reconcile(platform, record.run)
     return record.run
-
-
-def settled(spec: RunSpec, device: str) -> RunSpec:
-    """Return ``spec`` with ``numerics.engine`` settled, so that workers cannot choose: fused where it is of use.
-
-    ``device`` is the submitter's; a fleet on other devices that lacks the engine refuses the run. ``vmap`` is never
-    chosen: it takes more memory, and whether a GPU is faster by it is for its owner to measure.
-    """
-    if spec.numerics.engine != "auto":
-        return spec
-    network = getattr(spec.learner, "network", None)
-    useful = isinstance(network, Conv4Config) and network.norm in ("batch", "running", "per_step")
-    useful = useful and not spec.numerics.bfloat16
-    engine: Engine = "fused" if useful and not lacks("fused", device) else "torch"
-    return spec.model_copy(update={"numerics": spec.numerics.model_copy(update={"engine": engine})})
 
 
 def cancel(platform: Platform, run: str) -> None:

@@ -13,8 +13,10 @@ from phiforge.canonical import canonical_json
 from phiforge.engine import transforms
 from phiforge.episodes import Episode
 from phiforge.learners import EVALUATION, Learner, Phi
-from phiforge.mapped import stacked
+from phiforge.mapped.episodes import stacked
+from phiforge.mapped.recorded import recorded
 from phiforge.randomness import SeedPart, torch_generator
+from phiforge.tensors import Tensors
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,19 @@ def score(learner: Learner, phi: Phi, episodes: Sequence[Episode], *seed: SeedPa
 def _mapped(learner: Learner, phi: Phi, episodes: Sequence[Episode], together: int) -> ChunkScores:
     """Return the same, by vmap; what engine ``vmap`` serves draws nothing."""
 
-    def one(*parts: Tensor) -> tuple[Tensor, Tensor]:
-        outcome = learner.query_outcome(phi, Episode(*parts), EVALUATION, torch_generator("nothing"))
-        return outcome.loss, outcome.accuracy
+    def scored(phi: Tensors, parts: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        def one(*parts: Tensor) -> tuple[Tensor, Tensor]:
+            outcome = learner.query_outcome(phi, Episode(*parts), EVALUATION, torch_generator("nothing"))
+            return outcome.loss, outcome.accuracy
 
+        found: tuple[Tensor, Tensor] = torch.func.vmap(one)(*parts)
+        return found
+
+    key = "score", learner.config.model_dump_json(), learner.shape
     losses: list[float] = []
     accuracies: list[float] = []
     for start in range(0, len(episodes), together):
-        loss, accuracy = torch.func.vmap(one)(*stacked(episodes[start : start + together]))
+        loss, accuracy = recorded(key, scored, dict(phi), stacked(episodes[start : start + together]))
         losses, accuracies = losses + loss.tolist(), accuracies + accuracy.tolist()
     return ChunkScores(losses, accuracies)
 

@@ -1,6 +1,7 @@
 """The roof: convolutions of 64 to 64 channels alone, at the shapes of a query set, in channels-last memory.
 
-A "task" is one pass forward and backward over the three such convolutions; the gradient is the number of operations.
+On a GPU, for which one is too little to do, of a meta-batch of them. A "task" is one pass forward and backward over the
+three such convolutions; the gradient is the number of operations.
 """
 
 import torch
@@ -12,6 +13,8 @@ GEOMETRY = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
 def build(workload: Workload, variant: str) -> Peer:
     """Return the convolutions."""
     images = workload.n_way * workload.n_query
+    if torch.get_default_device().type != "cpu":
+        images *= workload.meta_batch
     last = {"memory_format": torch.channels_last}
     maps = [torch.rand(images, CHANNELS, side, side).to(**last) for side in (14, 7, 3)]
     weight = torch.rand(CHANNELS, CHANNELS, 3, 3).to(**last)

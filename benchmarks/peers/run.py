@@ -9,9 +9,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 from torch import library
 
-if find_spec("torchvision"):
+if find_spec("torchvision") and torch.version.cuda is None:
     operators = library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

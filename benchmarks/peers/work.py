@@ -59,7 +59,8 @@ def tasks_of(workload: Workload) -> list[Task]:
     ways = torch.arange(workload.n_way)
 
     def images(each: int) -> torch.Tensor:
-        return torch.rand(workload.n_way * each, 1, SIDE, SIDE, generator=generator)
+        drawn = torch.rand(workload.n_way * each, 1, SIDE, SIDE, generator=generator, device="cpu")
+        return drawn.to(torch.get_default_device())
 
     return [
         Task(images(1), ways, images(workload.n_query), ways.repeat_interleave(workload.n_query)) for _ in range(TASKS)
@@ -71,7 +72,8 @@ def phi_of(workload: Workload) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
 
     def uniform(*shape: int, fan_in: int) -> torch.Tensor:
-        return (2 * torch.rand(shape, generator=generator) - 1) / fan_in**0.5
+        drawn = (2 * torch.rand(shape, generator=generator, device="cpu") - 1) / fan_in**0.5
+        return drawn.to(torch.get_default_device())
 
     phi, inputs = {}, 1
     for block in range(BLOCKS):
@@ -123,20 +125,27 @@ def size_of_gradient(module: torch.nn.Module) -> float:
 
 
 class Peer(NamedTuple):
-    """What a peer's process offers: ``step`` does a task; ``gradient`` gives the size of the gradient of a task."""
+    """What a peer's process offers: ``step`` does so many tasks ``together``; ``gradient`` is the size of one's."""
 
-    step: Callable[[Task], None]
+    step: Callable[..., object]
     gradient: Callable[[Task], float]
+    together: int = 1
 
 
 def serve(build: Callable[[Workload, str], Peer]) -> None:
-    """Answer each number of tasks on stdin with the seconds that they took, as one line of JSON on stdout."""
+    """Answer each number of tasks on stdin with the seconds that they took, as one line of JSON on stdout.
+
+    The line says how many tasks it were: no fewer than asked for.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", choices=WORKLOADS, required=True)
     parser.add_argument("--variant", default="")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--check", action="store_true", help="say the size of the gradient in float64, and end")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32, for all
+    torch.set_default_device(options.device)
     if options.check:
         torch.set_default_dtype(torch.float64)
     workload = WORKLOADS[options.workload]
@@ -144,13 +153,30 @@ def serve(build: Callable[[Workload, str], Peer]) -> None:
     if options.check:
         say(gradient=peer.gradient(tasks[0]))
         return
-    peer.step(tasks[0])
+    batch = [tasks[place % TASKS] for place in range(peer.together + TASKS - 1)]
+    peer.step(*batch[: peer.together])
     for line in sys.stdin:
-        wall, cpu = time.perf_counter(), time.process_time()
-        for index in range(int(line)):
-            peer.step(tasks[index % TASKS])
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        say(wall=wall, cpu=cpu, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        steps = -(-int(line) // peer.together)
+        wall, cpu = now(options.device)
+        for index in range(steps):
+            first = index * peer.together % TASKS
+            peer.step(*batch[first : first + peer.together])
+        wall, cpu = (after - before for before, after in zip((wall, cpu), now(options.device), strict=True))
+        say(wall=wall, cpu=cpu, tasks=steps * peer.together, peak=peak(options.device))
+
+
+def now(device: str) -> tuple[float, float]:
+    """Return the clock and the processor time of this process in seconds, once what was asked of a GPU is done."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter(), time.process_time()
+
+
+def peak(device: str) -> int:
+    """Return the most bytes that were in use: on a GPU, of its memory."""
+    if device != "cpu":
+        return torch.cuda.max_memory_reserved()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def say(**facts: object) -> None:

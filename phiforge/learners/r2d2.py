@@ -47,5 +47,6 @@ class R2d2(MetricLearner):
 def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
     """Return W [d, k] = Xᵀ (X Xᵀ + λ I)⁻¹ Y (equation 5), for ``x`` [n, d] with n < d, ``y`` [n, k]."""
     gram = x @ x.T + penalty * torch.eye(len(x), dtype=x.dtype, device=x.device)
-    solved: Tensor = torch.linalg.solve(gram, y)
+    # Without the check for singular matrices, which would stop a GPU: λ rules them out, but for what is not finite.
+    solved: Tensor = torch.linalg.solve_ex(gram, y).result
     return x.T @ solved

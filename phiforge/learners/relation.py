@@ -78,11 +78,11 @@ class Relation(Learner):
         ).flatten(0, 1)
         with multiplying(pairs, self.shape.bfloat16):
             for block in range(BLOCKS):
-                pairs = F.conv2d(pairs, phi[f"relation{block}.weight"], phi[f"relation{block}.bias"], padding=1)
+                pairs = self.network.convolve(pairs, phi[f"relation{block}.weight"], phi[f"relation{block}.bias"])
                 pairs = normalise(
                     self.config.network.norm, pairs, phi, f"relation_norm{block}", at, explicit=self.network.transformed
                 )
-                pairs = F.relu(F.max_pool2d(pairs, 2, ceil_mode=True))
+                pairs = F.relu(self.network.pool(pairs, ceil_mode=True))
             hidden = F.relu(F.linear(pairs.flatten(1), phi["hidden.weight"], phi["hidden.bias"]))
             scores = F.linear(hidden, phi["score.weight"], phi["score.bias"]).to(maps.dtype)
         return scores.sigmoid().reshape(len(maps), len(means))

@@ -1,6 +1,7 @@
 """Conv-4: the small convolutional network of the few-shot literature."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from phiforge.engine import Engine, fused_block, transforms
+from phiforge.mapped.convolution import convolve, pool
 from phiforge.networks.base import Network, multiplying, uniform
 from phiforge.networks.normalisation import (
     GROUPS,
@@ -64,6 +66,8 @@ class Conv4(Network):
         self.config = config
         self.fused = fused_block() if engine == "fused" else None
         self.transformed = transforms(engine)
+        self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
+        self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
         self.bfloat16 = bfloat16
         self.inner_steps = inner_steps
         self.image_channels, height, width = input_shape
@@ -106,9 +110,9 @@ class Conv4(Network):
 
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
         name = f"conv{block}"
-        x = F.conv2d(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"), padding=1)
+        x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
         x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
-        return F.relu(F.max_pool2d(x, 2) if block < self.config.pools else x)
+        return F.relu(self.pool(x) if block < self.config.pools else x)
 
     def _init_block(self, block: int, inputs: int, generator: Generator) -> Tensors:
         channels, norm = self.config.channels, self.config.norm

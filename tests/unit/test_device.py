@@ -7,50 +7,17 @@ from evaluator.scoring import score
 from phiforge.device import require
 from phiforge.errors import RunError
 from phiforge.learners import LEARNERS
-from phiforge.networks import Conv4Config
 from phiforge.repeatable import repeat_exactly, repeating_exactly
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Numerics
-from phiforge.tensors import decode, encode
 from tests.certificate.cells import cells, refusal
-from tests.certificate.material import (
-    configured,
-    contribution,
-    episodes,
-    estimating,
-    learner_of,
-    phi_of,
-    relative_error,
-    step_of,
-)
+from tests.certificate.material import contribution, estimating, learner_of, phi_of, step_of
 from tests.elsewhere import DEVICE, Elsewhere, Far
+from tests.unit.on_device import SIDE, config_of, moved, tasks_on
 from trainer.estimators import Step
 from trainer.local_steps import estimator_of
 
 SETTINGS = {"evolution": {"pairs": 1}, "reptile": {"inner_steps": 2, "batch": 3}, "implicit": {"iterations": 2}}
-SIDE = 16
-
-
-def config_of(name, estimator):
-    """A learner on a small network, of few steps; one stands for those whose normalisation keeps averages."""
-    config = configured(name, **({"proximal": 1.0} if estimator == "implicit" else {}))
-    few = {"inner_steps": 2, "inner_steps_evaluation": 1, "finetuning_steps": 2}
-    changed = {field: value for field, value in few.items() if field in type(config).model_fields}
-    if "network" in type(config).model_fields:
-        norm = "running" if (name, estimator) == ("maml", "backpropagation") else config.network.norm
-        changed["network"] = Conv4Config(channels=8, norm=norm, pools=2)
-    return config.model_copy(update=changed)
-
-
-def moved(tensors, device):
-    return decode(encode(tensors), device)
-
-
-def tasks_on(device, config, count=1):
-    return [
-        type(task)(**{name: value.to(device) for name, value in vars(task).items()})
-        for task in episodes(config, SIDE, torch.float32, count=count, k_shot=2)
-    ]
 
 
 @pytest.mark.parametrize("cell", [cell for cell in cells() if not refusal(*cell)], ids="-".join)
@@ -116,16 +83,19 @@ def test_what_is_computed_is_exact_and_repeats_itself(untouched, monkeypatch):
     for place in (torch.backends.cudnn, torch.backends.cuda.matmul):
         place.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
+    torch.autograd.set_multithreading_enabled(True)
     # If it is to repeat itself for a while, I expect deterministic algorithms, and float32 that is float32,
     with repeating_exactly():
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.benchmark
+        assert not torch._C._is_multithreading_enabled()
     # and then torch as it was;
     assert torch.backends.cudnn.allow_tf32
     assert torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.benchmark
+    assert torch._C._is_multithreading_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
     # for good, if it is for good.
     repeat_exactly()
@@ -158,23 +128,3 @@ def test_what_a_worker_lacks(monkeypatch, numerics, device, able, lacking):
     # I expect it to be told, with the way out.
     with pytest.raises(RunError, match=lacking):
         require(Numerics(**numerics), device)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("engine", ["torch", "vmap"])
-@pytest.mark.parametrize("name", ["maml", "relation", "r2d2"])
-def test_a_gpu_contributes_what_a_processor_does(untouched, name, engine):
-    # Given a job in float64 on a GPU, twice
-    config = config_of(name, "backpropagation")
-    learner = learner_of(config, SIDE, engine)
-    found = []
-    for device in ("cpu", "cuda", "cuda"):
-        phi, tasks = moved(phi_of(learner, torch.float64), device), tasks_on(device, config, count=3)
-        tasks = [
-            type(task)(**{n: v.double() if v.is_floating_point() else v for n, v in vars(task).items()})
-            for task in tasks
-        ]
-        found.append(contribution(estimating("backpropagation"), learner, phi, tasks, step_of(chunk=2)))
-    # I expect what the processor contributes, and the same bytes each time.
-    assert relative_error({n: v.cpu() for n, v in found[1].values.items()}, found[0].values) < 1e-8
-    assert found[1].to_bytes() == found[2].to_bytes()

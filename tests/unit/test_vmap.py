@@ -7,7 +7,7 @@ import torch
 
 from evaluator.scoring import score
 from phiforge.learners import EVALUATION, LEARNERS, Mode
-from phiforge.mapped import stacked
+from phiforge.mapped.episodes import stacked
 from phiforge.networks import conv4
 from phiforge.networks.normalisation import normalise
 from phiforge.randomness import torch_generator
@@ -44,10 +44,10 @@ def of_steps(name, norm="batch"):
     return [config_of(name, norm, inner_lr=0.1, inner_steps=steps, inner_steps_evaluation=steps) for steps in (1, 2)]
 
 
-def contributed(config, estimator="backpropagation", engine="vmap", chunk=2, count=3, dtype=torch.float64):
-    """What a job of tasks of two shots contributes."""
+def contributed(config, estimator="backpropagation", engine="vmap", chunk=2, count=3, dtype=torch.float64, at=0):
+    """What a job of tasks of two shots contributes to a version."""
     learner, tasks = learner_of(config, SIDE, engine), episodes(config, SIDE, dtype, count=count, k_shot=2)
-    return contribution(estimating(estimator), learner, phi_of(learner, dtype), tasks, step_of(chunk=chunk))
+    return contribution(estimating(estimator), learner, phi_of(learner, dtype), tasks, step_of(at, chunk))
 
 
 def assert_close(found: Contribution, expected: Contribution):
@@ -82,6 +82,14 @@ def test_regressions_are_served_too(name):
     config = configured(name, inner_steps=2, inner_lr=0.02, network={"name": "mlp", "width": 10})
     # I expect the same of it.
     assert_close(contributed(config), contributed(config, engine="torch"))
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_only_what_anneals_changes_with_progress(name):
+    # Given a job of the first version and of one at half the run, from the same φ; I expect the same of it, and so one
+    # recording to serve both, but of a learner that says that it anneals.
+    first, later = (contributed(config_of(name), at=version) for version in (0, 500))
+    assert (first.to_bytes() != later.to_bytes()) == LEARNERS[name].anneals
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 4, 5, 100])

@@ -14,7 +14,8 @@ from torch import Generator, Tensor
 from phiforge.engine import transforms
 from phiforge.episodes import Episode
 from phiforge.learners import Learner, Mode, Phi
-from phiforge.mapped import stacked
+from phiforge.mapped.episodes import stacked
+from phiforge.mapped.recorded import recorded
 from phiforge.tensors import Tensors
 
 
@@ -60,21 +61,45 @@ def _by_autograd(
 def _by_transforms(
     learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
 ) -> Found:
-    steps: dict[str, list[int]] = {}
-
-    def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensor, dict[str, list[Tensor]]]]:
-        alone = replace(mode, noted={})
-        outcome = learner.query_outcome({**phi, **points}, Episode(*parts), alone, draws[0])  # which draws nothing
-        steps.update({name: [step for step, _ in seen] for name, seen in alone.noted.items()})
-        return outcome.loss, (outcome.accuracy, {n: [value for _, value in seen] for n, seen in alone.noted.items()})
-
-    parts = stacked(episodes)
-    each = torch.func.vmap(torch.func.grad_and_value(loss_of, has_aux=True), in_dims=(None, *(0 for _ in parts)))
+    chunk = _Chunk(learner, mode, draws[0])
     points = {name: value.detach() for name, value in at.items()}
-    gradients, (losses, (accuracies, noted)) = each(points, *parts)
-    for name, values in noted.items():
+    inputs = dict(phi), points, stacked(episodes)
+    found = chunk.summed(*inputs) if learner.anneals else recorded(chunk.key, chunk.summed, *inputs)
+    for name, seen in found.noted.items():
         kept = mode.noted.setdefault(name, [])
         for index in range(len(episodes)):
-            kept += [(step, value[index]) for step, value in zip(steps[name], values, strict=True)]
-    total = {name: gradient.sum(dim=0, dtype=torch.float64) for name, gradient in gradients.items()}
-    return Found(sum(losses.tolist()), sum(accuracies.tolist()), total)
+            kept += [(step, values[index]) for step, values in seen]
+    return Found(sum(found.losses.tolist()), sum(found.accuracies.tolist()), found.total)
+
+
+class _Mapped(NamedTuple):
+    """What a map finds: Σ ∂lⁿ/∂φ by name, and of each episode loss, accuracy and what normalisation saw in a step."""
+
+    total: Tensors
+    losses: Tensor
+    accuracies: Tensor
+    noted: dict[str, list[tuple[int, Tensor]]]
+
+
+class _Chunk:
+    """The map over a chunk: what it computes is decided by ``key`` and by shapes."""
+
+    def __init__(self, learner: Learner, mode: Mode, nothing: Generator) -> None:
+        self.learner, self.mode, self.nothing = learner, mode, nothing
+        self.key = learner.config.model_dump_json(), learner.shape, mode.training, mode.second_order
+
+    def summed(self, phi: Tensors, points: Tensors, parts: tuple[Tensor, ...]) -> _Mapped:
+        """Return the sums over the episodes that ``parts`` hold, with the gradient at ``points``."""
+        steps: dict[str, list[int]] = {}
+
+        def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensor, dict[str, list[Tensor]]]]:
+            alone = replace(self.mode, noted={})
+            outcome = self.learner.query_outcome({**phi, **points}, Episode(*parts), alone, self.nothing)
+            steps.update({name: [step for step, _ in seen] for name, seen in alone.noted.items()})
+            return outcome.loss, (outcome.accuracy, {n: [value for _, value in s] for n, s in alone.noted.items()})
+
+        each = torch.func.vmap(torch.func.grad_and_value(loss_of, has_aux=True), in_dims=(None, *(0 for _ in parts)))
+        gradients, (losses, (accuracies, noted)) = each(points, *parts)
+        total = {name: gradient.sum(dim=0, dtype=torch.float64) for name, gradient in gradients.items()}
+        seen = {name: list(zip(steps[name], values, strict=True)) for name, values in noted.items()}
+        return _Mapped(total, losses, accuracies, seen)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from client.submission import settled
+from client.settling import settled
 from phiforge.learners import LEARNERS
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
@@ -57,9 +57,11 @@ def test_which_versions_are_recorded_and_validated(version, records, validates):
         ({}, {"norm": "per_step"}, "cpu", "fused"),
         ({}, {"norm": "layer"}, "cpu", "torch"),
         ({}, {"name": "mlp"}, "cpu", "torch"),
-        ({}, {}, "cuda:0", "torch"),
+        ({}, {}, "cuda:0", "vmap"),
+        ({}, {"name": "mlp"}, "cuda:0", "vmap"),
+        ({"dtype": "bfloat16"}, {}, "cuda", "vmap"),
         ({"dtype": "bfloat16"}, {}, "cpu", "torch"),
-        ({"chunk": 8}, {}, "cuda:0", "torch"),
+        ({"chunk": 8}, {}, "cuda:0", "vmap"),
         ({"engine": "vmap", "chunk": 8}, {}, "cpu", "vmap"),
         ({"engine": "torch"}, {}, "cpu", "torch"),
         ({"engine": "fused"}, {}, "cuda:0", "fused"),
@@ -74,3 +76,20 @@ def test_the_engine_is_settled_at_submit(numerics, network, device, engine):
     assert recorded.numerics.engine == engine
     assert (recorded.hash == spec.hash) == ("engine" in numerics)
     assert settled(recorded, "cpu") == settled(recorded, "cuda") == recorded
+
+
+@pytest.mark.parametrize(
+    ("learner", "estimator", "engine"),
+    [
+        ("prototypical", "backpropagation", "vmap"),
+        ("meta_sgd", "first_order", "vmap"),
+        ("maml", "reptile", "torch"),
+        ("leo", "backpropagation", "torch"),
+        ("maml_plus_plus", "backpropagation", "torch"),
+    ],
+)
+def test_a_gpu_maps_over_episodes_where_that_serves_and_can_be_recorded(learner, estimator, engine):
+    # Given a learner that draws, one whose loss changes with progress, or an estimator that is no gradient through it
+    spec = RunSpec.model_validate({"learner": {"name": learner}, "estimator": {"name": estimator}})
+    # I expect plain torch of them, and vmap of the others.
+    assert settled(spec, "cuda:0").numerics.engine == engine

@@ -1,0 +1,36 @@
+"""What a spec leaves open about how it is computed, decided when it is submitted."""
+
+from phiforge.engine import Engine, lacks
+from phiforge.learners import LEARNERS
+from phiforge.networks import Conv4Config
+from phiforge.spec.numerics import numerics_faults
+from phiforge.spec.run import RunSpec
+
+
+def settled(spec: RunSpec, device: str) -> RunSpec:
+    """Return ``spec`` with ``numerics.engine`` settled, so that workers cannot choose: what is fastest where it serves.
+
+    ``device`` is the submitter's; a fleet on other devices that lacks the engine refuses the run.
+    """
+    if spec.numerics.engine != "auto":
+        return spec
+    serves = _mapped if device.startswith("cuda") else _fused
+    return serves(spec) or _by(spec, "torch")
+
+
+def _by(spec: RunSpec, engine: Engine) -> RunSpec:
+    return spec.model_copy(update={"numerics": spec.numerics.model_copy(update={"engine": engine})})
+
+
+def _fused(spec: RunSpec) -> RunSpec | None:
+    """Return ``spec`` by engine ``fused`` if that is of use to its network."""
+    network = getattr(spec.learner, "network", None)
+    useful = isinstance(network, Conv4Config) and network.norm in ("batch", "running", "per_step")
+    return _by(spec, "fused") if useful and not spec.numerics.bfloat16 and not lacks("fused", "cpu") else None
+
+
+def _mapped(spec: RunSpec) -> RunSpec | None:
+    """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and can record what they compute."""
+    found = _by(spec, "vmap")
+    faults = list(numerics_faults({"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator}))
+    return None if faults or LEARNERS[spec.learner.name].anneals else found

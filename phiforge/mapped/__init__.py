@@ -1,0 +1,1 @@
+"""Engine vmap: several episodes as one, each with weights of its own, for a GPU."""
