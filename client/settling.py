@@ -30,7 +30,7 @@ def _fused(spec: RunSpec) -> RunSpec | None:
 
 
 def _mapped(spec: RunSpec) -> RunSpec | None:
-    """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and can record what they compute."""
+    """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and a GPU may record them."""
     found = _by(spec, "vmap")
     faults = list(numerics_faults({"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator}))
-    return None if faults or LEARNERS[spec.learner.name].anneals else found
+    return found if not faults and LEARNERS[spec.learner.name].recordable else None

@@ -66,7 +66,8 @@ def _mapped(learner: Learner, phi: Phi, episodes: Sequence[Episode], together: i
     losses: list[float] = []
     accuracies: list[float] = []
     for start in range(0, len(episodes), together):
-        loss, accuracy = recorded(key, scored, dict(phi), stacked(episodes[start : start + together]))
+        inputs = dict(phi), stacked(episodes[start : start + together])
+        loss, accuracy = recorded(key, scored, *inputs) if learner.recordable else scored(*inputs)
         losses, accuracies = losses + loss.tolist(), accuracies + accuracy.tolist()
     return ChunkScores(losses, accuracies)
 

@@ -104,8 +104,8 @@ class Learner(ABC):
     """Whether it keeps, and on unseen tasks uses, the statistics that ``norm: running`` and ``per_step`` average."""
     mapped: ClassVar[bool] = False
     """Whether engine ``vmap`` can compute it: it draws nothing, and no value decides what is computed."""
-    anneals: ClassVar[bool] = False
-    """Whether what F_φ computes changes with ``Mode.progress``."""
+    recordable: ClassVar[bool] = True
+    """Whether a GPU may record what engine ``vmap`` computes of it: no progress changes it, and no check stops it."""
     any_n_way: ClassVar[bool] = False
     """Whether the same φ serves tasks of any number of ways."""
 

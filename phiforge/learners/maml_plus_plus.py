@@ -40,7 +40,7 @@ class MamlPlusPlus(LearnedStart):
     """φ is θ⁰ under ``start/`` and, of each of its tensors, a rate for each step under ``rates/``."""
 
     name = "maml_plus_plus"
-    anneals = True
+    recordable = False  # its losses' weights change with progress
     config: MamlPlusPlusConfig
 
     def init_phi(self, generator: Generator) -> Tensors:

@@ -26,6 +26,7 @@ class R2d2(MetricLearner):
     """φ embeds images and holds ln λ, and the scale and shift that make predictions into logits (equation 6)."""
 
     name = "r2d2"
+    recordable = False  # whether its equations can be solved is looked at
     config: R2d2Config
 
     def init_phi(self, generator: Generator) -> Tensors:
@@ -47,6 +48,5 @@ class R2d2(MetricLearner):
 def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
     """Return W [d, k] = Xᵀ (X Xᵀ + λ I)⁻¹ Y (equation 5), for ``x`` [n, d] with n < d, ``y`` [n, k]."""
     gram = x @ x.T + penalty * torch.eye(len(x), dtype=x.dtype, device=x.device)
-    # Without the check for singular matrices, which would stop a GPU: λ rules them out, but for what is not finite.
-    solved: Tensor = torch.linalg.solve_ex(gram, y).result
+    solved: Tensor = torch.linalg.solve(gram, y)
     return x.T @ solved

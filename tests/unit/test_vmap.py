@@ -85,11 +85,12 @@ def test_regressions_are_served_too(name):
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_only_what_anneals_changes_with_progress(name):
-    # Given a job of the first version and of one at half the run, from the same φ; I expect the same of it, and so one
-    # recording to serve both, but of a learner that says that it anneals.
+def test_what_is_recordable_does_not_change_with_progress(name):
+    # Given a job of the first version and of one at half the run, from the same φ; I expect the same of it, so that one
+    # recording serves both, but of a learner whose loss changes, which says that it is not recordable.
     first, later = (contributed(config_of(name), at=version) for version in (0, 500))
-    assert (first.to_bytes() != later.to_bytes()) == LEARNERS[name].anneals
+    assert (first.to_bytes() != later.to_bytes()) == (name == "maml_plus_plus")
+    assert not LEARNERS["maml_plus_plus"].recordable
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 4, 5, 100])

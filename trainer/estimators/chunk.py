@@ -64,7 +64,7 @@ def _by_transforms(
     chunk = _Chunk(learner, mode, draws[0])
     points = {name: value.detach() for name, value in at.items()}
     inputs = dict(phi), points, stacked(episodes)
-    found = chunk.summed(*inputs) if learner.anneals else recorded(chunk.key, chunk.summed, *inputs)
+    found = recorded(chunk.key, chunk.summed, *inputs) if learner.recordable else chunk.summed(*inputs)
     for name, seen in found.noted.items():
         kept = mode.noted.setdefault(name, [])
         for index in range(len(episodes)):

@@ -86,10 +86,12 @@ def test_the_engine_is_settled_at_submit(numerics, network, device, engine):
         ("maml", "reptile", "torch"),
         ("leo", "backpropagation", "torch"),
         ("maml_plus_plus", "backpropagation", "torch"),
+        ("r2d2", "backpropagation", "torch"),
     ],
 )
 def test_a_gpu_maps_over_episodes_where_that_serves_and_can_be_recorded(learner, estimator, engine):
-    # Given a learner that draws, one whose loss changes with progress, or an estimator that is no gradient through it
+    # Given a learner that draws, one whose loss changes with progress, one that solves equations, or an estimator that
+    # does not go through F_φ
     spec = RunSpec.model_validate({"learner": {"name": learner}, "estimator": {"name": estimator}})
     # I expect plain torch of them, and vmap of the others.
     assert settled(spec, "cuda:0").numerics.engine == engine
