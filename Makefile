@@ -41,7 +41,7 @@ imports: $(READY) ## which package may import which
 
 check: lint types imports ## everything but the tests
 
-bench: $(READY) ## every benchmark of speed into docs/results (23 minutes); ONLY="curves scale" for some
+bench: $(READY) ## every benchmark of speed into docs/results (half an hour); ONLY="curves scale" for some
 	$(BIN)/python -m benchmarks $(ONLY)
 
 benchmark-omniglot: $(READY) ## every learner on real Omniglot at one budget of tasks (hours; goes on where it stopped)
