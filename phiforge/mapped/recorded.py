@@ -35,7 +35,8 @@ def recorded(key: Hashable, compute: Callable[..., Any], *inputs: Any) -> Any:
     if known not in _recordings:
         while len(_recordings) >= _KEPT:
             _recordings.popitem(last=False)
-        _recordings[known] = _recording(compute, inputs)
+        with torch.cuda.device(leaves[0].device):
+            _recordings[known] = _made(lambda: _Recording(compute, inputs))
     _recordings.move_to_end(known)
     recording = _recordings[known]
     return recording.repeat(leaves) if recording else compute(*inputs)
@@ -66,10 +67,13 @@ class _Recording:
         return tree_map_only(Tensor, torch.clone, self._outputs)
 
 
-def _recording(compute: Callable[..., Any], inputs: tuple[Any, ...]) -> _Recording | None:
-    with torch.cuda.device(tree_leaves(inputs)[0].device):
-        try:
-            return _Recording(compute, inputs)
-        except RuntimeError as error:
+def _made(make: Callable[[], _Recording]) -> _Recording | None:
+    """Return a recording, or None if there can be none; where memory is short, the others give theirs back."""
+    try:
+        return make()
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) and _recordings):
             log.warning("cannot be recorded, so that each chunk takes its launches: %s", str(error).splitlines()[0])
             return None
+    _recordings.clear()
+    return _made(make)

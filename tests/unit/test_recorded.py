@@ -1,0 +1,66 @@
+"""Recordings where there is no GPU: what is computed without one, and who gives way when memory is short."""
+
+import pytest
+import torch
+
+from phiforge.mapped import recorded
+
+
+@pytest.fixture(autouse=True)
+def kept():
+    """The recordings of a process, none at first."""
+    recorded._recordings.clear()
+    yield recorded._recordings
+    recorded._recordings.clear()
+
+
+def test_a_processor_computes_each_time(kept):
+    # Given a computation on a processor, twice
+    found = [recorded.recorded("key", lambda x: {"sum": x["a"].sum()}, {"a": torch.full((2,), n)}) for n in (1.0, 2.0)]
+    # I expect it to be computed, and nothing to be kept.
+    assert [each["sum"].item() for each in found] == [2.0, 4.0]
+    assert not kept
+
+
+def refusing(error, times):
+    """A maker of recordings that fails so many times, and what it is asked."""
+    asked = []
+
+    def make():
+        asked.append(dict(recorded._recordings))
+        if len(asked) <= times:
+            raise error
+        return "a recording"
+
+    return make, asked
+
+
+def test_short_of_memory_others_give_theirs_back(kept):
+    # Given a recording of another run, and no memory for one more beside it
+    kept["other"] = "another recording"
+    make, asked = refusing(torch.OutOfMemoryError("out of memory"), 1)
+    # I expect the other to go, and this one to be made.
+    assert recorded._made(make) == "a recording"
+    assert asked == [{"other": "another recording"}, {}]
+
+
+def test_where_memory_is_short_anyway_nothing_is_recorded(kept, caplog):
+    # Given too little memory for one, I expect none after a second try, with a warning that says why.
+    kept["other"] = "another recording"
+    make, asked = refusing(torch.OutOfMemoryError("out of memory"), 9)
+    assert recorded._made(make) is None
+    assert len(asked) == 2
+    assert "cannot be recorded" in caplog.text
+    assert "out of memory" in caplog.text
+
+
+def test_what_cannot_be_recorded_leaves_others_alone(kept, caplog):
+    # Given a computation that stops the GPU
+    kept["other"] = "another recording"
+    make, asked = refusing(RuntimeError("operation not permitted when stream is capturing\nmore"), 9)
+    # I expect it not to be recorded, and the others to stay.
+    assert recorded._made(make) is None
+    assert (len(asked), list(kept)) == (1, ["other"])
+    assert caplog.messages == [
+        "cannot be recorded, so that each chunk takes its launches: operation not permitted when stream is capturing"
+    ]
