@@ -5,9 +5,9 @@ from easyfsl.methods import PrototypicalNetworks
 from work import Peer, Task, Workload, network_of, serve, size_of_gradient
 
 
-def build(workload: Workload, variant: str) -> Peer:
+def build(workload: Workload, variant: str, device: str) -> Peer:
     """Return a prototypical network with squared distances left to EasyFSL's own choice."""
-    backbone = network_of(workload)
+    backbone = network_of(workload).to(device)
     model = PrototypicalNetworks(backbone)
 
     def step(task: Task) -> None:

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from work import INNER_LR, Peer, Task, Workload, network_of, serve, size_of_gradient
 
 
-def build(workload: Workload, variant: str) -> Peer:
+def build(workload: Workload, variant: str, device: str) -> Peer:
     """Return MAML."""
-    model = network_of(workload)
+    model = network_of(workload).to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=INNER_LR)
 
     def step(task: Task) -> None:

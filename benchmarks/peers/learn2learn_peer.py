@@ -5,12 +5,13 @@ import torch.nn.functional as F
 from work import INNER_LR, Peer, Task, Workload, loaded, serve, size_of_gradient
 
 
-def build(workload: Workload, variant: str) -> Peer:
+def build(workload: Workload, variant: str, device: str) -> Peer:
     """Return MAML."""
     model = learn2learn.vision.models.CNN4(
         workload.n_way, hidden_size=64, layers=4, channels=1, max_pool=True, embedding_size=64
     )
-    maml = learn2learn.algorithms.MAML(loaded(model, workload), lr=INNER_LR, first_order=not workload.second_order)
+    loaded(model, workload).to(device)
+    maml = learn2learn.algorithms.MAML(model, lr=INNER_LR, first_order=not workload.second_order)
 
     def step(task: Task) -> None:
         learner = maml.clone()

@@ -18,7 +18,7 @@ from phiforge.spec.run import RunSpec
 from trainer.estimators import Step, build_estimator
 
 
-def build(workload: Workload, variant: str) -> Peer:
+def build(workload: Workload, variant: str, device: str) -> Peer:
     """Return the learner as a trainer runs it."""
     keep_freed_memory()
     repeat_exactly()
@@ -28,7 +28,7 @@ def build(workload: Workload, variant: str) -> Peer:
     estimator = build_estimator(BackpropagationConfig() if workload.second_order else FirstOrderConfig())
     together = workload.meta_batch if variant == "vmap" else 1
     spec = RunSpec.model_validate({"numerics": {"chunk": together}})
-    phi, outer = phi_of(workload), Step(spec, 0)
+    phi, outer = {name: value.to(device) for name, value in phi_of(workload).items()}, Step(spec, 0)
 
     def contributed(*tasks: Task) -> dict:
         episodes = [Episode(*task, task.support_y) for task in tasks]

@@ -10,12 +10,12 @@ from work import CHANNELS, Peer, Task, Workload, serve
 GEOMETRY = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
 
 
-def build(workload: Workload, variant: str) -> Peer:
+def build(workload: Workload, variant: str, device: str) -> Peer:
     """Return the convolutions."""
     images = workload.n_way * workload.n_query
-    if torch.get_default_device().type != "cpu":
+    if device != "cpu":
         images *= workload.meta_batch
-    last = {"memory_format": torch.channels_last}
+    last = {"memory_format": torch.channels_last, "device": device}
     maps = [torch.rand(images, CHANNELS, side, side).to(**last) for side in (14, 7, 3)]
     weight = torch.rand(CHANNELS, CHANNELS, 3, 3).to(**last)
 

@@ -5,9 +5,9 @@ import torchopt
 from work import INNER_LR, Peer, Task, Workload, network_of, serve, size_of_gradient
 
 
-def build(workload: Workload, variant: str) -> Peer:
+def build(workload: Workload, variant: str, device: str) -> Peer:
     """Return MAML."""
-    model = network_of(workload)
+    model = network_of(workload).to(device)
     optimizer = torchopt.MetaSGD(model, lr=INNER_LR)
     start = torchopt.extract_state_dict(model, by="reference")
     optimizer_start = torchopt.extract_state_dict(optimizer, by="reference")

@@ -53,18 +53,18 @@ class Task(NamedTuple):
     query_y: torch.Tensor
 
 
-def tasks_of(workload: Workload) -> list[Task]:
+def tasks_of(workload: Workload, device: str) -> list[Task]:
     """Return the tasks, the same in every process."""
     generator = torch.Generator().manual_seed(0)
     ways = torch.arange(workload.n_way)
 
     def images(each: int) -> torch.Tensor:
-        drawn = torch.rand(workload.n_way * each, 1, SIDE, SIDE, generator=generator, device="cpu")
-        return drawn.to(torch.get_default_device())
+        return torch.rand(workload.n_way * each, 1, SIDE, SIDE, generator=generator)
 
-    return [
-        Task(images(1), ways, images(workload.n_query), ways.repeat_interleave(workload.n_query)) for _ in range(TASKS)
+    tasks = [
+        (images(1), ways, images(workload.n_query), ways.repeat_interleave(workload.n_query)) for _ in range(TASKS)
     ]
+    return [Task(*(part.to(device) for part in task)) for task in tasks]
 
 
 def phi_of(workload: Workload) -> dict[str, torch.Tensor]:
@@ -72,8 +72,7 @@ def phi_of(workload: Workload) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
 
     def uniform(*shape: int, fan_in: int) -> torch.Tensor:
-        drawn = (2 * torch.rand(shape, generator=generator, device="cpu") - 1) / fan_in**0.5
-        return drawn.to(torch.get_default_device())
+        return (2 * torch.rand(shape, generator=generator) - 1) / fan_in**0.5
 
     phi, inputs = {}, 1
     for block in range(BLOCKS):
@@ -132,10 +131,10 @@ class Peer(NamedTuple):
     together: int = 1
 
 
-def serve(build: Callable[[Workload, str], Peer]) -> None:
+def serve(build: Callable[[Workload, str, str], Peer]) -> None:
     """Answer each number of tasks on stdin with the seconds that they took, as one line of JSON on stdout.
 
-    The line says how many tasks it were: no fewer than asked for.
+    The line says how many tasks it were: no fewer than asked for. ``build`` is given workload, variant and device.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", choices=WORKLOADS, required=True)
@@ -145,11 +144,10 @@ def serve(build: Callable[[Workload, str], Peer]) -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # float32 is float32, for all
-    torch.set_default_device(options.device)
     if options.check:
         torch.set_default_dtype(torch.float64)
     workload = WORKLOADS[options.workload]
-    tasks, peer = tasks_of(workload), build(workload, options.variant)
+    tasks, peer = tasks_of(workload, options.device), build(workload, options.variant, options.device)
     if options.check:
         say(gradient=peer.gradient(tasks[0]))
         return
