@@ -54,10 +54,15 @@ class Contender:
         command = [str(python), str(FOLDER / "run.py"), module, "--workload", workload.name, "--variant", variant]
         command += ["--device", device]
         checking, self.process = started([*command, "--check"]), started(command)
-        self.gradient = answer(checking)["gradient"]
-        checking.communicate()
-        self._ask(1)
-        first = self._ask(2)
+        try:
+            self.gradient = answer(checking)["gradient"]
+            self._ask(1)
+            first = self._ask(2)
+        except RuntimeError:
+            self.close()
+            raise
+        finally:
+            checking.communicate()
         self.tasks = max(1, round(TURN_SECONDS / first["wall"] * first["tasks"]))
 
     def turn(self) -> None:

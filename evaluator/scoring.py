@@ -13,8 +13,7 @@ from phiforge.canonical import canonical_json
 from phiforge.engine import transforms
 from phiforge.episodes import Episode
 from phiforge.learners import EVALUATION, Learner, Phi
-from phiforge.mapped.episodes import stacked
-from phiforge.mapped.recorded import recorded
+from phiforge.mapped.episodes import mapped, stacked
 from phiforge.randomness import SeedPart, torch_generator
 from phiforge.tensors import Tensors
 
@@ -62,12 +61,10 @@ def _mapped(learner: Learner, phi: Phi, episodes: Sequence[Episode], together: i
         found: tuple[Tensor, Tensor] = torch.func.vmap(one)(*parts)
         return found
 
-    key = "score", learner.config.model_dump_json(), learner.shape
     losses: list[float] = []
     accuracies: list[float] = []
     for start in range(0, len(episodes), together):
-        inputs = dict(phi), stacked(episodes[start : start + together])
-        loss, accuracy = recorded(key, scored, *inputs) if learner.recordable else scored(*inputs)
+        loss, accuracy = mapped(learner, "score", scored, dict(phi), stacked(episodes[start : start + together]))
         losses, accuracies = losses + loss.tolist(), accuracies + accuracy.tolist()
     return ChunkScores(losses, accuracies)
 

@@ -32,10 +32,19 @@ def pool(x: Tensor, ceil_mode: bool = False) -> Tensor:
     return F.max_pool2d(x.transpose(0, 1), 2, ceil_mode=ceil_mode).transpose(0, 1)
 
 
-class _Convolution(Function):
-    """y = w * x. With z = ∂l/∂y, Σ zy is linear in each of z, w and x, and so its derivatives are two sums in turn."""
+class _OfTwo(Function):
+    """An operation of two tensors that its derivatives need."""
 
     generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Keep them."""
+        ctx.save_for_backward(*inputs)
+
+
+class _Convolution(_OfTwo):
+    """y = w * x. With z = ∂l/∂y, Σ zy is linear in each of z, w and x, and so its derivatives are two sums in turn."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor) -> Tensor:
@@ -45,11 +54,6 @@ class _Convolution(Function):
         return product.reshape(-1, images, height, width).transpose(0, 1)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        """Keep x and w."""
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
     def backward(ctx: Any, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return ∂l/∂x and ∂l/∂w."""
         x, weight = ctx.saved_tensors
@@ -57,21 +61,14 @@ class _Convolution(Function):
         return _back(z, weight) if of_x else None, _applied(_Correlation, x, z) if of_weight else None
 
 
-class _Correlation(Function):
+class _Correlation(_OfTwo):
     """∂l/∂w [outputs, inputs, 3, 3] of x and z: how far each patch of x goes with z."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, z: Tensor) -> Tensor:
         """Return the sum over images and places."""
         product = z.transpose(0, 1).flatten(1) @ _patches(x).mT
         return product.reshape(-1, SIDE, SIDE, x.shape[1]).permute(0, 3, 1, 2)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        """Keep x and z."""
-        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -1,12 +1,29 @@
-"""Episodes of one shape as one: what engine ``vmap`` maps over."""
+"""Episodes of one shape as one: what engine ``vmap`` maps over, and how a map over them is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from phiforge.episodes import Episode
+from phiforge.learners.base import Learner
+from phiforge.mapped.recorded import recorded
+
+Found = TypeVar("Found")
+
+
+def mapped(learner: Learner, use: Hashable, compute: Callable[..., Found], *inputs: object) -> Found:
+    """Return ``compute(*inputs)``, a map by a learner; on a GPU by a recording, if the learner may be recorded.
+
+    ``use`` names all that decides what is computed, beside the learner and the shapes and types of the inputs, which
+    are nests of tensors, as is what is returned.
+    """
+    if not learner.recordable:
+        return compute(*inputs)
+    found: Found = recorded((learner.config.model_dump_json(), learner.shape, use), compute, *inputs)
+    return found
 
 
 def stacked(episodes: Sequence[Episode]) -> tuple[Tensor, ...]:

@@ -28,6 +28,19 @@ def reach(machine: ProtocolMachine, version: int) -> None:
         machine.work()
 
 
+def last_of(machine: ProtocolMachine, before: str, version: int = 0) -> Process:
+    """Return a process at the last job of a step, which stands before a call; no message is left for another."""
+    machine.bag.messages = [message for message in machine.bag.messages if message[0] != "train"]
+    done(machine, begun(machine, 0, "publish", version))
+    return begun(machine, 1, before, version)
+
+
+def dead(machine: ProtocolMachine, process: Process) -> None:
+    process.kill()
+    machine.workers.remove(process)
+    machine.check()
+
+
 def a_zombie_contributes(machine: ProtocolMachine) -> None:
     """A process stands still with a contribution while its version is committed without it."""
     zombie = begun(machine, 1, "publish")
@@ -68,12 +81,7 @@ def a_late_restore(machine: ProtocolMachine) -> None:
 def a_death_before_the_checkpoint(machine: ProtocolMachine) -> None:
     """A process dies between the commit of a version that is to be recorded and its record."""
     reach(machine, EVERY - 1)
-    machine.bag.messages = [message for message in machine.bag.messages if message[0] != "train"]
-    done(machine, begun(machine, 0, "publish", EVERY - 1))
-    last = begun(machine, 1, "put", EVERY - 1)
-    last.kill()
-    machine.workers.remove(last)
-    machine.check()
+    dead(machine, last_of(machine, "put", EVERY - 1))
     for _ in range(3):
         machine.work()
 
@@ -81,15 +89,11 @@ def a_death_before_the_checkpoint(machine: ProtocolMachine) -> None:
 def a_kept_job_is_lost(machine: ProtocolMachine) -> None:
     """A process commits, keeps a job of the next version to itself, of which there is no message, and dies at it."""
     machine.bag.serves_on = True
-    done(machine, begun(machine, 0, "publish"))
-    machine.bag.messages = [message for message in machine.bag.messages if message[0] != "train"]
-    last = begun(machine, 1, "commit")
+    last = last_of(machine, "commit")
     last.step()
     last.go_to("publish")
     assert last.before == "publish"
-    last.kill()
-    machine.workers.remove(last)
-    machine.check()
+    dead(machine, last)
     sent = [fields["job"] for kind, fields in machine.bag.messages if kind == "train"]
     assert len(sent) == JOBS - 1
 
@@ -97,13 +101,9 @@ def a_kept_job_is_lost(machine: ProtocolMachine) -> None:
 def a_death_at_the_end(machine: ProtocolMachine) -> None:
     """A process commits the last version, and dies before its checkpoint is written."""
     reach(machine, VERSIONS - 1)
-    machine.bag.messages = [message for message in machine.bag.messages if message[0] != "train"]
-    done(machine, begun(machine, 0, "publish", VERSIONS - 1))
-    last = begun(machine, 1, "commit", VERSIONS - 1)
+    last = last_of(machine, "commit", VERSIONS - 1)
     last.step()
-    last.kill()
-    machine.workers.remove(last)
-    machine.check()
+    dead(machine, last)
     assert machine.model.head == VERSIONS
 
 

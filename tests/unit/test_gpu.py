@@ -9,11 +9,10 @@ import torch
 
 from evaluator import scoring
 from phiforge.learners import LEARNERS
-from phiforge.mapped import recorded
+from phiforge.mapped import episodes, recorded
 from phiforge.repeatable import repeating_exactly
 from tests.certificate.material import contribution, estimating, learner_of, phi_of, relative_error, step_of
 from tests.unit.on_device import SIDE, config_of, moved, tasks_on
-from trainer.estimators import chunk
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -76,7 +75,7 @@ def test_a_recording_changes_no_bit(name, monkeypatch):
     assert len(kept) == (2 if LEARNERS[name].recordable else 0)
     assert all(kept)
     # I expect the bytes of a job whose chunks are not.
-    monkeypatch.setattr(chunk, "recorded", lambda key, compute, *inputs: compute(*inputs))
+    monkeypatch.setattr(episodes, "recorded", lambda key, compute, *inputs: compute(*inputs))
     assert job_of(name, "vmap", torch.float32)() == found
 
 

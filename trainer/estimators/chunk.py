@@ -6,6 +6,7 @@ torch 2.13 gets wrong where l itself holds a gradient through its batch normalis
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,8 +15,7 @@ from torch import Generator, Tensor
 from phiforge.engine import transforms
 from phiforge.episodes import Episode
 from phiforge.learners import Learner, Mode, Phi
-from phiforge.mapped.episodes import stacked
-from phiforge.mapped.recorded import recorded
+from phiforge.mapped.episodes import mapped, stacked
 from phiforge.tensors import Tensors
 
 
@@ -61,10 +61,9 @@ def _by_autograd(
 def _by_transforms(
     learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
 ) -> Found:
-    chunk = _Chunk(learner, mode, draws[0])
     points = {name: value.detach() for name, value in at.items()}
-    inputs = dict(phi), points, stacked(episodes)
-    found = recorded(chunk.key, chunk.summed, *inputs) if learner.recordable else chunk.summed(*inputs)
+    compute = partial(_summed, learner, mode, draws[0])  # what engine ``vmap`` serves draws nothing
+    found = mapped(learner, (mode.training, mode.second_order), compute, dict(phi), points, stacked(episodes))
     for name, seen in found.noted.items():
         kept = mode.noted.setdefault(name, [])
         for index in range(len(episodes)):
@@ -81,25 +80,19 @@ class _Mapped(NamedTuple):
     noted: dict[str, list[tuple[int, Tensor]]]
 
 
-class _Chunk:
-    """The map over a chunk: what it computes is decided by ``key`` and by shapes."""
+def _summed(
+    learner: Learner, mode: Mode, nothing: Generator, phi: Tensors, points: Tensors, parts: tuple[Tensor, ...]
+) -> _Mapped:
+    """Return the sums over the episodes that ``parts`` hold, each [episodes, ...], with the gradient at ``points``."""
+    steps: dict[str, list[int]] = {}
 
-    def __init__(self, learner: Learner, mode: Mode, nothing: Generator) -> None:
-        self.learner, self.mode, self.nothing = learner, mode, nothing
-        self.key = learner.config.model_dump_json(), learner.shape, mode.training, mode.second_order
+    def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensor, dict[str, list[Tensor]]]]:
+        alone = replace(mode, noted={})
+        outcome = learner.query_outcome({**phi, **points}, Episode(*parts), alone, nothing)
+        steps.update({name: [step for step, _ in seen] for name, seen in alone.noted.items()})
+        return outcome.loss, (outcome.accuracy, {n: [value for _, value in seen] for n, seen in alone.noted.items()})
 
-    def summed(self, phi: Tensors, points: Tensors, parts: tuple[Tensor, ...]) -> _Mapped:
-        """Return the sums over the episodes that ``parts`` hold, with the gradient at ``points``."""
-        steps: dict[str, list[int]] = {}
-
-        def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensor, dict[str, list[Tensor]]]]:
-            alone = replace(self.mode, noted={})
-            outcome = self.learner.query_outcome({**phi, **points}, Episode(*parts), alone, self.nothing)
-            steps.update({name: [step for step, _ in seen] for name, seen in alone.noted.items()})
-            return outcome.loss, (outcome.accuracy, {n: [value for _, value in s] for n, s in alone.noted.items()})
-
-        each = torch.func.vmap(torch.func.grad_and_value(loss_of, has_aux=True), in_dims=(None, *(0 for _ in parts)))
-        gradients, (losses, (accuracies, noted)) = each(points, *parts)
-        total = {name: gradient.sum(dim=0, dtype=torch.float64) for name, gradient in gradients.items()}
-        seen = {name: list(zip(steps[name], values, strict=True)) for name, values in noted.items()}
-        return _Mapped(total, losses, accuracies, seen)
+    each = torch.func.vmap(torch.func.grad_and_value(loss_of, has_aux=True), in_dims=(None, *(0 for _ in parts)))
+    gradients, (losses, (accuracies, noted)) = each(points, *parts)
+    total = {name: gradient.sum(dim=0, dtype=torch.float64) for name, gradient in gradients.items()}
+    return _Mapped(total, losses, accuracies, {n: list(zip(steps[n], v, strict=True)) for n, v in noted.items()})

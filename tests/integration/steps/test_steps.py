@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from phiforge.errors import StoreError
 from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import ensure_checkpoint, reconcile
-from phiforge.record import Checkpoint, training_episodes_key
+from phiforge.record import Checkpoint, Record, training_episodes_key
 from phiforge.settings import Settings
 from phiforge.steps import Published
 from phiforge.store import Store
@@ -219,17 +219,22 @@ def test_reconcile_is_quiet_while_a_run_moves(platform: Platform, run: str) -> N
     assert platform.exchange.waiting(platform.queue.name("training")) == waiting
 
 
+def just_before(monkeypatch: pytest.MonkeyPatch, record: Record, name: str, happens: Callable[[], None]) -> None:
+    """Let something happen just before the next call of a record's method."""
+    method = getattr(record, name)
+
+    def call(run: str) -> None:
+        monkeypatch.setattr(record, name, method)
+        happens()
+        method(run)
+
+    monkeypatch.setattr(record, name, call)
+
+
 def test_resumed_while_it_is_being_retired(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service that just saw a run cancelled and is about to retire it
     cancel(platform, run)
-    retire = platform.record.retire
-
-    def resume_first(run: str) -> None:
-        monkeypatch.setattr(platform.record, "retire", retire)
-        resume(platform, run)
-        retire(run)
-
-    monkeypatch.setattr(platform.record, "retire", resume_first)
+    just_before(monkeypatch, platform.record, "retire", lambda: resume(platform, run))
     # If it is resumed at that moment
     reconcile(platform, run)
     # I expect services to go on looking after it: without, the next loss of Redis would be its end.
@@ -240,14 +245,7 @@ def test_resumed_while_it_is_being_retired(platform: Platform, run: str, monkeyp
 def test_retired_while_it_is_being_resumed(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a run that is being resumed and, as long as that is not written down, still cancelled
     cancel(platform, run)
-    settle = platform.record.settle
-
-    def reconcile_first(run: str) -> None:
-        monkeypatch.setattr(platform.record, "settle", settle)
-        reconcile(platform, run)
-        settle(run)
-
-    monkeypatch.setattr(platform.record, "settle", reconcile_first)
+    just_before(monkeypatch, platform.record, "settle", lambda: reconcile(platform, run))
     # If a service sees it so and retires it in between
     resume(platform, run)
     # I expect services to go on looking after it.
