@@ -22,6 +22,8 @@ from benchmarks.operations import Shape, operations
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.peers.install import RECIPES, NotInstalledError, python_of
 from benchmarks.peers.work import CHANNELS, SIDE, WORKLOADS, Workload
+from phiforge.device import check_device
+from phiforge.errors import SettingsError
 
 FOLDER = Path(__file__).parent / "peers"
 CACHE = Path(".phiforge") / "peers"
@@ -147,6 +149,10 @@ def main() -> int:
     arguments.add_argument("--cache", type=Path, default=CACHE, help="where the peers' environments are kept")
     arguments.add_argument("--device", default="cpu", help="cpu or cuda")
     options = arguments.parse_args()
+    try:
+        check_device(options.device)
+    except SettingsError as error:
+        arguments.error(str(error))
     pythons, absent = installed(options.cache.resolve())
     wanted = [WORKLOADS[name] for name in options.workloads]
     results = [measured(each, pythons, absent, options.rounds, options.device) for each in wanted]
@@ -171,9 +177,7 @@ def measured(
 ) -> Result:
     """Return what all contenders did in ``rounds`` turns each."""
     own = Path(sys.executable)
-    wanted = {
-        ROOF: (own, "roof_peer", ""),
-    }
+    wanted = {ROOF: (own, "roof_peer", "")}
     wanted |= {title_of(engine): (own, "phiforge_peer", engine) for engine in (engine_of(device), "torch")}
     peers: tuple[str, ...] = COMPARING
     if workload.adapts:

@@ -124,6 +124,32 @@ def test_every_benchmark_can_be_asked_for_its_page(name: str, tmp_path: Path):
     assert "--output" in done.stdout
 
 
+def performance(*options: str) -> "subprocess.CompletedProcess[str]":
+    """Compare the compute engine with its peers, in one round."""
+    command = [sys.executable, "-m", "benchmarks.performance", "--workloads", "prototypical", "--rounds", "1", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=QUICK_SECONDS, check=False)
+
+
+@pytest.mark.slow
+def test_a_peer_that_cannot_be_installed_is_reported(tmp_path: Path):
+    # Given a place where no environment of a peer can be made
+    (tmp_path / "file").touch()
+    # If peers are compared
+    done = performance("--cache", str(tmp_path / "file" / "peers"))
+    # I expect their rows to say why there is none, and Phiforge's to be there.
+    assert done.returncode == 0, done.stderr
+    rows = {row[0]: row[1] for row in tables(done.stdout)[0][1:]}
+    assert rows["EasyFSL"].startswith("not measured: ")
+    assert "Not a directory" in rows["EasyFSL"]
+    assert set(rows) == {"Phiforge, fused", "Phiforge, torch", "EasyFSL"}
+
+
+def test_a_device_that_is_not_there_is_refused_at_once():
+    done = performance("--device", "cuda:77")
+    assert done.returncode == 2
+    assert "'cuda:77' cannot be used here" in done.stderr
+
+
 def test_a_name_that_is_no_benchmark_is_refused():
     command = [sys.executable, "-m", "benchmarks", "curved"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
