@@ -144,10 +144,14 @@ def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> N
         return
     state = platform.exchange.state(run)
     if state and state.status != "running":
+        if platform.record.status(run) != "running":
+            return  # it ended since that was read, as the record says before Redis does
         platform.exchange.forget(run)
         state = None
     if state is None or state.head < max(platform.record.checkpoints(run), default=0):
         _restore(platform, record)
+        if (status := platform.record.status(run)) != "running":  # it ended meanwhile, and was restored all the same
+            platform.exchange.stop(run, status)
         return
     patience = platform.settings.stall_seconds
     lacks_checkpoint = _lacks_checkpoint(platform, record, state.head)

@@ -15,7 +15,7 @@ from phiforge.errors import StoreError
 from phiforge.lineage import Origin
 from phiforge.platform import Platform
 from phiforge.progress import ensure_checkpoint, reconcile
-from phiforge.record import Checkpoint, Record, training_episodes_key
+from phiforge.record import Checkpoint, training_episodes_key
 from phiforge.settings import Settings
 from phiforge.steps import Published
 from phiforge.store import Store
@@ -219,16 +219,39 @@ def test_reconcile_is_quiet_while_a_run_moves(platform: Platform, run: str) -> N
     assert platform.exchange.waiting(platform.queue.name("training")) == waiting
 
 
-def just_before(monkeypatch: pytest.MonkeyPatch, record: Record, name: str, happens: Callable[[], None]) -> None:
-    """Let something happen just before the next call of a record's method."""
-    method = getattr(record, name)
+def just_before(monkeypatch: pytest.MonkeyPatch, of: object, name: str, happens: Callable[[], None]) -> None:
+    """Let something happen just before the next call of a method."""
+    method = getattr(of, name)
 
-    def call(run: str) -> None:
-        monkeypatch.setattr(record, name, method)
+    def call(*arguments: Any) -> Any:
+        monkeypatch.setattr(of, name, method)
         happens()
-        method(run)
+        return method(*arguments)
 
-    monkeypatch.setattr(record, name, call)
+    monkeypatch.setattr(of, name, call)
+
+
+def test_cancelled_while_it_is_being_looked_at(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service that just read that a run goes on, and is about to ask Redis where it is
+    before = platform.exchange.state(run)
+    just_before(monkeypatch, platform.exchange, "state", lambda: cancel(platform, run))
+    # If it is cancelled at that moment
+    reconcile(platform, run)
+    # I expect it to stand where it is: nobody looks after it any more, so that it would go on for good.
+    assert before
+    assert platform.exchange.state(run) == before._replace(status="cancelled")
+
+
+def test_cancelled_while_it_is_being_restored(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service that is about to restore a run that Redis lost
+    platform.exchange.forget(run)
+    just_before(monkeypatch, platform.exchange, "restore", lambda: cancel(platform, run))
+    # If it is cancelled at that moment
+    reconcile(platform, run)
+    # I expect it to be stopped once more, for it was restored as one that goes on.
+    state = platform.exchange.state(run)
+    assert state
+    assert state.status == "cancelled"
 
 
 def test_resumed_while_it_is_being_retired(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
