@@ -9,14 +9,14 @@ from typing import NamedTuple, Self
 
 import torch
 
-from phiforge.episodes import EpisodeBatch
-from phiforge.memory import keep_freed_memory
-from phiforge.platform import Platform, learner_of
-from phiforge.record import training_episodes_key
-from phiforge.repeatable import repeat_exactly
-from phiforge.settings import Settings
-from trainer.estimators import Step
-from trainer.local_steps import estimator_of
+from phiforge.base.settings import Settings
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.learning.estimators import Step
+from phiforge.learning.estimators.bases.local_steps import estimator_of
+from phiforge.learning.repeatable import repeat_exactly
+from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.record import training_episodes_key
+from phiforge.tasks.episodes import EpisodeBatch
 
 _PATIENCE_SECONDS = 300.0
 _CONTEXT = multiprocessing.get_context("spawn")

@@ -14,15 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.patterns import N_WAY, SIDE, patterns
-from phiforge.engine import Engine, lacks
-from phiforge.episodes import Episode
-from phiforge.learners import Learner, TaskShape, build_learner
-from phiforge.networks.normalisation import is_statistic
-from phiforge.randomness import torch_generator
-from phiforge.repeatable import repeat_exactly
+from phiforge.learning.engines import Engine, lacks
+from phiforge.learning.estimators import Contribution, Step, build_estimator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import Learner, TaskShape, build_learner
+from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.learning.repeatable import repeat_exactly
+from phiforge.learning.tensors import Tensors
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import Tensors
-from trainer.estimators import Contribution, Step, build_estimator
+from phiforge.tasks.episodes import Episode
 
 COMPARED = ("relation", "matching", "prototypical", "siamese", "r2d2", "maml")
 

@@ -18,17 +18,17 @@ import torch
 from benchmarks.page import parser, publish, say, table, versions
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, first_checkpoint
-from evaluator.scoring import score, summary
-from phiforge.device import require
-from phiforge.lineage import Entry
-from phiforge.memory import keep_freed_memory
-from phiforge.platform import Platform, learner_of
-from phiforge.record import RunRecord
-from phiforge.settings import Settings
-from phiforge.tensors import Tensors
-from sampler.datasets import prepare
+from phiforge.base.settings import Settings
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.learning.device import require
+from phiforge.learning.scoring import score, summary
+from phiforge.learning.tensors import Tensors
+from phiforge.runs.commit_log import Entry
+from phiforge.runs.datasets import prepare
+from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.recompute import recompute
+from phiforge.runs.record import RunRecord
 from sampler.service import Sampler
-from trainer.recompute import recompute
 
 PAGE = """# What lag and local steps cost in accuracy
 

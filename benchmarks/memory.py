@@ -10,14 +10,14 @@ from typing import NamedTuple
 import torch
 
 from benchmarks.page import parser, publish, spread
-from phiforge.episodes import Episode
-from phiforge.learners import TaskShape, build_learner
-from phiforge.learners.maml import MamlConfig
-from phiforge.memory import keep_freed_memory
-from phiforge.randomness import torch_generator
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.tensors import fingerprint
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import fingerprint
-from trainer.estimators import Step, build_estimator
+from phiforge.tasks.episodes import Episode
 
 N_WAY, N_QUERY, SIDE = 5, 5, 28
 

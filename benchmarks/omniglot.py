@@ -22,9 +22,9 @@ from client.settling import settled
 from client.stack import Stack
 from client.submission import resume, submit
 from client.view import percent, watch
-from phiforge.errors import RunError, ServiceError
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.errors import RunError, ServiceError
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 from phiforge.spec.read import parse_spec, read_spec
 
 SPECS = sorted(Path("specs").glob("omniglot-*-5w1s.yaml"))

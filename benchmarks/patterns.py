@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from phiforge.episodes import Episode
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.tasks.episodes import Episode
 
 N_WAY, SIDE = 5, 28
 

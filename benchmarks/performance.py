@@ -22,8 +22,8 @@ from benchmarks.operations import Shape, operations
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.peers.install import RECIPES, NotInstalledError, python_of
 from benchmarks.peers.work import CHANNELS, SIDE, WORKLOADS, Workload
-from phiforge.device import check_device
-from phiforge.errors import SettingsError
+from phiforge.base.errors import SettingsError
+from phiforge.learning.device import check_device
 
 FOLDER = Path(__file__).parent / "peers"
 CACHE = Path(".phiforge") / "peers"

@@ -18,8 +18,8 @@ from client.chaos.spec import small_run
 from client.chaos.stage import Stage, own_stage
 from client.chaos.watchdog import Watchdog
 from client.submission import submit
-from phiforge.errors import ServiceError
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
 
 TRAINERS = 3
 POINTS = {

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.page import NOT_QUIET, machine, parser, publish, spread, table, versions
-from phiforge.memory import keep_freed_memory
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.runs.store import LocalStore
 from phiforge.spec.data import OmniglotData
 from phiforge.spec.task import Task
-from phiforge.store import LocalStore
-from sampler.datasets import Dataset, SourceClass, TaskClass
-from sampler.datasets.omniglot import Omniglot
-from sampler.pool import Pool
-from sampler.sampling import sample_batch
+from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
+from phiforge.tasks.datasets.omniglot import Omniglot
+from phiforge.tasks.pool import Pool
+from phiforge.tasks.sampling import sample_batch
 
 TASK = Task(n_way=20, k_shot=1, n_query=15)
 CHARACTERS, DRAWINGS = 1623, 20

@@ -22,17 +22,17 @@ from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, ver
 from benchmarks.processor import cpu_seconds
 from client.servers import RedisServer
 from client.submission import checked_record, enqueue, first_checkpoint
-from phiforge.canonical import sha256_hex
-from phiforge.lineage import Origin
-from phiforge.memory import keep_freed_memory
-from phiforge.platform import Platform, initial_phi
-from phiforge.record import RunRecord
-from phiforge.settings import Settings
-from phiforge.steps import State
-from sampler.datasets import prepare
-from trainer.estimators import Contribution
+from phiforge.base.canonical import sha256_hex
+from phiforge.base.settings import Settings
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.learning.estimators import Contribution
+from phiforge.runs.commit_log import Origin
+from phiforge.runs.datasets import prepare
+from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.record import RunRecord
+from phiforge.runs.steps import State
 from trainer.head import Place
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 _LIST = "scale.training"
 

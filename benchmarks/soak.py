@@ -26,8 +26,8 @@ from client.chaos.spec import small_run
 from client.chaos.stage import Stage, own_stage
 from client.submission import cancel, submit
 from client.verification import verify
-from phiforge.errors import ServiceError, StoreError
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError, StoreError
+from phiforge.base.settings import Settings
 
 TRAINERS = 3
 OUTAGE_SECONDS = 4.0

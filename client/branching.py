@@ -7,15 +7,16 @@ from typing import Any
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, enqueue
 from client.verification import determined_checkpoint, expect_recorded, readable_checkpoint, recorded
-from phiforge.errors import RunError, SpecError
-from phiforge.platform import Platform, initial_phi
-from phiforge.record import Checkpoint, Parent, RunRecord
+from phiforge.base.errors import RunError, SpecError
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.tensors import Tensors
+from phiforge.runs.datasets import Facts, load_facts, prepare
+from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.recompute import recompute
+from phiforge.runs.record import Checkpoint, Parent, RunRecord
 from phiforge.spec.data import DataSpec, SinusoidData
 from phiforge.spec.read import apply_override
-from phiforge.tensors import Tensors
-from sampler.datasets import Facts, Progress, load_facts, prepare
-from trainer.optimizers import init_state
-from trainer.recompute import recompute
+from phiforge.tasks.datasets.bases.dataset import Progress
 
 
 def branch(

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from phiforge.environment import read_settings
-from phiforge.errors import PhiforgeError
+from phiforge.base.environment import read_settings
+from phiforge.base.errors import PhiforgeError
 
 if TYPE_CHECKING:
-    from phiforge.platform import Platform
+    from phiforge.runs.platform import Platform
 
 app = typer.Typer(
     name="phiforge",
@@ -95,7 +95,7 @@ def watch(run: RunId) -> None:
 @app.command(rich_help_panel="Runs")
 def show(run: RunId) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
-    from phiforge.evidence import found_in
+    from phiforge.runs.evidence import found_in
 
     platform = _open()
     record = platform.record.run(run)
@@ -281,7 +281,7 @@ def main() -> None:
 
 
 def _open() -> "Platform":
-    from phiforge.platform import Platform
+    from phiforge.runs.platform import Platform
 
     settings = read_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -290,7 +290,7 @@ def _open() -> "Platform":
 
 def _open_for_service() -> "Platform":
     """Open the platform; a store that does not answer is waited for, as whoever started it may be slower."""
-    from phiforge.errors import UnreachableStoreError
+    from phiforge.base.errors import UnreachableStoreError
 
     deadline = time.monotonic() + WAIT_FOR_STORE_SECONDS
     while True:

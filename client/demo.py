@@ -13,9 +13,9 @@ from client.plot import plot_accuracy
 from client.stack import Stack
 from client.submission import submit
 from client.view import percent, watch
-from phiforge.errors import ServiceError
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 from phiforge.spec.read import read_spec
 
 SPECS = Path(__file__).resolve().parents[1] / "specs"

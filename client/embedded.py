@@ -7,7 +7,7 @@ import threading
 from rich.console import Console
 
 from client.stack import Stack
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
 
 CHECK_SECONDS = 1.0
 

@@ -1,9 +1,9 @@
 """The training episodes of a run, whether they are still in object storage or not."""
 
-from phiforge.episodes import EpisodeBatch
-from phiforge.errors import FormatError, MissingObjectError
-from phiforge.platform import Platform
-from phiforge.record import RunRecord, training_episodes_key
+from phiforge.base.errors import FormatError, MissingObjectError
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import RunRecord, training_episodes_key
+from phiforge.tasks.episodes import EpisodeBatch
 from sampler.service import Sampler
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from client.verification import Verified
 from client.why import Why
-from phiforge.lineage import Difference
-from sampler.lineage import Appearance, Item, Sources
+from phiforge.runs.commit_log import Difference
+from phiforge.tasks.sources import Appearance, Item, Sources
 
 _SHORT = 12
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from phiforge.errors import ServiceError
+from phiforge.base.errors import ServiceError
 
 _POLL_SECONDS = 0.02
 _LOG_TAIL_BYTES = 2000

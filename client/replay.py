@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from phiforge import evidence
-from phiforge.platform import Platform
-from phiforge.repeatable import repeat_exactly
-from trainer.estimators import Contribution
-from trainer.finite import alone, is_finite, offender, size
+from phiforge.learning.estimators import Contribution
+from phiforge.learning.finite import alone, is_finite, offender, size
+from phiforge.learning.repeatable import repeat_exactly
+from phiforge.runs import evidence
+from phiforge.runs.platform import Platform, learner_of
 
 
 def replay(platform: Platform, run: str, version: int | None = None) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def replay(platform: Platform, run: str, version: int | None = None) -> dict[str
     repeat_exactly()
     phi = {name: value.to(device) for name, value in phi.items()}
     episodes = list(batch.episodes(device, spec.numerics.kept))
-    contributions = alone(record, phi, episodes, found.version, found.job)
+    contributions = alone(learner_of(record, spec.task), spec, phi, episodes, found.version, found.job)
     return {
         "run": run,
         "found": found.model_dump(),

@@ -15,7 +15,7 @@ from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
 from client.processes import ChildProcess, free_ports
-from phiforge.errors import ServiceError
+from phiforge.base.errors import ServiceError
 
 _START_SECONDS = 20.0
 _PORTS = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc")]

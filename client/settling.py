@@ -1,8 +1,8 @@
 """What a spec leaves open about how it is computed, decided when it is submitted."""
 
-from phiforge.engine import Engine, lacks
-from phiforge.learners import LEARNERS
-from phiforge.networks import Conv4Config
+from phiforge.learning.engines import Engine, lacks
+from phiforge.learning.learners import LEARNERS
+from phiforge.learning.networks import Conv4Config
 from phiforge.spec.numerics import numerics_faults
 from phiforge.spec.run import RunSpec
 

@@ -9,8 +9,8 @@ from typing import NamedTuple, Self
 
 from client.processes import ChildProcess, free_port
 from client.servers import RedisServer
-from phiforge.errors import ServiceError
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
 
 SERVICES = ("sampler", "trainer", "evaluator")
 

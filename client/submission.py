@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from client.settling import settled
-from phiforge.errors import RunError
-from phiforge.platform import Platform, initial_phi
-from phiforge.progress import reconcile
-from phiforge.record import Checkpoint, RunRecord
+from phiforge.base.errors import RunError
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.tensors import fingerprint
+from phiforge.runs.datasets import Facts, prepare
+from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.record import Checkpoint, RunRecord
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.data import DataSpec
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import fingerprint
-from sampler.datasets import Facts, Progress, prepare
-from trainer.optimizers import init_state
+from phiforge.tasks.datasets.bases.dataset import Progress
 
 
 def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None = None) -> str:

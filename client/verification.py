@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from client.episodes import TrainingEpisodes
 from client.submission import first_checkpoint
-from phiforge.errors import FormatError, RunError
-from phiforge.lineage import Difference, Entry, differences
-from phiforge.platform import Platform
-from phiforge.record import Checkpoint, RunRecord
-from phiforge.tensors import fingerprint
-from phiforge.tickets import is_ticketed, to_json
-from trainer.recompute import is_determined, recompute
+from phiforge.base.errors import FormatError, RunError
+from phiforge.learning.tensors import fingerprint
+from phiforge.runs.commit_log import Difference, Entry, differences
+from phiforge.runs.consistency.bounded_staleness import is_ticketed, to_json
+from phiforge.runs.platform import Platform
+from phiforge.runs.recompute import is_determined, recompute
+from phiforge.runs.record import Checkpoint, RunRecord
 
 Report = Callable[[int], None]
 """Told which version was computed again."""

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from phiforge.platform import Platform
-from phiforge.steps import State
+from phiforge.runs.platform import Platform
+from phiforge.runs.steps import State
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0

@@ -6,15 +6,16 @@ from typing import Any
 
 from client.episodes import TrainingEpisodes
 from client.verification import expect_recorded, recorded
-from phiforge.episodes import EpisodeBatch, digest_of
-from phiforge.errors import RunError
-from phiforge.lineage import Entry, Work, works_of
-from phiforge.platform import Platform
-from phiforge.record import RunRecord
+from phiforge.base.errors import RunError
+from phiforge.runs.commit_log import Entry, Work, works_of
+from phiforge.runs.consistency.bounded_staleness import is_ticketed
+from phiforge.runs.datasets import load_catalogue
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import RunRecord
 from phiforge.spec.data import SinusoidData
-from phiforge.tickets import is_ticketed
-from sampler.datasets import Catalogue, load_catalogue
-from sampler.lineage import Appearance, Sources, appearances, sources
+from phiforge.tasks.datasets.bases.dataset import Catalogue
+from phiforge.tasks.episodes import EpisodeBatch, digest_of
+from phiforge.tasks.sources import Appearance, Sources, appearances, sources
 
 NO_CATALOGUE = Catalogue((), {})
 """Of tasks that are drawn from a formula."""

@@ -7,19 +7,19 @@ from functools import lru_cache
 import torch
 
 from evaluator.report import build_report
-from evaluator.scoring import ChunkScores, score, summary
-from phiforge import judging
-from phiforge.attempts import working
-from phiforge.device import require
-from phiforge.episodes import Episode
-from phiforge.errors import AttemptError, RunError
-from phiforge.faults import reach
-from phiforge.fit import check_judged, run_of
-from phiforge.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
-from phiforge.platform import Platform, learner_of
-from phiforge.progress import fail
-from phiforge.reading import NotReadyError, read_episodes
-from phiforge.record import Checkpoint, RunRecord, evaluation_episodes_key
+from phiforge.base.errors import AttemptError, RunError
+from phiforge.base.fault_points import reach
+from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
+from phiforge.fleet.attempts import working
+from phiforge.fleet.fit import check_judged, run_of
+from phiforge.learning.device import require
+from phiforge.learning.scoring import ChunkScores, score, summary
+from phiforge.runs import judging
+from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.reading import NotReadyError, read_episodes
+from phiforge.runs.reconcile import fail
+from phiforge.runs.record import Checkpoint, RunRecord, evaluation_episodes_key
+from phiforge.tasks.episodes import Episode
 
 log = logging.getLogger(__name__)
 

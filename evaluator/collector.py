@@ -7,8 +7,8 @@ import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from phiforge.platform import Platform
-from phiforge.queue import QUEUES
+from phiforge.fleet.queue import QUEUES
+from phiforge.runs.platform import Platform
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from phiforge.platform import Platform, learner_of
-from phiforge.record import RunRecord
+from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.record import RunRecord
 
 _CURVE_FIELDS = ("version", "loss", "loss_ci95", "accuracy", "accuracy_ci95")
 

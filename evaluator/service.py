@@ -4,12 +4,12 @@ from prometheus_client import REGISTRY
 
 from evaluator.chunk import Evaluator
 from evaluator.collector import RunCollector
-from phiforge.device import check_device
-from phiforge.memory import keep_freed_memory
-from phiforge.messages import EVALUATE
-from phiforge.platform import Platform
-from phiforge.repeatable import repeat_exactly
-from phiforge.service import serve
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.messages import EVALUATE
+from phiforge.fleet.service import serve
+from phiforge.learning.device import check_device
+from phiforge.learning.repeatable import repeat_exactly
+from phiforge.runs.platform import Platform
 
 
 def run(platform: Platform) -> None:

@@ -3,23 +3,23 @@
 import logging
 from functools import lru_cache
 
-from phiforge.episodes import EpisodeBatch
-from phiforge.errors import DataError, FormatError, MissingObjectError, RunError
-from phiforge.faults import reach
-from phiforge.fit import check_judged, check_step, run_of
-from phiforge.guard import guarded
-from phiforge.memory import keep_freed_memory
-from phiforge.messages import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
-from phiforge.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
-from phiforge.platform import Platform
-from phiforge.record import RunRecord, evaluation_episodes_key, training_episodes_key
-from phiforge.retention import delete_episodes
-from phiforge.service import serve
+from phiforge.base.errors import DataError, FormatError, MissingObjectError, RunError
+from phiforge.base.fault_points import reach
+from phiforge.base.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
+from phiforge.fleet.fit import check_judged, check_step, run_of
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.messages import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
+from phiforge.fleet.service import serve
+from phiforge.fleet.supervision import guarded
+from phiforge.runs.datasets import load
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.retention import delete_episodes
 from phiforge.spec.data import SinusoidData
-from sampler.datasets import load
-from sampler.pool import Pool
-from sampler.sampling import sample_batch, training_seed
-from sampler.sinusoid import sample_sinusoids
+from phiforge.tasks.episodes import EpisodeBatch
+from phiforge.tasks.families.sinusoid import sample_sinusoids
+from phiforge.tasks.pool import Pool
+from phiforge.tasks.sampling import sample_batch, training_seed
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from xdist.remote import Producer
 
 from client.processes import free_port
 from client.servers import RedisServer, S3Server, redis_binary, weed_binary
-from phiforge.platform import Platform
-from phiforge.settings import Settings
-from phiforge.store import LocalStore, S3Store, Store
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
+from phiforge.runs.store import LocalStore, S3Store, Store
 from tests.dealing import ByFileOrFolder
 from tests.servers import running
 

@@ -5,13 +5,13 @@ from typing import Any, get_args
 
 import torch
 
-from phiforge.engine import Engine
-from phiforge.episodes import Episode
-from phiforge.learners import LEARNERS, Learner, TaskShape, build_learner
-from phiforge.randomness import torch_generator
+from phiforge.learning.engines import Engine
+from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import LEARNERS, Learner, TaskShape, build_learner
+from phiforge.learning.tensors import decode, encode
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode, encode
-from trainer.estimators import Step, build_estimator
+from phiforge.tasks.episodes import Episode
 
 N_WAY, SIDE = 5, 16
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from client.stack import Stack
-from phiforge.platform import Platform
+from phiforge.runs.platform import Platform
 
 DEADLINE_SECONDS = 120.0
 

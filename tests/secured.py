@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from client.stack import Service, Stack
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
 from tests.servers import require
 
 MAKE_SECRETS = Path(__file__).parents[1] / "deploy" / "make_secrets.py"

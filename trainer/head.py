@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn, Self
 
-from phiforge.errors import FormatError
-from phiforge.metrics import DAMAGED
-from phiforge.platform import Platform
-from phiforge.reading import NotReadyError
-from phiforge.steps import Commit, OpenStep, State
-from phiforge.tensors import Tensors, decode, fingerprint
+from phiforge.base.errors import FormatError
+from phiforge.base.metrics import DAMAGED
+from phiforge.learning.tensors import Tensors, decode, fingerprint
+from phiforge.runs.platform import Platform
+from phiforge.runs.reading import NotReadyError
+from phiforge.runs.steps import Commit, OpenStep, State
 
 
 class Place(NamedTuple):

@@ -1,12 +1,12 @@
 """The trainer service: takes meta-batch jobs from the training queue."""
 
-from phiforge.device import check_device
-from phiforge.memory import keep_freed_memory
-from phiforge.messages import TRAIN
-from phiforge.platform import Platform
-from phiforge.repeatable import repeat_exactly
-from phiforge.service import serve
-from trainer.job import Trainer
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.messages import TRAIN
+from phiforge.fleet.service import serve
+from phiforge.learning.device import check_device
+from phiforge.learning.repeatable import repeat_exactly
+from phiforge.runs.platform import Platform
+from trainer.worker import Trainer
 
 
 def run(platform: Platform) -> None:

@@ -16,7 +16,7 @@ from benchmarks.curves.measure import Plan, measured
 from benchmarks.curves.picture import draw
 from benchmarks.curves.report import written
 from benchmarks.page import parser, publish
-from phiforge.engine import Engine
+from phiforge.learning.engines import Engine
 
 
 def main() -> None:

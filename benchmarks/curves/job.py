@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from phiforge.device import require
-from phiforge.episodes import EpisodeBatch
-from phiforge.memory import keep_freed_memory
-from phiforge.record import RunRecord
-from phiforge.repeatable import repeat_exactly
-from phiforge.tensors import decode
-from trainer.job import Trainer
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.learning.device import require
+from phiforge.learning.repeatable import repeat_exactly
+from phiforge.learning.tensors import decode
+from phiforge.runs.record import RunRecord
+from phiforge.tasks.episodes import EpisodeBatch
+from trainer.worker import Trainer
 
 WATCHED = 3
-LATE_IMPORTS = ("phiforge.fused.conv_block", "torch._inductor.config")
+LATE_IMPORTS = ("phiforge.learning.engines.fused.conv_block", "torch._inductor.config")
 """What the first job would import: the fused engine, and what torch's choice of deterministic algorithms looks at."""
 
 

@@ -14,11 +14,11 @@ from benchmarks.operations import operations
 from benchmarks.page import say
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record
-from phiforge.episodes import EpisodeBatch
-from phiforge.platform import Platform, initial_phi
-from phiforge.settings import Settings
-from phiforge.tensors import encode
-from sampler.datasets import prepare
+from phiforge.base.settings import Settings
+from phiforge.learning.tensors import encode
+from phiforge.runs.datasets import prepare
+from phiforge.runs.platform import Platform, initial_phi
+from phiforge.tasks.episodes import EpisodeBatch
 
 
 class Moved(NamedTuple):

@@ -7,15 +7,15 @@ from work import INNER_LR, Peer, Task, Workload, phi_of, serve
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from phiforge.episodes import Episode
-from phiforge.learners import TaskShape, build_learner
-from phiforge.learners.maml import MamlConfig
-from phiforge.learners.prototypical import PrototypicalConfig
-from phiforge.memory import keep_freed_memory
-from phiforge.repeatable import repeat_exactly
+from phiforge.fleet.memory import keep_freed_memory
+from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.prototypical import PrototypicalConfig
+from phiforge.learning.repeatable import repeat_exactly
 from phiforge.spec.estimator import BackpropagationConfig, FirstOrderConfig
 from phiforge.spec.run import RunSpec
-from trainer.estimators import Step, build_estimator
+from phiforge.tasks.episodes import Episode
 
 
 def build(workload: Workload, variant: str, device: str) -> Peer:

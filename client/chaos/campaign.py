@@ -9,7 +9,7 @@ from client.chaos.schedule import Injection
 from client.chaos.stage import Stage
 from client.chaos.verdict import Verdict, hashes, judge
 from client.submission import submit
-from phiforge.errors import ServiceError
+from phiforge.base.errors import ServiceError
 
 Reference = list[tuple[int, str]]
 """(version, φ's hash) of every version of the undisturbed run."""

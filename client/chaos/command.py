@@ -15,9 +15,9 @@ from client.chaos.spec import small_run
 from client.chaos.stage import Stage, own_stage
 from client.chaos.tally import table
 from client.servers import weed_binary
-from phiforge.errors import ServiceError
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 
 TRAINERS = 3
 VERSIONS = 150

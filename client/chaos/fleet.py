@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from client.stack import Service, Stack
-from phiforge.faults import VARIABLE
-from phiforge.settings import Settings
+from phiforge.base.fault_points import VARIABLE
+from phiforge.base.settings import Settings
 
 
 class Death(NamedTuple):

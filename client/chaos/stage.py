@@ -11,9 +11,9 @@ from client.chaos.fleet import Fleet
 from client.chaos.proxy import FaultProxy
 from client.chaos.watchdog import Watchdog
 from client.servers import RedisServer, S3Server
-from phiforge.errors import ServiceError
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 
 LOOK_SECONDS = 0.02
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from phiforge.platform import Platform
+from phiforge.runs.platform import Platform
 
 
 class Verdict(NamedTuple):

@@ -8,12 +8,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from phiforge.errors import ServiceError, StoreError
-from phiforge.exchange import Exchange
-from phiforge.platform import Platform
-from phiforge.queue import QUEUES
-from phiforge.record import training_episodes_key
-from phiforge.steps import State
+from phiforge.base.errors import ServiceError, StoreError
+from phiforge.fleet.queue import QUEUES
+from phiforge.runs.exchange import Exchange
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import training_episodes_key
+from phiforge.runs.steps import State
 
 STATUS_SECONDS = 0.2
 """Pause between two looks at a run's status, which costs three requests to the store."""

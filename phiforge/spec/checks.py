@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_args
 
-from phiforge.episodes import MOST_BYTES
-from phiforge.learners import LEARNERS
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.networks.normalisation import Norm, keeps_statistics
+from phiforge.learning.learners import LEARNERS
+from phiforge.learning.networks.bases.normalisation import Norm, keeps_statistics
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.spec.numerics import numerics_faults
-from phiforge.spec.pace import pace_faults
+from phiforge.spec.scheduling import pace_faults
+from phiforge.tasks.episodes import MOST_BYTES
 
 Values = Mapping[str, Any]
 """Valid sections by name; a section with a fault of its own is absent."""

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from phiforge.spec.part import Part
+from phiforge.registry.section import Part
 
 
 class OmniglotData(Part):

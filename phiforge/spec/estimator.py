@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from phiforge.learners import Learner
-from phiforge.learners.maml import MamlConfig
-from phiforge.spec.part import Part
+from phiforge.learning.learners import Learner
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.registry.section import Part
 
 
 class _Estimator(Part):

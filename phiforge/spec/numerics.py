@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from phiforge.learners import LEARNERS
+from phiforge.learning.learners import LEARNERS
 
 _GRADIENTS = ("backpropagation", "first_order")
 """Estimators that engine ``vmap`` takes the gradients of."""

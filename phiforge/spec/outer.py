@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from phiforge.spec.part import Part
+from phiforge.registry.section import Part
 
 
 class AdamConfig(Part):

@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from phiforge.errors import SpecError
+from phiforge.base.errors import SpecError
+from phiforge.registry.section import Part
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
-from phiforge.spec.part import Part
 from phiforge.spec.run import RunSpec
 from phiforge.spec.text import TextError, parse_text
 

@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from phiforge.canonical import canonical_json, sha256_hex
-from phiforge.learners import LearnerConfig
-from phiforge.learners.maml import MamlConfig
+from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge.learning.learners import LearnerConfig
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.registry.section import Part
 from phiforge.spec.data import DataSpec, GlyphsData
 from phiforge.spec.estimator import BackpropagationConfig, EstimatorConfig
 from phiforge.spec.outer import Outer
-from phiforge.spec.part import Part
 from phiforge.spec.task import Checkpoint, Evaluation, Numerics, Sampling, Task
 
 

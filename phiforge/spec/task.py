@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from phiforge.engine import Engine
-from phiforge.spec.part import Part
+from phiforge.learning.engines import Engine
+from phiforge.registry.section import Part
 
 
 class Task(Part):

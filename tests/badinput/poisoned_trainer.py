@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from client.cli import main
-from trainer.estimators.backpropagation import Backpropagation
-from trainer.estimators.base import Contribution, Step
+from phiforge.learning.estimators.backpropagation import Backpropagation
+from phiforge.learning.estimators.bases.estimator import Contribution, Step
 
 contribute = Backpropagation.contribute
 

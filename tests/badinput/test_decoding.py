@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sampler.datasets.images import decode
+from phiforge.tasks.datasets.images import decode
 from tests.badinput.pictures import GREY, RGB
 
 

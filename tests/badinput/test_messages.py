@@ -12,12 +12,12 @@ import redis
 from client.servers import RedisServer
 from client.stack import Stack
 from client.submission import submit
-from phiforge.errors import MessageError
-from phiforge.fit import check_judged, check_step
-from phiforge.messages import MESSAGES, read_message
-from phiforge.platform import Platform
-from phiforge.queue import QUEUES
-from phiforge.settings import Settings
+from phiforge.base.errors import MessageError
+from phiforge.base.settings import Settings
+from phiforge.fleet.fit import check_judged, check_step
+from phiforge.fleet.messages import MESSAGES, read_message
+from phiforge.fleet.queue import QUEUES
+from phiforge.runs.platform import Platform
 from tests.badinput.conftest import waves
 from tests.badinput.messages import BROKEN, FIELDS, MISFITS, Junk, train
 from tests.fleet import wait_for_end, wait_until

@@ -10,16 +10,16 @@ import pytest
 
 from client.replay import replay
 from client.submission import resume, submit
-from phiforge import evidence
-from phiforge.episodes import EpisodeBatch
-from phiforge.errors import FormatError, RunError
-from phiforge.platform import Platform
-from phiforge.record import training_episodes_key
-from phiforge.tensors import fingerprint
+from phiforge.base.errors import FormatError, RunError
+from phiforge.learning.tensors import fingerprint
+from phiforge.runs import evidence
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import training_episodes_key
+from phiforge.tasks.episodes import EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
 from tests.e2e.test_cli import environment
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from client.submission import submit
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
+from phiforge.runs.datasets import load, prepare
+from phiforge.runs.platform import Platform
+from phiforge.runs.store import LocalStore
 from phiforge.spec.data import ImagesData
-from phiforge.store import LocalStore
-from sampler.datasets import load, prepare
-from sampler.datasets.images import Images
+from phiforge.tasks.datasets.images import Images
 from sampler.service import Sampler
 from tests.badinput.pictures import GREY, classes, picture, write_folder, write_zip
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 
 def test_folder_and_zip_are_the_same_dataset(tmp_path):

@@ -2,14 +2,16 @@
 
 import pytest
 
-from phiforge.errors import DataError, SpecError
-from phiforge.settings import Settings
+from phiforge.base.errors import DataError, SpecError
+from phiforge.base.settings import Settings
+from phiforge.runs.datasets import prepare
+from phiforge.runs.store import LocalStore
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.data import ImagesData
 from phiforge.spec.read import parse_spec
-from phiforge.store import LocalStore
-from sampler.datasets import files, images, prepare
-from sampler.datasets.images import Images
+from phiforge.tasks.datasets import images
+from phiforge.tasks.datasets.bases import files
+from phiforge.tasks.datasets.images import Images
 from tests.badinput.pictures import classes, write_folder, write_zip
 from tests.badinput.places import PLACES
 

@@ -11,14 +11,14 @@ import torch
 from client.processes import ChildProcess, free_port
 from client.stack import Stack
 from client.submission import resume, submit
-from phiforge.attempts import MOST_ATTEMPTS, Attempts, working
-from phiforge.errors import AttemptError, RunError, StoreError
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
-from phiforge.settings import Settings
+from phiforge.base.errors import AttemptError, RunError, StoreError
+from phiforge.base.settings import Settings
+from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts, working
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
 from tests.badinput.conftest import Submit, waves
 from tests.fleet import DEADLINE_SECONDS
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

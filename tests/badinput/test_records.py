@@ -12,17 +12,17 @@ import zstandard
 from safetensors.numpy import save
 
 from client.submission import resume, submit
-from phiforge.canonical import canonical_json, sha256_hex
-from phiforge.episodes import MAGIC, EpisodeBatch
-from phiforge.errors import FormatError, RunError
-from phiforge.platform import Platform
-from phiforge.progress import check_shapes, reconcile_all
-from phiforge.record import training_episodes_key
-from phiforge.tensors import decode, encode, fingerprint
-from sampler.datasets.published import _read_shard
+from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge.base.errors import FormatError, RunError
+from phiforge.learning.tensors import decode, encode, fingerprint
+from phiforge.runs.datasets import _read_shard
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import check_shapes, reconcile_all
+from phiforge.runs.record import training_episodes_key
+from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

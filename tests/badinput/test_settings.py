@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import pytest
 
-from phiforge.device import check_device
-from phiforge.environment import read_settings
-from phiforge.errors import PhiforgeError, SettingsError
-from phiforge.platform import Platform
+from phiforge.base.environment import read_settings
+from phiforge.base.errors import PhiforgeError, SettingsError
+from phiforge.learning.device import check_device
+from phiforge.runs.platform import Platform
 
 
 class Bad(NamedTuple):
@@ -59,7 +59,7 @@ def test_refused(bad, monkeypatch):
 def test_a_home_that_is_read_only(elsewhere, tmp_path, monkeypatch):
     # Given a home on a read-only file system, as a service in a container has it
     monkeypatch.setenv("PHIFORGE_HOME", str(tmp_path))
-    monkeypatch.setattr("phiforge.environment.os.access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr("phiforge.base.environment.os.access", lambda path, mode: path != tmp_path)
     for variable, value in (("REDIS_URL", "redis://host/0"), ("STORE_URL", "s3://bucket")):
         if elsewhere:
             monkeypatch.setenv(f"PHIFORGE_{variable}", value)

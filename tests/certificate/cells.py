@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, get_args
 
-from phiforge.errors import SpecError
-from phiforge.learners import LEARNERS
-from phiforge.networks import Conv4Config
+from phiforge.base.errors import SpecError
+from phiforge.learning.learners import LEARNERS
+from phiforge.learning.networks import Conv4Config
+from phiforge.registry.section import Part
 from phiforge.spec.estimator import EstimatorConfig
-from phiforge.spec.part import Part
 from phiforge.spec.read import parse_spec
 from tests.certificate import proofs
 from tests.certificate.material import Figure, configured, estimating

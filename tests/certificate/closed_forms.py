@@ -5,14 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from phiforge.episodes import Episode
-from phiforge.learners import Learner, Outcome, TaskShape
-from phiforge.learners.maml import Maml
-from phiforge.learners.maml_plus_plus import step_weights
-from phiforge.learners.r2d2 import ridge
-from phiforge.randomness import torch_generator
+from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.estimators.evolution import perturbation
+from phiforge.learning.estimators.implicit import conjugate_gradient
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import Learner, Outcome, TaskShape
+from phiforge.learning.learners.maml import Maml
+from phiforge.learning.learners.maml_plus_plus import step_weights
+from phiforge.learning.learners.r2d2 import ridge
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.reduction import reduce
+from phiforge.learning.tensors import decode
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode
+from phiforge.tasks.episodes import Episode
 from tests.certificate.material import (
     N_WAY,
     Figure,
@@ -24,11 +29,6 @@ from tests.certificate.material import (
 )
 from tests.certificate.proofs import standard_errors
 from tests.references.gradient import importance
-from trainer.estimators import Step, build_estimator
-from trainer.estimators.evolution import perturbation
-from trainer.estimators.implicit import conjugate_gradient
-from trainer.optimizers import init_state
-from trainer.reduction import reduce
 
 SIZE = 4
 RATE = 0.05

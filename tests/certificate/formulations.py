@@ -5,14 +5,14 @@ from functools import partial
 
 import torch
 
-from phiforge.episodes import Episode
-from phiforge.learners import Learner
-from phiforge.randomness import torch_generator
-from phiforge.spec.part import Part
+from phiforge.learning.estimators import Step
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import Learner
+from phiforge.registry.section import Part
+from phiforge.tasks.episodes import Episode
 from tests.certificate.material import JOB, doubled, norm_of, plain
 from tests.references import gradient, latent, metric, optimizers, untrained
 from tests.references.tasks import PlainTask
-from trainer.estimators import Step
 
 Loss = Callable[[dict, PlainTask], torch.Tensor]
 

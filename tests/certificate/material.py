@@ -7,19 +7,19 @@ from typing import NamedTuple
 import torch
 from pydantic import TypeAdapter
 
-from phiforge.engine import Engine
-from phiforge.episodes import Episode
-from phiforge.learners import Learner, TaskShape, build_learner
-from phiforge.networks.normalisation import is_statistic
-from phiforge.randomness import torch_generator
+from phiforge.learning.engines import Engine
+from phiforge.learning.estimators import Contribution, Step, build_estimator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import Learner, TaskShape, build_learner
+from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.registry.section import Part
 from phiforge.spec.data import SinusoidData
 from phiforge.spec.estimator import EstimatorConfig
-from phiforge.spec.part import Part
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
-from sampler.sinusoid import sample_sinusoids
+from phiforge.tasks.episodes import Episode
+from phiforge.tasks.families.sinusoid import sample_sinusoids
 from tests.references.tasks import PlainTask
-from trainer.estimators import Contribution, Step, build_estimator
 
 N_WAY = 5
 TRAIN_CLASSES = 8

@@ -4,11 +4,13 @@ from statistics import median
 
 import torch
 
-from phiforge.engine import Engine
-from phiforge.learners import EVALUATION, Mode
-from phiforge.networks.normalisation import is_statistic
-from phiforge.randomness import torch_generator
-from phiforge.spec.part import Part
+from phiforge.learning.engines import Engine
+from phiforge.learning.estimators import Contribution, build_estimator
+from phiforge.learning.estimators.evolution import perturbation
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.registry.section import Part
 from tests.certificate.formulations import formulation, plain_tasks
 from tests.certificate.material import (
     JOB,
@@ -31,8 +33,6 @@ from tests.certificate.material import (
 from tests.references import estimators
 from tests.references.tasks import PlainTask, leaves_of, summed_gradient
 from tests.references.untrained import choice_probability, drawn_choice, nearest_pixels_loss, trained_loss
-from trainer.estimators import Contribution, build_estimator
-from trainer.estimators.evolution import perturbation
 
 FINITE_STEP = 1e-7
 """Small enough for ReLU and max-pooling seldom to switch on the way, large enough for float64."""

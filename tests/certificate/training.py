@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
-from phiforge.episodes import Episode
-from phiforge.learners import EVALUATION, Learner, Mode, TaskShape, build_learner
-from phiforge.randomness import torch_generator
+from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, Learner, Mode, TaskShape, build_learner
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.reduction import reduce
+from phiforge.learning.tensors import decode
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode
-from sampler.sinusoid import sample_sinusoids
-from trainer.estimators import Step, build_estimator
-from trainer.optimizers import init_state
-from trainer.reduction import reduce
+from phiforge.tasks.episodes import Episode
+from phiforge.tasks.families.sinusoid import sample_sinusoids
 
 JUDGED = 100
 """Unseen tasks that φ is judged by, before and after."""

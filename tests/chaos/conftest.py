@@ -9,8 +9,8 @@ from client.chaos.schedule import Injection
 from client.chaos.spec import small_run
 from client.chaos.stage import Stage, own_stage
 from client.servers import redis_binary, weed_binary
-from phiforge.errors import ServiceError
-from phiforge.settings import Settings
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
 from tests.servers import missing
 
 VERSIONS = 60

@@ -9,7 +9,7 @@ from client.chaos import command
 from client.chaos.campaign import Reference
 from client.chaos.command import Plan, attach_chaos
 from client.chaos.stage import Stage
-from phiforge.errors import ServiceError
+from phiforge.base.errors import ServiceError
 from tests.chaos.conftest import VERSIONS
 
 pytestmark = pytest.mark.services

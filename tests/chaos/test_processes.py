@@ -10,7 +10,7 @@ from client.chaos.spec import small_run
 from client.chaos.stage import Stage
 from client.chaos.verdict import judge
 from client.submission import submit
-from phiforge.faults import POINTS
+from phiforge.base.fault_points import POINTS
 from tests.chaos.conftest import MOST_STILL_SECONDS, VERSIONS, Disturb
 from tests.chaos.counting import counted
 from tests.fleet import wait_until

@@ -14,7 +14,7 @@ import yaml
 
 from client.processes import ChildProcess
 from client.servers import redis_binary
-from phiforge.errors import ServiceError
+from phiforge.base.errors import ServiceError
 from tests.fleet import small_spec, wait_until
 from tests.servers import missing
 

@@ -7,7 +7,7 @@ import pytest
 from kombu import Connection
 from kombu.asynchronous import Hub
 
-from phiforge import broker
+from phiforge.fleet import broker
 
 pytestmark = pytest.mark.services
 

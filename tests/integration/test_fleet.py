@@ -19,8 +19,8 @@ from client.servers import RedisServer, S3Server
 from client.stack import Stack
 from client.submission import cancel, submit
 from client.verification import verify
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
 from tests.servers import require
 

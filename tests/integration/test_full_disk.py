@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from phiforge.errors import StoreError
-from phiforge.store import LocalStore
+from phiforge.base.errors import StoreError
+from phiforge.runs.store import LocalStore
 
 PAGE = 4096
 

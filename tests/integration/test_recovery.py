@@ -8,13 +8,13 @@ from prometheus_client import REGISTRY
 
 from client.chaos.spec import small_run
 from client.submission import submit
-from phiforge.errors import StoreError
-from phiforge.lineage import Origin
-from phiforge.platform import Platform
-from phiforge.progress import reconcile, reconcile_all
-from phiforge.service import look
-from phiforge.settings import Settings
-from phiforge.steps import Commit
+from phiforge.base.errors import StoreError
+from phiforge.base.settings import Settings
+from phiforge.fleet.service import look
+from phiforge.runs.commit_log import Origin
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile, reconcile_all
+from phiforge.runs.steps import Commit
 
 pytestmark = pytest.mark.services
 

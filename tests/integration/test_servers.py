@@ -14,8 +14,8 @@ import redis
 
 from client.processes import ChildProcess, free_ports
 from client.servers import RedisServer, S3Server, redis_binary, weed_binary
-from phiforge.errors import ServiceError
-from phiforge.store import S3Store
+from phiforge.base.errors import ServiceError
+from phiforge.runs.store import S3Store
 from tests.servers import running
 
 pytestmark = pytest.mark.services

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phiforge.errors import MissingObjectError, StoreError
-from phiforge.store import Store
+from phiforge.base.errors import MissingObjectError, StoreError
+from phiforge.runs.store import Store
 
 pytestmark = pytest.mark.services
 

@@ -9,9 +9,9 @@ import pytest
 
 from client.processes import free_port
 from client.servers import S3Server, weed_binary
-from phiforge.errors import StoreError, UnreachableStoreError
-from phiforge.settings import Settings
-from phiforge.store import S3Store, open_store
+from phiforge.base.errors import StoreError, UnreachableStoreError
+from phiforge.base.settings import Settings
+from phiforge.runs.store import S3Store, open_store
 from tests.servers import CuttingProxy, LyingS3, running
 
 pytestmark = pytest.mark.services

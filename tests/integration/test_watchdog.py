@@ -9,8 +9,8 @@ from client.chaos.spec import small_run
 from client.chaos.verdict import judge
 from client.chaos.watchdog import Watchdog
 from client.submission import cancel, submit
-from phiforge.errors import ServiceError
-from phiforge.platform import Platform
+from phiforge.base.errors import ServiceError
+from phiforge.runs.platform import Platform
 
 pytestmark = pytest.mark.services
 

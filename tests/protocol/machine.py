@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from client.submission import submit
-from phiforge import reading
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
-from phiforge.settings import Settings
-from phiforge.store import LocalStore
-from phiforge.tensors import decode, encode, fingerprint
+from phiforge.base.settings import Settings
+from phiforge.learning.estimators import Contribution
+from phiforge.learning.tensors import decode, encode, fingerprint
+from phiforge.runs import reading
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.store import LocalStore
 from sampler.service import Sampler
 from tests.protocol.model import EVERY, JOBS, VERSIONS, Bag, Change, Message, Model, Observed
 from tests.protocol.process import Outside, Process
-from trainer.estimators import Contribution
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 MOST_PROCESSES = 4
 MOST_ROUNDS = 30

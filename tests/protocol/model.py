@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import redis
 
-from phiforge.exchange import Exchange
-from phiforge.lineage import Origin
-from phiforge.record import Checkpoint
-from phiforge.steps import Commit, Published
+from phiforge.runs.commit_log import Origin
+from phiforge.runs.exchange import Exchange
+from phiforge.runs.record import Checkpoint
+from phiforge.runs.steps import Commit, Published
 
 VERSIONS, JOBS, EVERY = 4, 2, 2
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from client.servers import RedisServer
-from phiforge import progress
-from phiforge.platform import Platform
-from phiforge.record import RunRecord
+from phiforge.runs import reconcile as progress
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import RunRecord
 from tests.protocol import stories
 from tests.protocol.machine import ProtocolMachine
 from tests.protocol.model import Change
@@ -67,7 +67,7 @@ def jobs_before_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Change:
             platform.queue.train(record.run, version, job)
         advance(platform, record, version, kept)
 
-    monkeypatch.setattr("trainer.synchronous.advance", other_way_round)
+    monkeypatch.setattr("phiforge.runs.consistency.synchronous.moves.advance", other_way_round)
     return unchanged
 
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from phiforge.episodes import Episode
-from phiforge.learners import EVALUATION, TaskShape, build_learner
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, TaskShape, build_learner
+from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.tasks.episodes import Episode
 
 FLAT = Conv4Config(channels=1, norm="none")
 SHAPE = (1, 16, 16)

@@ -2,8 +2,8 @@
 
 import torch
 
-from phiforge.networks import Conv4Config
-from phiforge.tensors import decode, encode
+from phiforge.learning.networks import Conv4Config
+from phiforge.learning.tensors import decode, encode
 from tests.certificate.material import configured, episodes
 
 SIDE = 16

@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-from phiforge.reading import NotReadyError, Read
-from trainer.ahead import Ahead
+from phiforge.runs.reading import NotReadyError, Read
+from trainer.prefetcher import Ahead
 
 JOBS = 4
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.patterns import patterns
-from phiforge.learners import TaskShape, build_learner
+from phiforge.learning.learners import TaskShape, build_learner
 from phiforge.spec.task import Numerics
 from tests.certificate.material import configured, contribution, episodes, estimating, phi_of, step_of
 from tests.certificate.training import TRAININGS, run

@@ -2,11 +2,11 @@
 
 import pytest
 
-from phiforge.learners import LEARNERS
+from phiforge.learning.estimators import ESTIMATORS as BUILT
+from phiforge.learning.learners import LEARNERS
 from tests.certificate.cells import BY_ESTIMATOR, ESTIMATORS, cells, proofs_of, refusal
 from tests.certificate.closed_forms import CLOSED_FORMS
 from tests.certificate.training import TRAININGS, run
-from trainer.estimators import ESTIMATORS as BUILT
 
 REFUSED = {cell: reason for cell in cells() if (reason := refusal(*cell))}
 PROVEN = [cell for cell in cells() if cell not in REFUSED]

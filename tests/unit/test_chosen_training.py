@@ -6,11 +6,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from phiforge.learners import EVALUATION, Mode
-from phiforge.learners.chosen_training import ChosenTrainingConfig
-from phiforge.learners.from_scratch import FromScratchConfig
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.learners.chosen_training import ChosenTrainingConfig
+from phiforge.learning.learners.from_scratch import FromScratchConfig
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.cases import adapt, doubles, learner_of, outcome_of, phi_of, task_of
 
 NETWORK = Conv4Config(channels=8, norm="layer")

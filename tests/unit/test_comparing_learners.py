@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.learners import EVALUATION, Mode
-from phiforge.learners.matching import MatchingConfig
-from phiforge.learners.pooled import PooledConfig
-from phiforge.learners.r2d2 import R2d2Config, ridge
-from phiforge.learners.relation import RelationConfig
-from phiforge.learners.siamese import SiameseConfig
-from phiforge.networks.base import linear
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.learners.matching import MatchingConfig
+from phiforge.learning.learners.pooled import PooledConfig
+from phiforge.learning.learners.r2d2 import R2d2Config, ridge
+from phiforge.learning.learners.relation import RelationConfig
+from phiforge.learning.learners.siamese import SiameseConfig
+from phiforge.learning.networks.bases.network import linear
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.cases import (
     FLAT,
     SHAPE,

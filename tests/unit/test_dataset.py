@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import DataError
-from sampler.datasets.dataset import SPLITS, Dataset, SourceClass, TaskClass
+from phiforge.base.errors import DataError
+from phiforge.tasks.datasets.bases.dataset import SPLITS, Dataset, SourceClass, TaskClass
 
 CLASSES = (SourceClass("alpha", 0, 4), SourceClass("beta", 4, 2), SourceClass("gamma", 6, 3))
 

@@ -3,19 +3,19 @@
 import pytest
 import torch
 
-from evaluator.scoring import score
-from phiforge.device import require
-from phiforge.errors import RunError
-from phiforge.learners import LEARNERS
-from phiforge.repeatable import repeat_exactly, repeating_exactly
+from phiforge.base.errors import RunError
+from phiforge.learning.device import require
+from phiforge.learning.estimators import Step
+from phiforge.learning.estimators.bases.local_steps import estimator_of
+from phiforge.learning.learners import LEARNERS
+from phiforge.learning.repeatable import repeat_exactly, repeating_exactly
+from phiforge.learning.scoring import score
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Numerics
 from tests.certificate.cells import cells, refusal
 from tests.certificate.material import contribution, estimating, learner_of, phi_of, step_of
 from tests.elsewhere import DEVICE, Elsewhere, Far
 from tests.unit.on_device import SIDE, config_of, moved, tasks_on
-from trainer.estimators import Step
-from trainer.local_steps import estimator_of
 
 SETTINGS = {"evolution": {"pairs": 1}, "reptile": {"inner_steps": 2, "batch": 3}, "implicit": {"iterations": 2}}
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import DataError
-from sampler.datasets.download import download
+from phiforge.base.errors import DataError
+from phiforge.tasks.datasets.bases.download import download
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

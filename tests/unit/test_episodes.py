@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from phiforge.episodes import MAGIC, EpisodeBatch, digest_of
-from phiforge.errors import FormatError
+from phiforge.base.errors import FormatError
+from phiforge.tasks.episodes import MAGIC, EpisodeBatch, digest_of
 
 
 def batch_of(episodes=2, support=2, query=3, shape=(1, 4, 3), seed=0):

@@ -7,11 +7,11 @@ from signal import SIGKILL
 
 import pytest
 
-from phiforge.errors import ServiceError
-from phiforge.faults import POINTS, Fault, parse
+from phiforge.base.errors import ServiceError
+from phiforge.base.fault_points import POINTS, Fault, parse
 
 _VISITS = """
-from phiforge.faults import reach
+from phiforge.base.fault_points import reach
 for visit in range(5):
     print(visit, flush=True)
     reach("trainer.computed")

@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 
-from phiforge.fused.block import normalised_pooled
-from phiforge.fused.convolution import convolve
-from phiforge.fused.first_block import first_block
-from phiforge.networks import Conv4Config, build_network
-from phiforge.randomness import torch_generator
+from phiforge.learning.engines.fused.block import normalised_pooled
+from phiforge.learning.engines.fused.convolution import convolve
+from phiforge.learning.engines.fused.first_block import first_block
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.networks import Conv4Config, build_network
 from tests.unit.cases import random_of
 
 SIDES = [(4, 6), (5, 7), (3, 2), (2, 3)]

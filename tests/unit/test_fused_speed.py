@@ -6,14 +6,14 @@ import time
 import pytest
 import torch
 
-from phiforge.engine import Engine
-from phiforge.learners import TaskShape, build_learner
-from phiforge.learners.maml import MamlConfig
-from phiforge.randomness import torch_generator
+from phiforge.learning.engines import Engine
+from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.learners.maml import MamlConfig
 from phiforge.spec.estimator import BackpropagationConfig
 from phiforge.spec.run import RunSpec
 from tests.unit.cases import task_of
-from trainer.estimators import Step, build_estimator
 
 IMAGES = (1, 28, 28)
 MOST = 0.85

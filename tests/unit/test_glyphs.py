@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from phiforge.canonical import sha256_hex
+from phiforge.base.canonical import sha256_hex
 from phiforge.spec.data import GlyphsData
 from phiforge.spec.task import Task
-from sampler.datasets.dataset import SPLITS
-from sampler.datasets.glyphs import Glyphs
-from sampler.pool import Pool
-from sampler.sampling import sample_batch
+from phiforge.tasks.datasets.bases.dataset import SPLITS
+from phiforge.tasks.datasets.glyphs import Glyphs
+from phiforge.tasks.pool import Pool
+from phiforge.tasks.sampling import sample_batch
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ import sys
 import pytest
 import torch
 
-from evaluator import scoring
-from phiforge.learners import LEARNERS
-from phiforge.mapped import episodes, recorded
-from phiforge.repeatable import repeating_exactly
+from phiforge.learning import scoring
+from phiforge.learning.engines.vmap import episodes
+from phiforge.learning.engines.vmap import graph_capture as recorded
+from phiforge.learning.learners import LEARNERS
+from phiforge.learning.repeatable import repeating_exactly
 from tests.certificate.material import contribution, estimating, learner_of, phi_of, relative_error, step_of
 from tests.unit.on_device import SIDE, config_of, moved, tasks_on
 
@@ -27,7 +28,7 @@ CELLS = [
 FRESH = """
 import hashlib
 import torch
-from phiforge.repeatable import repeat_exactly
+from phiforge.learning.repeatable import repeat_exactly
 from tests.unit.test_gpu import job_of
 repeat_exactly()
 job = job_of('maml', {engine!r}, torch.float32)

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from phiforge.judging import best_version
-from phiforge.record import Record, RunRecord
+from phiforge.runs.judging import best_version
+from phiforge.runs.record import Record, RunRecord
+from phiforge.runs.store import LocalStore
 from phiforge.spec.run import RunSpec
-from phiforge.store import LocalStore
 
 IMAGES = RunRecord("images", RunSpec(), "digest", (1, 28, 28), 300, 0.0)
 VALUES = RunRecord("values", RunSpec.model_validate({"data": {"name": "sinusoid"}}), "digest", (1,), 0, 0.0)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import FormatError
-from phiforge.lineage import Difference, Lineage, Origin, differences, is_whole, log_entry, reproducible
-from phiforge.retention import dispensable_checkpoints
+from phiforge.base.errors import FormatError
+from phiforge.runs.commit_log import Difference, Lineage, Origin, differences, is_whole, log_entry, reproducible
+from phiforge.runs.retention import dispensable_checkpoints
 from phiforge.spec.run import RunSpec
-from sampler.datasets import Catalogue, SourceClass, TaskClass
-from sampler.pool import table_of
-from sampler.sampling import draw
+from phiforge.tasks.datasets.bases.dataset import Catalogue, SourceClass, TaskClass
+from phiforge.tasks.pool import table_of
+from phiforge.tasks.sampling import draw
 
 
 def lineage_of(version, **changes):

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from phiforge.learners import TaskShape, build_learner
-from phiforge.randomness import torch_generator
+from phiforge.learning.estimators import Contribution, Step, build_estimator
+from phiforge.learning.estimators.bases.local_steps import LocalStep, estimator_of
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.optimizers import init_state, update
+from phiforge.learning.reduction import reduce
+from phiforge.learning.tensors import decode
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode
 from tests.contributions import N_WAY, SIDE, random_episodes
-from trainer.estimators import Contribution, Step, build_estimator
-from trainer.local_steps import LocalStep, estimator_of
-from trainer.optimizers import init_state, update
-from trainer.reduction import reduce
 
 STEPS, SIZE = 3, 2
 

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.optimizers import clipped, init_state, learning_rate, update
+from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.spec.outer import AdamConfig, Outer, SgdConfig
-from phiforge.tensors import decode, encode, fingerprint
-from trainer.optimizers import clipped, init_state, learning_rate, update
 
 SHAPES = {"conv.weight": (4, 1, 3, 3), "head.bias": (5,), "scalar": ()}
 OPTIMIZERS = [

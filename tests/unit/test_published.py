@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import FormatError, MissingObjectError
-from phiforge.store import LocalStore
-from sampler.datasets import published
-from sampler.datasets.dataset import Dataset, SourceClass, TaskClass
+from phiforge.base.errors import FormatError, MissingObjectError
+from phiforge.runs import datasets as published
+from phiforge.runs.store import LocalStore
+from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
 
 DATASET = Dataset(
     name="tiny",

@@ -9,8 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.canonical import canonical_json, sha256_hex
-from phiforge.randomness import numpy_generator, seed_of, torch_generator
+from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge.base.seeds import numpy_generator, seed_of
+from phiforge.learning.generators import torch_generator
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
 parts = st.lists(st.integers(-(2**70), 2**70) | texts, max_size=4)

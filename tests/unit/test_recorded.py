@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from phiforge.mapped import recorded
+from phiforge.learning.engines.vmap import graph_capture as recorded
 
 
 @pytest.fixture(autouse=True)

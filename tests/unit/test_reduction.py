@@ -9,14 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import FormatError, RunError
-from phiforge.exchange import Exchange
+from phiforge.base.errors import FormatError, RunError
+from phiforge.learning.estimators import Contribution, Step, build_estimator
+from phiforge.learning.estimators.bases.estimator import mean_values
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.reduction import MOMENTUM, reduce
+from phiforge.learning.tensors import decode, encode, fingerprint
+from phiforge.runs.exchange import Exchange
 from phiforge.spec.run import RunSpec
-from phiforge.tensors import decode, encode, fingerprint
-from trainer.estimators import Contribution, Step, build_estimator
-from trainer.estimators.base import mean_values
-from trainer.optimizers import init_state
-from trainer.reduction import MOMENTUM, reduce
 
 JOBS, TASKS = 12, 2
 

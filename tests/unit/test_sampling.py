@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.episodes import EpisodeBatch
-from phiforge.errors import MissingObjectError
-from phiforge.learners.maml import MamlConfig
-from phiforge.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
-from phiforge.learners.prototypical import PrototypicalConfig
-from phiforge.record import Record, RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.base.errors import MissingObjectError
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
+from phiforge.learning.learners.prototypical import PrototypicalConfig
+from phiforge.runs.record import Record, RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.store import LocalStore
 from phiforge.spec.data import SinusoidData
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
-from phiforge.store import LocalStore
-from sampler.datasets import Dataset, SourceClass, TaskClass
-from sampler.pool import Pool
-from sampler.sampling import sample_batch, without_replacement
+from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
+from phiforge.tasks.episodes import EpisodeBatch
+from phiforge.tasks.pool import Pool
+from phiforge.tasks.sampling import sample_batch, without_replacement
 from sampler.service import Sampler
 
 SIZE, DRAWINGS, CLASSES = 3, 6, 12

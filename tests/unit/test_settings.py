@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from phiforge.errors import ServiceError, StoreError
-from phiforge.queue import Queue
-from phiforge.settings import Settings
-from phiforge.store import open_store
-from phiforge.transport import connect, is_loopback
+from phiforge.base.errors import ServiceError, StoreError
+from phiforge.base.settings import Settings
+from phiforge.base.transport import is_loopback
+from phiforge.fleet.queue import Queue
+from phiforge.runs.connection import connect
+from phiforge.runs.store import open_store
 
 PASSWORD = "s3cret/with:odd@letters#"
 QUOTED = "s3cret%2Fwith%3Aodd%40letters%23"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from phiforge.spec.data import SinusoidData
 from phiforge.spec.task import Task
-from sampler.sinusoid import sample_sinusoids
+from phiforge.tasks.families.sinusoid import sample_sinusoids
 
 TASK = Task(n_way=1, k_shot=5, n_query=10)
 WAVES = SinusoidData()

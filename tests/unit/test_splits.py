@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import DataError
-from sampler.datasets import splits
-from sampler.datasets.dataset import SPLITS, TaskClass
+from phiforge.base.errors import DataError
+from phiforge.tasks.datasets.bases import splits
+from phiforge.tasks.datasets.bases.dataset import SPLITS, TaskClass
 
 BACKGROUND, CHARACTERS = 964, 1623
 NUMBER_OF = {f"Alphabet/character{number}": number for number in range(CHARACTERS)}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.scoring import ChunkScores, summary
-from evaluator.statistics import Z95, estimate
+from phiforge.learning.scoring import ChunkScores, summary
+from phiforge.learning.statistics import Z95, estimate
 
 accuracies = st.lists(st.floats(0, 1), min_size=2, max_size=50)
 

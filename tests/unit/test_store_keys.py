@@ -2,8 +2,8 @@
 
 import pytest
 
-from phiforge.errors import StoreError
-from phiforge.store.keys import check_key, check_prefix
+from phiforge.base.errors import StoreError
+from phiforge.runs.store.keys import check_key, check_prefix
 
 LONGEST_PART = "x" * 255
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from phiforge.errors import StoreError
-from phiforge.store import LocalStore
+from phiforge.base.errors import StoreError
+from phiforge.runs.store import LocalStore
 
 VALUES = (b"a" * 200_000, b"b" * 300_000)
 

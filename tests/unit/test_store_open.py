@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from phiforge.errors import StoreError
-from phiforge.settings import Settings
-from phiforge.store import LocalStore, S3Store, open_store
+from phiforge.base.errors import StoreError
+from phiforge.base.settings import Settings
+from phiforge.runs.store import LocalStore, S3Store, open_store
 
 
 def test_default_is_a_folder_of_the_home(tmp_path: Path) -> None:

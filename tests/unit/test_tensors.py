@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import FormatError
-from phiforge.tensors import decode, encode, fingerprint, with_prefix, without_prefix
+from phiforge.base.errors import FormatError
+from phiforge.learning.tensors import decode, encode, fingerprint, with_prefix, without_prefix
 
 DTYPES = {
     torch.float64: 8,

@@ -4,10 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import FormatError
-from phiforge.lineage import Work, works_of
+from phiforge.base.errors import FormatError
+from phiforge.runs.commit_log import Work, works_of
+from phiforge.runs.consistency.bounded_staleness import (
+    Ticket,
+    applied,
+    first_tickets,
+    from_json,
+    opened_by,
+    overdue,
+    to_json,
+)
 from phiforge.spec.run import RunSpec
-from phiforge.tickets import Ticket, applied, first_tickets, from_json, opened_by, overdue, to_json
 
 
 def spec_of(staleness=2, versions=9, jobs=3):

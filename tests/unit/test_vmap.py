@@ -5,12 +5,13 @@ import math
 import pytest
 import torch
 
-from evaluator.scoring import score
-from phiforge.learners import EVALUATION, LEARNERS, Mode
-from phiforge.mapped.episodes import stacked
-from phiforge.networks import conv4
-from phiforge.networks.normalisation import normalise
-from phiforge.randomness import torch_generator
+from phiforge.learning.engines.vmap.episodes import stacked
+from phiforge.learning.estimators import Contribution
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, LEARNERS, Mode
+from phiforge.learning.networks import conv4
+from phiforge.learning.networks.bases.normalisation import normalise
+from phiforge.learning.scoring import score
 from tests.certificate.material import (
     configured,
     contribution,
@@ -21,7 +22,6 @@ from tests.certificate.material import (
     relative_error,
     step_of,
 )
-from trainer.estimators import Contribution
 
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 SIDE = 16

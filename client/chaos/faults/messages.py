@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from client.chaos.stage import Stage
-from phiforge.queue import QUEUES
+from phiforge.fleet.queue import QUEUES
 
 _SWEEP_SECONDS = 0.002
 _UNACKNOWLEDGED = "{queue}.unacked"

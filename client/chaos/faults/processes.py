@@ -4,7 +4,7 @@ import os
 import signal
 
 from client.chaos.stage import Stage
-from phiforge.faults import POINTS
+from phiforge.base.fault_points import POINTS
 
 _OBEY_SECONDS = 20.0
 _ZOMBIE_VERSIONS = 5

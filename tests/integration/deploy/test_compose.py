@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
 from tests.integration.deploy.files import ONE_OFF, ROOT, SERVICES
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-import phiforge.metrics  # noqa: F401 - registers the metrics
+import phiforge.base.metrics  # noqa: F401 - registers the metrics
 from evaluator.collector import RunCollector
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 from tests.integration.deploy.files import PROMETHEUS, ROOT, SERVICES, read, rules, run
 
 GRAFANA = ROOT / "deploy" / "grafana"

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from phiforge.lineage import reproducible
-from phiforge.platform import Platform
+from phiforge.runs.commit_log import reproducible
+from phiforge.runs.platform import Platform
 from sampler.service import Sampler
 from tests.fleet import small_spec
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 VERSIONS, JOBS = 8, 4
 CHECKPOINTS = [0, 3, 6, 8]

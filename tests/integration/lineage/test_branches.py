@@ -5,9 +5,9 @@ import pytest
 from client.branching import branch
 from client.verification import verify
 from client.why import where, why
-from phiforge.errors import RunError, SpecError
-from phiforge.platform import Platform
-from phiforge.tensors import encode
+from phiforge.base.errors import RunError, SpecError
+from phiforge.learning.tensors import encode
+from phiforge.runs.platform import Platform
 from tests.integration.lineage.runs import CHECKPOINTS, VERSIONS, log_of, move
 
 pytestmark = pytest.mark.services

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from phiforge.lineage import reproducible
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
+from phiforge.runs.commit_log import reproducible
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
 from sampler.service import Sampler
 from tests.integration.lineage.runs import JOBS, key_of, log_of, move
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 
@@ -72,7 +72,7 @@ def test_nothing_damaged_becomes_a_checkpoint(
 ) -> None:
     # Given a version that was committed, by a worker that died before it wrote the checkpoint
     with monkeypatch.context() as dying:
-        dying.setattr("trainer.synchronous.advance", lambda *_: None)
+        dying.setattr("phiforge.runs.consistency.synchronous.moves.advance", lambda *_: None)
         move(platform, run, 3)
     # If what Redis holds of it is damaged, and reconcile writes the checkpoint
     key = key_of(platform, run, what)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from phiforge.episodes import digest_of
-from phiforge.platform import Platform
-from phiforge.record import training_episodes_key
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import training_episodes_key
+from phiforge.tasks.episodes import digest_of
 from tests.integration.lineage.runs import JOBS, VERSIONS, log_of, move
 
 pytestmark = pytest.mark.services

@@ -3,8 +3,8 @@
 import pytest
 
 from client.branching import branch
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
 from tests.integration.lineage.runs import CHECKPOINTS, log_of, move
 
 pytestmark = pytest.mark.services

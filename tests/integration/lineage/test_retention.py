@@ -5,9 +5,9 @@ import pytest
 from client.branching import branch
 from client.submission import submit
 from client.verification import verify
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
-from phiforge.record import training_episodes_key
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
 from tests.integration.lineage.runs import VERSIONS, key_of, log_of, move, spec_of
 
@@ -57,7 +57,7 @@ def test_many_episodes_go_a_batch_at_a_time(platform: Platform, run: str, monkey
     # Given a run that is over, and a batch smaller than its episodes
     move(platform, run, 4)
     platform.record.end(run, "cancelled", "enough")
-    monkeypatch.setattr("phiforge.retention.BATCH", 10)
+    monkeypatch.setattr("phiforge.runs.retention.BATCH", 10)
     assert run in platform.record.ended()
     # If services look at it again and again, I expect one of them to ask for now.
     assert [platform.exchange.retention_due(run, 60) for _ in range(3)] == [True, False, False]

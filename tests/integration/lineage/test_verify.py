@@ -7,9 +7,9 @@ import pytest
 from client.submission import submit
 from client.verification import verify
 from evaluator.chunk import Evaluator
-from phiforge.errors import RunError
-from phiforge.platform import Platform
-from phiforge.record import training_episodes_key
+from phiforge.base.errors import RunError
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
 from tests.integration.lineage.runs import CHECKPOINTS, JOBS, VERSIONS, move, spec_of
 

@@ -6,11 +6,11 @@ import pytest
 from client.submission import submit
 from client.verification import verify
 from client.why import where, why
-from phiforge.episodes import EpisodeBatch
-from phiforge.errors import RunError
-from phiforge.platform import Platform
-from phiforge.record import training_episodes_key
-from sampler.datasets import load
+from phiforge.base.errors import RunError
+from phiforge.runs.datasets import load
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import training_episodes_key
+from phiforge.tasks.episodes import EpisodeBatch
 from tests.integration.lineage.runs import VERSIONS, move, spec_of
 
 pytestmark = pytest.mark.services

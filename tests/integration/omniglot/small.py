@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from phiforge.spec.data import OmniglotData
-from sampler.datasets import omniglot, splits
-from sampler.datasets.omniglot import DRAWINGS, Omniglot
+from phiforge.tasks.datasets import omniglot
+from phiforge.tasks.datasets.bases import splits
+from phiforge.tasks.datasets.omniglot import DRAWINGS, Omniglot
 
 SMALL = {
     "images_background": ("Ay/character01", "Ay/character02", "Bee/character01"),

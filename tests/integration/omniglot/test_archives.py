@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.errors import DataError
-from sampler.datasets.omniglot import DRAWINGS
+from phiforge.base.errors import DataError
+from phiforge.tasks.datasets.omniglot import DRAWINGS
 from tests.integration.omniglot.small import PAPER, SMALL, png, read, write_zips
 
 

@@ -9,9 +9,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from phiforge.errors import DataError
-from sampler.datasets import omniglot
-from sampler.datasets.omniglot import Omniglot
+from phiforge.base.errors import DataError
+from phiforge.tasks.datasets import omniglot
+from phiforge.tasks.datasets.omniglot import Omniglot
 from tests.integration.omniglot.small import SMALL, SMALL_CONFIG, small_is_whole
 
 

@@ -5,8 +5,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from phiforge.errors import DataError
-from sampler.datasets import omniglot
+from phiforge.base.errors import DataError
+from phiforge.tasks.datasets import omniglot
 from tests.integration.omniglot.small import PAPER, png, read, write_zips
 
 

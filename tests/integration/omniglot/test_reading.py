@@ -5,8 +5,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from sampler.datasets.dataset import SPLITS
-from sampler.datasets.omniglot import Omniglot
+from phiforge.tasks.datasets.bases.dataset import SPLITS
+from phiforge.tasks.datasets.omniglot import Omniglot
 from tests.integration.omniglot.small import PAPER, SMALL, SMALL_CONFIG, png, read, small_is_whole, write_zips
 
 

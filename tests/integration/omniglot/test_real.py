@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from phiforge.errors import DataError
+from phiforge.base.errors import DataError
 from phiforge.spec.data import OmniglotData
-from sampler.datasets.dataset import SPLITS
-from sampler.datasets.omniglot import SHA256, Omniglot
+from phiforge.tasks.datasets.bases.dataset import SPLITS
+from phiforge.tasks.datasets.omniglot import SHA256, Omniglot
 from tests.servers import missing
 
 PROJECT = Path(__file__).parents[3]

@@ -3,7 +3,7 @@
 import pytest
 
 from client.verification import verify
-from phiforge.platform import Platform
+from phiforge.runs.platform import Platform
 from tests.fleet import hashes, wait_for_end, wait_until
 from tests.secured import SecuredStack
 

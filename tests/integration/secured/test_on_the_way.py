@@ -6,11 +6,11 @@ import pytest
 import redis
 
 from client.servers import RedisServer, S3Server
-from phiforge.errors import StoreError
-from phiforge.platform import Platform
-from phiforge.settings import Settings
-from phiforge.store import open_store
-from phiforge.transport import connect
+from phiforge.base.errors import StoreError
+from phiforge.base.settings import Settings
+from phiforge.runs.connection import connect
+from phiforge.runs.platform import Platform
+from phiforge.runs.store import open_store
 from tests.integration.secured.servers import permitted
 from tests.secured import SecuredStack, make_secrets
 

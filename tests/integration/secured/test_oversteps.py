@@ -10,9 +10,9 @@ from minio.error import S3Error
 from urllib3 import PoolManager
 
 from client.servers import S3Server, weed_binary
-from phiforge.settings import Settings
-from phiforge.store import open_store
-from phiforge.transport import connect
+from phiforge.base.settings import Settings
+from phiforge.runs.connection import connect
+from phiforge.runs.store import open_store
 from tests.integration.secured.servers import BUCKET, permitted
 from tests.secured import USERS
 from tests.servers import running

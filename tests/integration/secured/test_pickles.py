@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from client.submission import submit
-from phiforge.canonical import sha256_hex
-from phiforge.errors import FormatError
-from phiforge.platform import Platform
+from phiforge.base.canonical import sha256_hex
+from phiforge.base.errors import FormatError
+from phiforge.runs.platform import Platform
 from tests.fleet import small_spec, wait_for_end, wait_until
 from tests.secured import SecuredStack
 

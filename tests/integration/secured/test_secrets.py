@@ -9,10 +9,10 @@ import pytest
 
 from client.processes import free_port
 from client.servers import S3Server
-from phiforge.errors import StoreError
-from phiforge.platform import Platform
-from phiforge.settings import Settings
-from phiforge.store import open_store
+from phiforge.base.errors import StoreError
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
+from phiforge.runs.store import open_store
 from tests.secured import SecuredStack, canaries
 
 pytestmark = pytest.mark.services

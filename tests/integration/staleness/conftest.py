@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from client.servers import RedisServer
-from phiforge.platform import Platform
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
 from tests.integration.staleness.steps import sampled, spec_of
 
 

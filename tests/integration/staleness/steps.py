@@ -5,12 +5,12 @@ from collections import Counter
 from typing import Any
 
 from client.submission import submit
-from phiforge.lineage import Work, works_of
-from phiforge.platform import Platform
-from phiforge.tickets import Ticket
+from phiforge.runs.commit_log import Work, works_of
+from phiforge.runs.consistency.bounded_staleness import Ticket
+from phiforge.runs.platform import Platform
 from sampler.service import Sampler
 from tests.fleet import small_spec
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 VERSIONS, JOBS = 6, 2
 

@@ -5,12 +5,12 @@ import pytest
 from client.branching import branch
 from client.verification import verify
 from client.why import where, why
-from phiforge.platform import Platform
-from phiforge.retention import delete_episodes
-from phiforge.tickets import Ticket
+from phiforge.runs.consistency.bounded_staleness import Ticket
+from phiforge.runs.platform import Platform
+from phiforge.runs.retention import delete_episodes
 from sampler.service import Sampler
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, works
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -3,13 +3,13 @@
 import pytest
 
 from client.verification import verify
-from phiforge.errors import StoreError
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
-from phiforge.record import Checkpoint
-from phiforge.tickets import Ticket
+from phiforge.base.errors import StoreError
+from phiforge.runs.consistency.bounded_staleness import Ticket
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.record import Checkpoint
 from tests.integration.staleness.steps import EACH_ONCE, head, messages, take, take_all, used
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

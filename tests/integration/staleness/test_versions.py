@@ -2,11 +2,11 @@
 
 import pytest
 
-from phiforge.platform import Platform
-from phiforge.tickets import Ticket
+from phiforge.runs.consistency.bounded_staleness import Ticket
+from phiforge.runs.platform import Platform
 from tests.fleet import hashes
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, used, works
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from phiforge.platform import Platform
-from phiforge.settings import Settings
-from phiforge.store import LocalStore
+from phiforge.base.settings import Settings
+from phiforge.runs.platform import Platform
+from phiforge.runs.store import LocalStore
 
 
 @pytest.fixture(scope="module")

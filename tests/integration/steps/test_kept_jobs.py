@@ -10,14 +10,14 @@ from celery.worker import state as worker_state
 
 from client.stack import Stack
 from client.submission import cancel, submit
-from phiforge.platform import Platform
-from phiforge.progress import reconcile
-from phiforge.queue import Queue
-from phiforge.record import training_episodes_key
-from phiforge.settings import Settings
+from phiforge.base.settings import Settings
+from phiforge.fleet.queue import Queue
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
-from trainer.job import Trainer
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 
@@ -117,7 +117,7 @@ def test_a_kept_job_that_is_lost_is_sent(platform: Platform, monkeypatch: pytest
     # Given a trainer that dies at the job that it kept, of which nobody has a message
     run = begun(platform, meta_batch=2, versions=3)
     with monkeypatch.context() as dying:
-        dying.setattr("trainer.synchronous.Synchronous.go_on", _die)
+        dying.setattr("phiforge.runs.consistency.synchronous.moves.Synchronous.go_on", _die)
         with pytest.raises(KeyboardInterrupt):
             Trainer(platform).handle(run, 0, 0, sent_at=0)
     assert jobs_sent(platform, run) == []

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from client.submission import cancel, resume, submit
-from phiforge.attempts import MOST_ATTEMPTS
-from phiforge.canonical import sha256_hex
-from phiforge.errors import StoreError
-from phiforge.lineage import Origin
-from phiforge.platform import Platform
-from phiforge.progress import ensure_checkpoint, reconcile
-from phiforge.record import Checkpoint, training_episodes_key
-from phiforge.settings import Settings
-from phiforge.steps import Published
-from phiforge.store import Store
-from phiforge.tensors import decode
+from phiforge.base.canonical import sha256_hex
+from phiforge.base.errors import StoreError
+from phiforge.base.settings import Settings
+from phiforge.fleet.attempts import MOST_ATTEMPTS
+from phiforge.learning.tensors import decode
+from phiforge.runs.commit_log import Origin
+from phiforge.runs.consistency.synchronous.moves import OpenJob
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import ensure_checkpoint, reconcile
+from phiforge.runs.record import Checkpoint, training_episodes_key
+from phiforge.runs.steps import Published
+from phiforge.runs.store import Store
 from sampler.service import Sampler
 from tests.fleet import small_spec
-from trainer.job import Trainer
-from trainer.synchronous import OpenJob
+from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from phiforge.learners import EVALUATION, Mode
-from phiforge.networks.conv4 import Conv4Config
+from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.cases import adapt, learner_of
 
 TRAINING = Mode(training=True)

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from phiforge.learners import EVALUATION, Mode
-from phiforge.learners.maml import MamlConfig
-from phiforge.learners.maml_plus_plus import MamlPlusPlusConfig
-from phiforge.learners.meta_sgd import MetaSgdConfig
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.networks.normalisation import is_statistic, mean_statistics
+from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.maml_plus_plus import MamlPlusPlusConfig
+from phiforge.learning.learners.meta_sgd import MetaSgdConfig
+from phiforge.learning.networks.bases.normalisation import is_statistic, mean_statistics
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.cases import adapt, outcome_of, phi_of, task_of
 from tests.unit.inner_loops.cases import PER_STEP, loop, moved, queries_of
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.learners import Mode
-from phiforge.learners.maml_plus_plus import MamlPlusPlusConfig, step_weights
+from phiforge.learning.learners import Mode
+from phiforge.learning.learners.maml_plus_plus import MamlPlusPlusConfig, step_weights
 from tests.unit.cases import outcome_of, phi_of, task_of
 from tests.unit.inner_loops.cases import loop, trained_by_torch
 

@@ -4,12 +4,12 @@ import math
 
 import torch
 
-from phiforge.learners import EVALUATION
-from phiforge.learners.coordinatewise import preprocess
-from phiforge.learners.learned_optimizer import LearnedOptimizerConfig
-from phiforge.learners.maml import MamlConfig
-from phiforge.learners.meta_lstm import MetaLstmConfig
-from phiforge.tensors import with_prefix, without_prefix
+from phiforge.learning.learners import EVALUATION
+from phiforge.learning.learners.bases.coordinatewise import preprocess
+from phiforge.learning.learners.learned_optimizer import LearnedOptimizerConfig
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.meta_lstm import MetaLstmConfig
+from phiforge.learning.tensors import with_prefix, without_prefix
 from tests.unit.cases import adapt, doubles, phi_of, task_of
 from tests.unit.inner_loops.cases import RATE, loop, queries_of, trained_by_torch
 

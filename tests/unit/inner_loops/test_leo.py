@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from phiforge.learners.leo import LeoConfig
+from phiforge.learning.learners.leo import LeoConfig
 from tests.unit.cases import adapt, learner_of, outcome_of, phi_of, task_of
 from tests.unit.inner_loops.cases import LAYER, TRAINING, queries_of
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from phiforge.learners import EVALUATION, Mode
-from phiforge.learners.layer_rates import LayerRatesConfig, layer_of
-from phiforge.learners.maml import MamlConfig
-from phiforge.learners.maml_plus_plus import MamlPlusPlusConfig
-from phiforge.learners.meta_sgd import MetaSgdConfig
-from phiforge.tensors import without_prefix
+from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.learners.layer_rates import LayerRatesConfig, layer_of
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.maml_plus_plus import MamlPlusPlusConfig
+from phiforge.learning.learners.meta_sgd import MetaSgdConfig
+from phiforge.learning.tensors import without_prefix
 from tests.unit.cases import doubles, learner_of, phi_of, task_of
 from tests.unit.inner_loops.cases import LAYER, RATE, TRAINING, loop, moved, queries_of, trained_by_torch
 

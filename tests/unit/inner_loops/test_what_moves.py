@@ -4,15 +4,15 @@ from itertools import pairwise
 
 import pytest
 
-from phiforge.errors import SpecError
-from phiforge.learners import EVALUATION
-from phiforge.learners.anil import AnilConfig
-from phiforge.learners.boil import BoilConfig
-from phiforge.learners.maml import MamlConfig
-from phiforge.learners.maml_plus_plus import MamlPlusPlusConfig
-from phiforge.learners.meta_sgd import MetaSgdConfig
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.networks.normalisation import is_statistic
+from phiforge.base.errors import SpecError
+from phiforge.learning.learners import EVALUATION
+from phiforge.learning.learners.anil import AnilConfig
+from phiforge.learning.learners.boil import BoilConfig
+from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.maml_plus_plus import MamlPlusPlusConfig
+from phiforge.learning.learners.meta_sgd import MetaSgdConfig
+from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.spec.read import parse_spec
 from tests.unit.cases import phi_of, task_of
 from tests.unit.inner_loops.cases import LAYER, PER_STEP, TRAINING, loop, moved

@@ -2,8 +2,8 @@
 
 from pydantic import TypeAdapter
 
-from phiforge.learners import LearnerConfig, Mode
-from phiforge.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
+from phiforge.learning.learners import LearnerConfig, Mode
+from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 
 TRAINING = Mode(training=True, second_order=True)
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from phiforge.learners import EVALUATION, TaskShape, build_learner
-from phiforge.learners.base import accuracy, task_loss
-from phiforge.learners.from_scratch import FromScratchConfig
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, TaskShape, build_learner
+from phiforge.learning.learners.bases.learner import accuracy, task_loss
+from phiforge.learning.learners.from_scratch import FromScratchConfig
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.cases import SHAPE, adapt, task_of
 from tests.unit.learners.kinds import TRAINING
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from phiforge.learners.gradient import descended, gradients_at
+from phiforge.learning.learners.bases.gradient import descended, gradients_at
 from tests.unit.cases import doubles
 
 

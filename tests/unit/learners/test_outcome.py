@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from phiforge.learners import EVALUATION, LEARNERS, Mode
-from phiforge.learners.base import TOLERANCE, accuracy, task_loss
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION, LEARNERS, Mode
+from phiforge.learning.learners.bases.learner import TOLERANCE, accuracy, task_loss
 from tests.unit.cases import adapt, learner_of, outcome_of, phi_of, regression_of, task_of
 from tests.unit.learners.kinds import CONFIGS, OF_EACH_KIND, SETTINGS, TRAINING, config_of, named
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from phiforge.errors import SpecError
-from phiforge.learners import LEARNERS
-from phiforge.networks.normalisation import is_statistic
-from phiforge.randomness import torch_generator
+from phiforge.base.errors import SpecError
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import LEARNERS
+from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.spec.read import parse_spec
 from tests.unit.cases import adapt, learner_of, outcome_of, phi_of, task_of
 from tests.unit.learners.kinds import CONFIGS, FORGETFUL, OF_EACH_KIND, conv4, named

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.learners import TaskShape, build_learner
-from phiforge.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 from tests.unit.cases import SHAPE, adapt, doubles, random_of, task_of
 
 

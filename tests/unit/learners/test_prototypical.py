@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from phiforge.learners import TaskShape, build_learner
-from phiforge.learners.metric import class_means, largest_of_class, squared_distances
-from phiforge.learners.prototypical import PrototypicalConfig
+from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.learners.bases.metric import class_means, largest_of_class, squared_distances
+from phiforge.learning.learners.prototypical import PrototypicalConfig
 from tests.unit.cases import FLAT, SHAPE, adapt, constant_images, doubles, identity_phi, phi_of, task_of
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from phiforge.learners import EVALUATION
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import EVALUATION
 from tests.unit.cases import adapt, learner_of, outcome_of, phi_of, task_of
 from tests.unit.learners.kinds import CONFIGS, ORDERED, named
 

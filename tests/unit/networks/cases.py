@@ -2,9 +2,9 @@
 
 import torch
 
-from phiforge.networks.conv4 import Conv4, Conv4Config
-from phiforge.networks.normalisation import PLAIN, normalise
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.networks.bases.normalisation import PLAIN, normalise
+from phiforge.learning.networks.conv4 import Conv4, Conv4Config
 
 NORMS = ["batch", "layer", "group", "none"]
 SHAPE = (1, 28, 28)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.networks.normalisation import is_transductive
+from phiforge.learning.networks.bases.normalisation import is_transductive
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.networks.cases import NORMS, SHAPE, network_of, parameters_of, random_of
 from tests.unit.networks.textbook import textbook_features
 

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiforge.networks.base import linear, uniform
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.networks.headed import Headed
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.networks.bases.headed import Headed
+from phiforge.learning.networks.bases.network import linear, uniform
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.networks.cases import NORMS, SHAPE
 
 

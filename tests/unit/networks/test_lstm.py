@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from phiforge.networks.lstm import LstmState, init_lstm, lstm_cell, zero_state
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.networks.bases.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from tests.unit.networks.cases import random_of
 
 

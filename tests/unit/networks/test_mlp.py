@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from phiforge.networks import build_network
-from phiforge.networks.mlp import Mlp, MlpConfig
-from phiforge.randomness import torch_generator
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.networks import build_network
+from phiforge.learning.networks.mlp import Mlp, MlpConfig
 from tests.unit.networks.cases import random_of
 
 

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from phiforge.networks import build_network
-from phiforge.networks.conv4 import Conv4Config
-from phiforge.networks.normalisation import (
+from phiforge.learning.networks import build_network
+from phiforge.learning.networks.bases.normalisation import (
     Pass,
     init_norm,
     is_statistic,
@@ -14,6 +13,7 @@ from phiforge.networks.normalisation import (
     mean_statistics,
     normalise,
 )
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.networks.cases import SHAPE, network_of, normalised, parameters_of, random_of
 from tests.unit.networks.textbook import textbook_norm
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from phiforge.networks.normalisation import GROUPS
+from phiforge.learning.networks.bases.normalisation import GROUPS
 
 
 def textbook_norm(kind, x, weight, bias):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from phiforge.errors import SpecError
+from phiforge.base.errors import SpecError
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec, read_spec
 

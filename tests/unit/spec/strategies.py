@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from phiforge.learners import LEARNERS
+from phiforge.learning.learners import LEARNERS
 from tests.unit.spec.cases import ALLOWED, REGRESSING
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from client.settling import settled
-from phiforge.learners import LEARNERS
+from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from tests.unit.spec.cases import facts_of

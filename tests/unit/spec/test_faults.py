@@ -2,7 +2,7 @@
 
 import pytest
 
-from phiforge.errors import SpecError
+from phiforge.base.errors import SpecError
 from phiforge.spec.read import parse_spec
 from tests.unit.spec.cases import METRIC, facts_of, faults_of
 from tests.unit.spec.faults import FAULTS, WAVES

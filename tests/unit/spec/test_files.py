@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from phiforge.errors import SpecError
+from phiforge.base.errors import SpecError
 from phiforge.spec.read import read_spec
 from tests.unit.spec.cases import PLAIN, faults_of, read
 from tests.unit.spec.faults import ALL_LEARNERS

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from phiforge.canonical import canonical_json, sha256_hex
+from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from tests.unit.spec.cases import PLAIN, read

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phiforge.learners import LEARNERS
+from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec
 from tests.unit.spec.cases import ALLOWED, GRADIENT, METRIC, facts_of, faults_of
 from tests.unit.spec.strategies import ESTIMATORS

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from phiforge.learners import LEARNERS
+from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec, read_spec
 from tests.unit.spec.cases import SPECS, facts_of
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from phiforge.errors import SpecError
+from phiforge.base.errors import SpecError
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from tests.unit.spec.cases import PLAIN, faults_of, read

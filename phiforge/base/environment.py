@@ -1,0 +1,79 @@
+"""Settings from the environment, or every fault in it at once, in words that never hold a secret."""
+
+import os
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from phiforge.base.errors import SettingsError
+from phiforge.base.settings import Settings
+
+_PREFIX = "PHIFORGE_"
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_MAY_HOLD_SECRETS = ("key", "password", "redis_url")
+_DATABASES = 2**31
+
+
+def read_settings() -> Settings:
+    """Return the settings of this process; raises SettingsError naming each variable at fault and what it may be."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError(_sentences(error)) from None  # pydantic's own text may quote a secret
+    faults = [fault for check in (_redis_fault, _device_fault, _level_fault, _home_fault) if (fault := check(settings))]
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    faults = []
+    for detail in error.errors():
+        field = str(detail["loc"][0]) if detail["loc"] else ""
+        given = (
+            "" if not field or any(part in field for part in _MAY_HOLD_SECRETS) else f" (given: {detail['input']!r})"
+        )
+        faults.append(f"{_PREFIX}{field.upper()}: {detail['msg']}{given}" if field else detail["msg"])
+    return faults
+
+
+def _redis_fault(settings: Settings) -> str | None:
+    allowed = "allowed are redis://host:port/db, rediss://host:port/db and unix:///path.sock"
+    url = settings.redis_url
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port, database = parts.port, parts.path.strip("/")
+    except ValueError:
+        return f"{_PREFIX}REDIS_URL: its port is no number from 0 to 65535; {allowed}"
+    if parts.scheme == "unix" and parts.path:
+        return None
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname or port == 0:
+        return f"{_PREFIX}REDIS_URL: it names no server to connect to, its scheme is {parts.scheme!r}; {allowed}"
+    if database and not (database.isascii() and database.isdigit() and int(database) < _DATABASES):
+        return f"{_PREFIX}REDIS_URL: its database is {database!r}, which is no number; {allowed}"
+    return None
+
+
+def _device_fault(settings: Settings) -> str | None:
+    kind, colon, index = settings.device.partition(":")
+    if kind in ("cpu", "cuda") and (not colon or (index.isascii() and index.isdigit())):
+        return None
+    return f"{_PREFIX}DEVICE: {settings.device!r} is no device; allowed are cpu, cuda, and cuda:N for one of several"
+
+
+def _level_fault(settings: Settings) -> str | None:
+    if settings.log_level in _LEVELS:
+        return None
+    return f"{_PREFIX}LOG_LEVEL: {settings.log_level!r} is no level; allowed are {', '.join(_LEVELS)}"
+
+
+def _home_fault(settings: Settings) -> str | None:
+    home = settings.home
+    if not home.exists():
+        return None
+    elsewhere = settings.redis_url and settings.store_url  # nothing of a service is at home: it may be read-only
+    if not home.is_dir() or not (elsewhere or os.access(home, os.W_OK)):
+        return f"{_PREFIX}HOME: {str(home)!r} is no folder that can be written to; name another, or one to be made"
+    return None

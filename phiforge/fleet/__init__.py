@@ -1,0 +1,1 @@
+"""Many processes at work: queues, messages, leases, and the loop of a service."""

@@ -1,0 +1,123 @@
+"""Work that kills its workers, or breaks off each time, is tried a few times and then given up.
+
+Only bad ends count: a worker that died (its lease ran out), or memory and files that failed. An attempt that ends in
+any orderly way, be it for the lack of a server or by SIGTERM, is forgotten; one that takes long renews its lease.
+"""
+
+import logging
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+import redis
+import torch
+
+from phiforge.base.errors import AttemptError, PhiforgeError, RunError
+from phiforge.base.metrics import BROKEN_ATTEMPTS
+from phiforge.runs.exchange import EXPIRY_SECONDS, Exchange
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+"""Bad ends after which the run fails."""
+
+_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+
+
+class Attempts:
+    """The attempts of one fleet, in Redis, and those of this process, whose leases are renewed."""
+
+    def __init__(self, exchange: Exchange, lease_seconds: float) -> None:
+        self.lease_seconds = lease_seconds
+        self._exchange = exchange
+        self._mine: dict[tuple[str, str], str] = {}
+        self._lock = Lock()
+
+    @contextmanager
+    def attempt(self, run: str, kind: str, work: str) -> Iterator[None]:
+        """Hold an attempt at ``work``; raises RunError, without trying, if too many before ended badly.
+
+        Errors that are not of the house are of the moment until they came too often: AttemptError is raised in their
+        place, which is a bad end. All others are orderly ends.
+        """
+        key, token = self._exchange.attempts_key(run, kind), uuid.uuid4().hex
+        badly, why = self._exchange.begin_attempt(key, work, token, self.lease_seconds, EXPIRY_SECONDS)
+        field = f"{work}/{token}"
+        with self._held(key, field, work):
+            if badly >= MOST_ATTEMPTS:
+                raise RunError(f"{work} {_given_up(badly, why)}")
+            yield
+
+    def beat(self) -> None:
+        """Renew the leases of this process."""
+        with self._lock:
+            mine = dict(self._mine)
+        for (key, field), work in mine.items():
+            self._exchange.lease(key, field, work, self.lease_seconds)
+
+    @contextmanager
+    def _held(self, key: str, field: str, work: str) -> Iterator[None]:
+        with self._lock:
+            self._mine[key, field] = work
+        try:
+            with _of_the_house(work):
+                yield
+        except AttemptError as error:
+            BROKEN_ATTEMPTS.inc()
+            self._exchange.lease(key, field, work, 0, str(error))
+            raise
+        except BaseException:
+            with suppress(redis.RedisError):  # what is being raised matters more
+                self._exchange.end_attempt(key, field)
+            raise
+        else:
+            self._exchange.end_attempt(key, field)
+        finally:
+            with self._lock:
+                del self._mine[key, field]
+
+
+@contextmanager
+def _of_the_house(work: str) -> Iterator[None]:
+    try:
+        yield
+    except (PhiforgeError, redis.RedisError):
+        raise
+    except Exception as error:
+        log.exception("%s", work)
+        raise AttemptError(f"{work}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say what was being worked on when it breaks: AttemptError if another attempt may fare better, else RunError.
+
+    The same bytes through the same code raise the same error again, so most are not worth another attempt. A device
+    that failed is of no more use to this process, which asks itself to stop: whoever looks after it starts another.
+    """
+    try:
+        yield
+    except (PhiforgeError, redis.RedisError):
+        raise
+    except Exception as error:
+        log.exception("%s", what)
+        if isinstance(error, torch.AcceleratorError):
+            log.critical("the device failed, and every later use of it would: this process stops")
+            os.kill(os.getpid(), signal.SIGTERM)
+        kind = AttemptError if may_pass(error) else RunError
+        raise kind(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def may_pass(error: Exception) -> bool:
+    """Say whether an error is of the moment: memory that others took, a device or a disk that failed."""
+    if isinstance(error, MemoryError | OSError | torch.OutOfMemoryError | torch.AcceleratorError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _MEMORY)
+
+
+def _given_up(badly: int, why: str) -> str:
+    ended = f"was begun {badly} times and never finished"
+    return f"{ended}: {why}" if why else f"{ended}: each time its worker died"

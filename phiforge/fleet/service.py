@@ -1,0 +1,105 @@
+"""What the three services have in common: metrics, reconcile in the background, messages in the foreground."""
+
+import gc
+import logging
+import random
+import threading
+from functools import partial
+from wsgiref.simple_server import WSGIServer
+
+import redis
+import torch
+from prometheus_client import start_http_server
+
+from phiforge.base.errors import ServiceError, StoreError
+from phiforge.base.settings import Settings
+from phiforge.fleet.queue import QueueName
+from phiforge.runs.platform import Platform
+from phiforge.runs.reconcile import reconcile_all
+
+log = logging.getLogger(__name__)
+
+_BEATS = 5
+"""Times a lease is renewed before it would run out."""
+
+_TURN, _JITTER = 0.75, 0.25
+"""Shares of the pause between two looks at the runs: for so long one service's look counts for all of its kind, and by
+so much their pauses differ, so that it is not always the same one's."""
+
+_TRAINER_LOOKED = "trainer-looked"
+_TRAINERS_COUNT = 2.0
+"""Pauses after which evaluators look by themselves, if no trainer does."""
+
+
+def serve(platform: Platform, queue: QueueName) -> None:
+    """Serve ``queue`` until told to stop, with /metrics beside it; handlers must be registered before.
+
+    Who may see φ moves runs too, as far as its rights go: a sampler does not, an evaluator writes no checkpoint.
+    """
+    settings = platform.settings
+    torch.set_num_threads(1)  # until a run's spec says how many
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    server = _metrics_server(settings)
+    log.info("%s service: metrics on http://%s:%d/metrics", queue, settings.metrics_host, server.server_port)
+    stop = threading.Event()
+    looking = partial(_reconcile_until, platform, stop, queue)
+    beating = partial(_beat_until, platform, stop)
+    background = {"beat": beating} if queue == "sampling" else {"beat": beating, "reconcile": looking}
+    threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in background.items()]
+    for thread in threads:
+        thread.start()
+    gc.freeze()  # what a start leaves is no garbage, and so much that full collections would hardly ever come
+    try:
+        platform.queue.serve(queue)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5)
+        server.shutdown()
+
+
+def _metrics_server(settings: Settings) -> WSGIServer:
+    try:
+        return start_http_server(settings.metrics_port, settings.metrics_host)[0]
+    except OSError as error:
+        raise ServiceError(
+            f"cannot listen on {settings.metrics_host}:{settings.metrics_port} for /metrics ({error.strerror or error})"
+            ": set PHIFORGE_METRICS_PORT to a free port, or to 0 for any, and PHIFORGE_METRICS_HOST to an address of "
+            "this machine"
+        ) from error
+
+
+def _beat_until(platform: Platform, stop: threading.Event) -> None:
+    """Renew the lease of whatever this process is at."""
+    while not stop.wait(platform.attempts.lease_seconds / _BEATS):
+        try:
+            platform.attempts.beat()
+        except redis.RedisError as error:
+            log.warning("cannot renew leases now, will try again: %s", error)
+
+
+def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName) -> None:
+    pause = platform.settings.reconcile_seconds
+    while not stop.wait(pause * random.uniform(1 - _JITTER, 1 + _JITTER)):
+        try:
+            look(platform, queue)
+        except (redis.RedisError, StoreError) as error:
+            log.warning("cannot reconcile now, will try again: %s", error)
+        except Exception:
+            log.exception("reconcile failed, will try again")
+
+
+def look(platform: Platform, queue: QueueName) -> None:
+    """Reconcile all runs, unless another just did: one that serves ``queue``, or a trainer, whose rights go further.
+
+    So the store is asked no oftener by many.
+    """
+    locks, pause, trains = platform.locks, platform.settings.reconcile_seconds, queue == "training"
+    with locks.hold(f"look:{queue}", _TURN * pause, stays=True) as ours:
+        if ours and (trains or not locks.remembers(_TRAINER_LOOKED)):
+            reconcile_all(platform, keeps_checkpoints=trains)
+            if trains:
+                locks.remember(_TRAINER_LOOKED, _TRAINERS_COUNT * pause)
+            return
+    for run in platform.sightings.runs():
+        platform.sightings.note(run, platform.exchange.state(run))

@@ -1,0 +1,1 @@
+"""What estimators have in common; an estimator of its own is a file beside this folder."""

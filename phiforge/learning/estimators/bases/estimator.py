@@ -1,0 +1,105 @@
+"""What an estimator is: how L(φ) is minimised, cut into what one job computes and how jobs are put together."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from phiforge.base.errors import FormatError
+from phiforge.base.seeds import SeedPart
+from phiforge.learning.learners import Learner, Phi
+from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.learning.tensors import Tensors, decode, encode, with_prefix, without_prefix
+from phiforge.registry.section import Part
+from phiforge.spec.run import RunSpec
+from phiforge.tasks.episodes import Episode
+
+
+@dataclass(frozen=True)
+class Step:
+    """The outer step that jobs belong to: all that a contribution may depend on besides φ and episodes."""
+
+    spec: RunSpec
+    version: int
+
+    @property
+    def progress(self) -> float:
+        """Fraction of the outer updates done."""
+        return self.version / self.spec.outer.versions
+
+    def seed(self, *parts: SeedPart) -> tuple[SeedPart, ...]:
+        """Name a random choice of this step, the same on every worker."""
+        return (self.spec.seed, "step", self.version, *parts)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one job adds to the outer step: sums over its episodes, and tensors that only its estimator understands.
+
+    ``values`` are gradients for some estimators, parameter differences or scores of perturbations for others.
+    ``statistics``: means over the job's passes, in the shapes of the entries of φ that normalisation averages.
+    """
+
+    loss: float
+    accuracy: float
+    tasks: int
+    values: Tensors
+    statistics: Tensors = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return safetensors bytes; equal contributions give equal bytes."""
+        sums = torch.tensor([self.loss, self.accuracy, self.tasks], dtype=torch.float64)
+        return encode({"sums": sums} | with_prefix("values", self.values) | with_prefix("averages", self.statistics))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Contribution":
+        """Read what ``to_bytes`` wrote; raises FormatError for anything else."""
+        tensors = decode(data)
+        if "sums" not in tensors:
+            raise FormatError(f"not a contribution: its tensors are {sorted(tensors)}, without 'sums'")
+        loss, accuracy, tasks = tensors["sums"].tolist()
+        values, statistics = without_prefix("values", tensors), without_prefix("averages", tensors)
+        return cls(loss, accuracy, int(tasks), values, statistics)
+
+
+class Estimator(ABC):
+    """One way to minimise L(φ), as two pure functions."""
+
+    def __init__(self, config: Part) -> None:
+        self.config = config
+
+    @abstractmethod
+    def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
+        """Return what a job's ``episodes`` say about φ; depends on the arguments alone."""
+
+    @abstractmethod
+    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
+        """Return the direction the outer optimiser descends: float64, by name of φ's entries.
+
+        ``contributions`` come in order of job. A name left out leaves that entry of φ as it is.
+        """
+
+
+def descended_entries(phi: Phi) -> Tensors:
+    """Return the entries of φ that an estimator is to improve: all but statistics."""
+    return {name: value for name, value in phi.items() if not is_statistic(name)}
+
+
+def mean_values(contributions: Sequence[Contribution]) -> Tensors:
+    """Return the mean over tasks of the summed values, accumulated in float64 in the order given."""
+    tasks = sum(contribution.tasks for contribution in contributions)
+    return {name: value / tasks for name, value in summed([each.values for each in contributions]).items()}
+
+
+def summed(parts: Sequence[Mapping[str, Tensor]]) -> Tensors:
+    """Return the sum by name, in float64, in the order given."""
+    total: Tensors = {}
+    for part in parts:
+        for name, value in part.items():
+            if name in total:
+                total[name] += value  # in float64: each entry is widened, then added
+            else:
+                total[name] = value.to(torch.float64, copy=True)
+    return total

@@ -1,0 +1,39 @@
+"""REINFORCE: choices that did better than their job's mean become likelier (Williams 1992, section 4)."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from phiforge.learning.estimators.bases.estimator import Contribution, Estimator, Step, mean_values
+from phiforge.learning.estimators.bases.gradients import gradient_of
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import Learner, Mode, Phi
+from phiforge.tasks.episodes import Episode
+
+
+class Reinforce(Estimator):
+    """The contribution is Σ (lⁿ - b) ∂ log p(choiceⁿ)/∂φ, where b is the mean loss of the job's other episodes."""
+
+    def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
+        """Return the summed score-function gradient: unbiased, since no baseline has seen the choice it is for."""
+        mode = Mode(training=True, progress=step.progress)
+        leaves = {name: value.detach().requires_grad_() for name, value in phi.items()}
+        outcomes = [
+            learner.query_outcome(leaves, episode, mode, torch_generator(*step.seed("episode", job, index)))
+            for index, episode in enumerate(episodes)
+        ]
+        losses = torch.stack([outcome.loss.detach().double() for outcome in outcomes])
+        others = (losses.sum() - losses) / max(1, len(losses) - 1)
+        scores = [
+            (loss - other) * outcome.log_probability
+            for loss, other, outcome in zip(losses, others, outcomes, strict=True)
+            if outcome.log_probability is not None
+        ]
+        values = {name: value.to(phi[name].dtype) for name, value in gradient_of(scores, leaves).items()}
+        accuracy = sum(outcome.accuracy.item() for outcome in outcomes)
+        return Contribution(float(losses.sum()), accuracy, len(episodes), values)
+
+    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
+        """Return the mean gradient over the meta-batch."""
+        return mean_values(contributions)

@@ -1,0 +1,78 @@
+"""What learned optimisers have in common: one rule, the same for every coordinate, that remembers earlier gradients."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Generator, Tensor
+
+from phiforge.learning.learners.bases.gradient import loss_and_gradients
+from phiforge.learning.learners.bases.learned_start import START
+from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor, task_loss
+from phiforge.learning.learners.bases.networked import ModelLearner
+from phiforge.learning.tensors import Tensors, without_prefix
+
+OPTIMIZER = "optimizer"
+_P = 10.0
+"""p of the preprocessing: gradients below e^-p count as small."""
+
+Memory = TypeVar("Memory")
+
+
+class Slope(NamedTuple):
+    """What the rule sees of one tensor of θ: its ``gradient``, of its shape, and the support ``loss``, a scalar."""
+
+    gradient: Tensor
+    loss: Tensor
+
+
+class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
+    """φ holds the rule under ``optimizer/`` and θ⁰ under ``start/``; F_φ applies the rule, the network follows."""
+
+    inner_gradient = True
+    averages = False
+
+    def start(self, phi: Phi, like: Tensor, generator: Generator) -> Tensors:
+        """Return θ⁰, on the device and of the type of ``like``; here what φ holds."""
+        return without_prefix(START, phi)
+
+    @abstractmethod
+    def fresh_memory(self, value: Tensor) -> Memory:
+        """Return what is remembered of a tensor of θ before the first update."""
+
+    @abstractmethod
+    def updated(self, rule: Mapping[str, Tensor], value: Tensor, slope: Slope, memory: Memory) -> tuple[Tensor, Memory]:
+        """Return a tensor of θ after one update, and what to remember of it."""
+
+    def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
+        """Return the network after the learned updates on the support set."""
+        steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
+        with torch.enable_grad():
+            theta, rule = self.start(phi, support_x, generator), without_prefix(OPTIMIZER, phi)
+            memories = {name: self.fresh_memory(value) for name, value in theta.items()}
+            for _ in range(steps):
+                loss, gradients = loss_and_gradients(
+                    lambda at: task_loss(self.model.outputs(at, support_x), support_y),
+                    theta,
+                    theta,
+                    keep_graph=mode.second_order,
+                )
+                for name, gradient in gradients.items():
+                    slope = Slope(gradient, loss)
+                    theta[name], memories[name] = self.updated(rule, theta[name], slope, memories[name])
+        return lambda query_x: self.model.outputs(theta, query_x)
+
+
+def preprocess(slope: Tensor) -> Tensor:
+    """Return [n, 2]: (log|∇| / p, sgn ∇) where |∇| ≥ e^-p, else (-1, e^p ∇).
+
+    Andrychowicz et al. 2016, appendix A, with p = 10.
+    """
+    slope = slope.reshape(-1)
+    small = slope.abs() < math.exp(-_P)
+    magnitude = torch.where(small, torch.ones_like(slope), slope.abs()).log() / _P
+    first = torch.where(small, -torch.ones_like(slope), magnitude)
+    second = torch.where(small, math.exp(_P) * slope, slope.sign())
+    return torch.stack([first, second], dim=1)

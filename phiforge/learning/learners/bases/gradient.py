@@ -1,0 +1,125 @@
+"""Learners whose F_φ is gradient descent on the support set, from a start and by a rule that φ decides."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from phiforge.learning.engines import Engine, transforms
+from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor, task_loss
+from phiforge.learning.learners.bases.networked import ModelLearner
+from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.learning.tensors import Tensors
+from phiforge.registry.section import Part
+
+Loss = Callable[[Mapping[str, Tensor]], Tensor]
+
+
+class InnerLoopConfig(Part):
+    """What all inner loops have; the defaults are those of 5-way Omniglot."""
+
+    inner_lr: float = Field(default=0.4, gt=0, description="Step size of the inner loop, at first if it is learned.")
+    inner_steps: int = Field(default=1, ge=1, le=100, description="Inner steps in meta-training.")
+    inner_steps_evaluation: int = Field(default=3, ge=1, le=1000, description="Inner steps on unseen tasks.")
+    network: NetworkConfig = Conv4Config()
+
+
+class GradientLearner(ModelLearner):
+    """θ⁰ = ``start``, θ^(t+1) = ``update`` of θ^t and ∇θ of the support loss; the last is the model's."""
+
+    inner_gradient = True
+    mapped = True
+    config: InnerLoopConfig
+
+    def start(self, phi: Phi) -> Tensors:
+        """Return θ⁰ by the model's names; here φ itself."""
+        return dict(phi)
+
+    def moves(self, name: str) -> bool:
+        """Say whether the inner loop changes a parameter of the model: a step's own normalisation is not for a task."""
+        per_step = isinstance(self.config.network, Conv4Config) and self.config.network.norm == "per_step"
+        return not is_statistic(name) and not (per_step and name.startswith("norm"))
+
+    @abstractmethod
+    def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
+        """Return the moved entries of θ^(step+1); ``gradients`` holds ∇θ of the support loss by their names."""
+
+    def path(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode) -> list[Tensors]:
+        """Return θ⁰ and θ after each inner step."""
+        steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
+        path = [self.start(phi)]
+        with torch.enable_grad():
+            for step in range(steps):
+                loss = self._loss_at(support_x, support_y, mode, step)
+                gradients = self.gradients(loss, path[-1], mode)
+                path.append(path[-1] | self.update(phi, path[-1], gradients, step))
+        return path
+
+    def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
+        """Return the network after the inner loop on the support set."""
+        path = self.path(phi, support_x, support_y, mode)
+        return lambda query_x: self.model.outputs(path[-1], query_x, mode.at(len(path) - 1))
+
+    def gradients(self, loss: Loss, theta: Tensors, mode: Mode) -> Tensors:
+        """Return ∇θ of ``loss`` for what moves: differentiable in θ if the mode is second order, else constants."""
+        moving = {name: value for name, value in theta.items() if self.moves(name)}
+        return gradients_at(loss, theta, moving, keep_graph=mode.second_order, engine=self.shape.engine)
+
+    def _loss_at(self, support_x: Tensor, support_y: Tensor, mode: Mode, step: int) -> Loss:
+        at = mode.learning(step)
+        return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
+
+
+def gradients_at(
+    loss: Loss,
+    theta: Mapping[str, Tensor],
+    moving: Mapping[str, Tensor],
+    *,
+    keep_graph: bool,
+    engine: Engine = "torch",
+) -> Tensors:
+    """Return the gradient of ``loss`` at ``theta`` in the entries of ``moving``: see ``loss_and_gradients``."""
+    return loss_and_gradients(loss, theta, moving, keep_graph=keep_graph, engine=engine)[1]
+
+
+def loss_and_gradients(
+    loss: Loss,
+    theta: Mapping[str, Tensor],
+    moving: Mapping[str, Tensor],
+    *,
+    keep_graph: bool,
+    engine: Engine = "torch",
+) -> tuple[Tensor, Tensors]:
+    """Return ``loss`` at ``theta`` and its gradient in the entries of ``moving``, differentiable with ``keep_graph``.
+
+    Without, they are constants, taken at a copy of θ, so that nothing of the inner loop is kept. With, the entries of
+    ``moving`` must require gradients, unless ``engine`` computes by transforms.
+    """
+    if transforms(engine):
+        return _transformed(loss, theta, moving, keep_graph=keep_graph)
+    points = dict(moving) if keep_graph else {name: value.detach().requires_grad_() for name, value in moving.items()}
+    value = loss({**theta, **points})
+    found = torch.autograd.grad(value, list(points.values()), create_graph=keep_graph)
+    return value if keep_graph else value.detach(), dict(zip(points, found, strict=True))
+
+
+def _transformed(
+    loss: Loss, theta: Mapping[str, Tensor], moving: Mapping[str, Tensor], *, keep_graph: bool
+) -> tuple[Tensor, Tensors]:
+    """Return the same by function transforms, which may stand in others and see no graph of autograd's."""
+    if not keep_graph:
+        theta, moving = _detached(theta), _detached(moving)
+    found, value = torch.func.grad_and_value(lambda points: loss({**theta, **points}))(dict(moving))
+    return (value, found) if keep_graph else (value.detach(), _detached(found))
+
+
+def _detached(tensors: Mapping[str, Tensor]) -> Tensors:
+    return {name: value.detach() for name, value in tensors.items()}
+
+
+def descended(theta: Mapping[str, Tensor], gradients: Mapping[str, Tensor], rate: float) -> Tensors:
+    """Return θ − rate · ∇θ (Finn et al. 2017, equation 1) for the entries that have a gradient."""
+    return {name: theta[name] - rate * gradient for name, gradient in gradients.items()}

@@ -1,0 +1,51 @@
+"""A multi-layer perceptron: the network of regression tasks (Finn et al. 2017, section 5.1)."""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Generator, Tensor
+
+from phiforge.learning.networks.bases.network import Network, linear, multiplying
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
+from phiforge.learning.tensors import Tensors
+from phiforge.registry.section import Part
+
+
+class MlpConfig(Part):
+    """Hidden layers of equal width with ReLU."""
+
+    name: Literal["mlp"] = "mlp"
+    width: int = Field(default=40, ge=1, le=4096, description="Units of each hidden layer.")
+    layers: int = Field(default=2, ge=1, le=16, description="Hidden layers.")
+
+
+class Mlp(Network):
+    """The hidden layers as pure functions of their parameters; a head comes on top."""
+
+    transductive = False
+
+    def __init__(self, config: MlpConfig, input_shape: tuple[int, ...], bfloat16: bool = False) -> None:
+        """Prepare for inputs of ``input_shape``, which are flattened."""
+        self.config = config
+        self.bfloat16 = bfloat16
+        self.inputs = math.prod(input_shape)
+        self.feature_count = config.width
+
+    def init(self, generator: Generator) -> Tensors:
+        """Return fresh parameters: ``layer0.weight``, ``layer0.bias``, ..."""
+        parameters: Tensors = {}
+        for layer in range(self.config.layers):
+            inputs = self.config.width if layer else self.inputs
+            parameters |= linear(f"layer{layer}", inputs, self.config.width, generator)
+        return parameters
+
+    def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
+        """Map inputs ``x`` [n, ...] to the last hidden layer [n, width]."""
+        given, x = x.dtype, x.flatten(1)
+        with multiplying(x, self.bfloat16):
+            for layer in range(self.config.layers):
+                x = F.relu(F.linear(x, parameters[f"layer{layer}.weight"], parameters[f"layer{layer}.bias"]))
+        return x.to(given)

@@ -1,0 +1,1 @@
+"""Parts by name: ours, and those that installed packages bring."""

@@ -1,0 +1,1 @@
+"""How contributions become versions: one folder a protocol."""

@@ -1,0 +1,1 @@
+"""Every version waits for all of its jobs."""

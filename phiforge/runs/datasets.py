@@ -1,0 +1,170 @@
+"""Datasets in object storage: image shards named by their hash, and an index whose hash is the dataset's digest."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import PIL
+import zstandard
+from numpy.typing import NDArray
+
+from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge.base.errors import FormatError, MissingObjectError
+from phiforge.base.settings import Settings
+from phiforge.runs.store import Store
+from phiforge.spec.data import DataSpec, GlyphsData, ImagesData, OmniglotData, SinusoidData
+from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset, Progress, SourceClass, TaskClass
+from phiforge.tasks.datasets.glyphs import Glyphs
+from phiforge.tasks.datasets.images import Images
+from phiforge.tasks.datasets.omniglot import Omniglot
+
+SHARD_BYTES = 8 * 2**20
+"""Images per shard, before compression."""
+
+
+PublishedData = OmniglotData | GlyphsData | ImagesData
+
+
+class Source(Protocol):
+    """Where a dataset comes from."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return what the images depend on, besides the config: hashes of files, versions of libraries."""
+        ...
+
+    def build(self) -> Dataset:
+        """Read or draw the dataset."""
+        ...
+
+
+class Facts(NamedTuple):
+    """What can be known of a published dataset without its images."""
+
+    digest: str
+    input_shape: tuple[int, ...]
+    classes: Mapping[str, int]
+    drawings: Mapping[str, int]
+
+
+def prepare(config: DataSpec, settings: Settings, store: Store, progress: Progress | None = None) -> Facts:
+    """Return what is known of the dataset of ``config``, which is published first unless it is a formula.
+
+    Raises DataError if it cannot be built.
+    """
+    if isinstance(config, SinusoidData):
+        return Facts(sha256_hex(canonical_json(config.model_dump(mode="json"))), (1,), {}, {})
+    return load_facts(ensure_published(config, settings, store, progress), store)
+
+
+def open_source(config: PublishedData, settings: Settings, progress: Progress | None = None) -> Source:
+    """Return where the dataset of ``config`` comes from; raises DataError if it cannot be had."""
+    if isinstance(config, OmniglotData):
+        return Omniglot(config, settings.omniglot, settings.home / "data", progress)
+    if isinstance(config, ImagesData):
+        return Images(config, settings.images, progress)
+    return Glyphs(config, progress)
+
+
+def ensure_published(config: PublishedData, settings: Settings, store: Store, progress: Progress | None = None) -> str:
+    """Return the digest of the published dataset of ``config``; it is built and published unless that was done before.
+
+    Raises DataError if it cannot be built.
+    """
+    source = open_source(config, settings, progress)
+    libraries = {"numpy": np.__version__, "Pillow": PIL.__version__}
+    identity = canonical_json(config.model_dump(mode="json") | source.fingerprint() | libraries)
+    pointer = f"datasets/by-source/{sha256_hex(identity)}"
+    try:
+        return store.get(pointer).decode()
+    except MissingObjectError:
+        digest = publish(source.build(), store)
+        store.put(pointer, digest.encode())
+        return digest
+
+
+def publish(dataset: Dataset, store: Store) -> str:
+    """Write ``dataset`` unless it is there, index last, and return its digest; shards are shared between datasets."""
+    index = canonical_json(
+        {
+            "name": dataset.name,
+            "image_shape": list(dataset.image_shape),
+            "classes": [list(source_class) for source_class in dataset.classes],
+            "splits": {split: [list(each) for each in classes] for split, classes in dataset.splits.items()},
+            "source": dict(dataset.source),
+            "shards": _publish_shards(dataset.images, store),
+        }
+    )
+    digest = sha256_hex(index)
+    store.put_if_absent(_index_key(digest), index)
+    return digest
+
+
+def load(digest: str, store: Store) -> Dataset:
+    """Read a published dataset; raises FormatError if a bit of it changed, MissingObjectError if it is not there."""
+    index = _read_index(digest, store)
+    images = [_read_shard(shard, index["image_shape"], store) for shard in index["shards"]]
+    catalogue = _catalogue(index)
+    return Dataset(index["name"], np.concatenate(images), catalogue.classes, catalogue.splits, index["source"])
+
+
+def load_catalogue(digest: str, store: Store) -> Catalogue:
+    """Read what the classes of a published dataset are; raises as ``load`` does."""
+    return _catalogue(_read_index(digest, store))
+
+
+def _catalogue(index: Mapping[str, Any]) -> Catalogue:
+    return Catalogue(
+        classes=tuple(SourceClass(*each) for each in index["classes"]),
+        splits={split: tuple(TaskClass(*each) for each in classes) for split, classes in index["splits"].items()},
+    )
+
+
+def load_facts(digest: str, store: Store) -> Facts:
+    """Read the index of a published dataset alone; raises as ``load`` does."""
+    index = _read_index(digest, store)
+    channels, height, width = index["image_shape"]
+    count = [each[2] for each in index["classes"]]
+    return Facts(
+        digest=digest,
+        input_shape=(channels, height, width),
+        classes={split: len(classes) for split, classes in index["splits"].items()},
+        drawings={split: min(count[source] for source, _ in classes) for split, classes in index["splits"].items()},
+    )
+
+
+def _publish_shards(images: NDArray[np.uint8], store: Store) -> list[dict[str, Any]]:
+    per_shard = max(1, SHARD_BYTES // images[0].nbytes)
+    shards = []
+    for first in range(0, len(images), per_shard):
+        part = np.ascontiguousarray(images[first : first + per_shard])
+        data = zstandard.ZstdCompressor(level=3).compress(part.tobytes())
+        shards.append({"sha256": sha256_hex(data), "images": len(part), "bytes": len(data)})
+        store.put_if_absent(_shard_key(sha256_hex(data)), data)
+    return shards
+
+
+def _read_index(digest: str, store: Store) -> dict[str, Any]:
+    data = store.get(_index_key(digest))
+    if sha256_hex(data) != digest:
+        raise FormatError(f"the index of dataset {digest} is damaged: its SHA-256 is {sha256_hex(data)}")
+    return dict(json.loads(data))
+
+
+def _read_shard(shard: Mapping[str, Any], image_shape: list[int], store: Store) -> NDArray[np.uint8]:
+    data = store.get(_shard_key(shard["sha256"]))
+    if sha256_hex(data) != shard["sha256"]:
+        raise FormatError(f"image shard {shard['sha256']} is damaged: its SHA-256 is {sha256_hex(data)}")
+    size = shard["images"] * int(np.prod(image_shape))
+    if zstandard.frame_content_size(data) != size:
+        raise FormatError(f"image shard {shard['sha256']} does not unpack to the {size} bytes that its index promises")
+    pixels = zstandard.ZstdDecompressor().decompress(data)
+    return np.frombuffer(pixels, np.uint8).reshape(shard["images"], *image_shape)
+
+
+def _index_key(digest: str) -> str:
+    return f"datasets/{digest}/index.json"
+
+
+def _shard_key(sha256: str) -> str:
+    return f"datasets/shards/{sha256}"

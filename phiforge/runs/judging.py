@@ -1,0 +1,55 @@
+"""The order in which φ is judged: every due validation, then the best version once on the test episodes."""
+
+from phiforge.runs.platform import Platform
+from phiforge.runs.record import RunRecord
+
+
+def chunks_of(record: RunRecord, split: str) -> int:
+    """Return how many messages the episodes of ``split`` are scored in."""
+    return -(-tasks_of(record, split) // record.spec.evaluation.chunk_size)
+
+
+def tasks_of(record: RunRecord, split: str) -> int:
+    """Return how many fixed episodes of ``split`` judge a run."""
+    evaluation = record.spec.evaluation
+    return evaluation.test_tasks if split == "test" else evaluation.validation_tasks
+
+
+def sample(platform: Platform, record: RunRecord) -> None:
+    """Ask for the fixed episodes that will judge a run."""
+    for split in ("validation", "test"):
+        for chunk in range(chunks_of(record, split)):
+            platform.queue.sample_evaluation(record.run, split, chunk)
+
+
+def send(platform: Platform, record: RunRecord, split: str, version: int) -> None:
+    """Ask for the scores of ``version`` on ``split``, chunk by chunk, except the chunks that are there.
+
+    If all chunks are there and only their summary is missing, one chunk is sent, whose evaluator will write it.
+    """
+    chunks = set(range(chunks_of(record, split)))
+    for chunk in sorted(chunks - platform.exchange.scores(record.run, split, version).keys() or {0}):
+        platform.queue.evaluate(record.run, split, version, chunk)
+
+
+def due(platform: Platform, record: RunRecord) -> list[tuple[str, int]]:
+    """Return what can be scored now and is not: (split, version) pairs, empty while there is nothing to do.
+
+    The test episodes are due only when training is over and every validation is in. When they have been scored too,
+    and only the report is missing, they are returned once more, for the evaluator that will write it.
+    """
+    spec, recorded = record.spec, platform.record.checkpoints(record.run)
+    scored = set(platform.record.scored(record.run, "validation"))
+    missing = [version for version in recorded if spec.validates_at(version) and version not in scored]
+    if missing or recorded[-1] < spec.outer.versions:
+        return [("validation", version) for version in missing]
+    return [("test", best_version(platform, record))]
+
+
+def best_version(platform: Platform, record: RunRecord) -> int:
+    """Return the version with the highest validation accuracy, of a regression the lowest loss; of equals the first."""
+    scored = platform.record.scored(record.run, "validation")
+    scores = {version: platform.record.scores(record.run, "validation", version) for version in scored}
+    if record.spec.data.regression:
+        return min(scored, key=lambda version: (scores[version]["loss"], version))
+    return max(scored, key=lambda version: (scores[version]["accuracy"], -version))

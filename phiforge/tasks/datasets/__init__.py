@@ -1,0 +1,1 @@
+"""Datasets: one a file, images in classes, and which classes belong to which split."""

@@ -1,0 +1,75 @@
+"""A dataset in memory: images, their classes, and which classes belong to which split."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phiforge.base.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+class SourceClass(NamedTuple):
+    """One class as it was collected: ``drawings`` images from number ``first`` on."""
+
+    name: str
+    first: int
+    drawings: int
+
+
+class TaskClass(NamedTuple):
+    """One class as tasks see it: a source class, turned by ``quarter_turns`` times 90 degrees."""
+
+    source: int
+    quarter_turns: int
+
+
+class Catalogue(NamedTuple):
+    """A dataset without its images: what its classes are called, and which of them belong to which split."""
+
+    classes: tuple[SourceClass, ...]
+    splits: Mapping[str, tuple[TaskClass, ...]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """``images``: uint8 [images, channels, height, width], ink 255 on 0; ``source``: where they come from.
+
+    Raises DataError if a source class is in two splits: then accuracy on the test split would mean nothing.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    classes: tuple[SourceClass, ...]
+    splits: Mapping[str, tuple[TaskClass, ...]]
+    source: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        owner: dict[int, str] = {}
+        for split, task_classes in self.splits.items():
+            for source in {task_class.source for task_class in task_classes}:
+                if source in owner:
+                    name = self.classes[source].name
+                    raise DataError(f"class {name!r} is in the splits {owner[source]!r} and {split!r}, allowed is one")
+                owner[source] = split
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The dataset without its images."""
+        return Catalogue(self.classes, self.splits)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def drawings(self, split: str) -> int:
+        """Return how many images the class of ``split`` with the fewest has."""
+        return min(self.classes[task_class.source].drawings for task_class in self.splits[split])

@@ -1,0 +1,151 @@
+"""Glyphs: letters of the world's scripts, drawn from matplotlib's typefaces: a stand-in that needs no download."""
+
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.ft2font import FT2Font
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from phiforge.base.canonical import sha256_hex
+from phiforge.base.seeds import numpy_generator
+from phiforge.learning.device import one_thread
+from phiforge.spec.data import GlyphsData
+from phiforge.tasks.datasets.bases import splits
+from phiforge.tasks.datasets.bases.dataset import Dataset, Progress, SourceClass
+
+FACES = (
+    *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
+    *(f"DejaVuSerif{style}" for style in ("", "-Bold", "-Italic", "-BoldItalic")),
+    *(f"DejaVuSansMono{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
+)
+FEWEST_FACES = 8
+CANVAS = 64
+"""Side of the square a letter is drawn on before it is bent and made small."""
+TRAIN, VALIDATION = 0.64, 0.16
+LOOKALIKE = 0.06
+"""Mean difference of ink, in [0, 1], under which two letters count as one shape: A is Alpha, o is O."""
+CONTENT_SEED = "glyphs-1"
+"""Names the jitter; change it when the drawing changes."""
+
+
+class Letter(NamedTuple):
+    """One character and the faces that have it."""
+
+    character: str
+    faces: tuple[str, ...]
+
+
+class Glyphs:
+    """Draws every letter ``drawings`` times: a random face, then affine and elastic jitter."""
+
+    def __init__(self, config: GlyphsData, progress: Progress | None = None) -> None:
+        self.config = config
+        self.progress = progress
+        self.folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return the versions of what draws, and the typefaces' hashes."""
+        faces = {face: sha256_hex((self.folder / f"{face}.ttf").read_bytes()) for face in FACES}
+        return faces | {"torch": torch.__version__, "content": CONTENT_SEED}
+
+    def build(self) -> Dataset:
+        """Draw the dataset: a few seconds."""
+        letters = _letters(self.folder)
+        with one_thread():
+            images = self._draw_all(letters)
+        count = self.config.drawings
+        classes = tuple(
+            SourceClass(f"U+{ord(letter.character):04X} {unicodedata.name(letter.character)}", number * count, count)
+            for number, letter in enumerate(letters)
+        )
+        shuffled = [
+            int(each) for each in numpy_generator("split", "glyphs", self.config.split_seed).permutation(len(letters))
+        ]
+        training, chosen = int(TRAIN * len(letters)), int((TRAIN + VALIDATION) * len(letters))
+        split = {"train": shuffled[:training], "validation": shuffled[training:chosen], "test": shuffled[chosen:]}
+        task_classes = splits.with_rotations(split, rotations=self.config.rotations)
+        return Dataset("glyphs", images, classes, task_classes, self.fingerprint())
+
+    def _draw_all(self, letters: list[Letter]) -> NDArray[np.uint8]:
+        """Return the drawings [letters * drawings, 1, size, size]."""
+        fonts = {face: ImageFont.truetype(self.folder / f"{face}.ttf", CANVAS // 2) for face in FACES}
+        images = []
+        for number, letter in enumerate(letters):
+            images.append(self._draw(letter, fonts))
+            if self.progress and number % 20 == 0:
+                self.progress("drawing glyphs", number, len(letters))
+        return np.concatenate(images)
+
+    def _draw(self, letter: Letter, fonts: dict[str, ImageFont.FreeTypeFont]) -> NDArray[np.uint8]:
+        """Return the jittered drawings [drawings, 1, size, size] of one letter."""
+        generator = numpy_generator(CONTENT_SEED, letter.character)
+        faces = generator.choice(len(letter.faces), size=self.config.drawings)
+        plain = np.stack([_render(letter.character, fonts[letter.faces[face]]) for face in faces])
+        grid = _jitter(generator, len(plain), self.config.jitter)
+        bent = F.grid_sample(torch.from_numpy(plain)[:, None].float(), grid, align_corners=False)
+        size = (self.config.image_size, self.config.image_size)
+        small = F.interpolate(bent, size=size, mode="bilinear", antialias=True, align_corners=False)
+        return small.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _letters(folder: Path) -> list[Letter]:
+    """Return the letters that enough faces have, without those that look like an earlier one."""
+    covered = {face: set(FT2Font(str(folder / f"{face}.ttf")).get_charmap()) for face in FACES}
+    reference = ImageFont.truetype(folder / f"{FACES[0]}.ttf", CANVAS // 2)
+    shapes: list[NDArray[np.float32]] = []
+    letters = []
+    for code in sorted(covered[FACES[0]]):
+        character = chr(code)
+        faces = tuple(face for face in FACES if code in covered[face])
+        if len(faces) < FEWEST_FACES or not _is_plain_letter(character):
+            continue
+        shape = _shape(_render(character, reference))
+        if not shapes or np.abs(np.stack(shapes) - shape).mean(axis=(1, 2)).min() > LOOKALIKE:
+            shapes.append(shape)
+            letters.append(Letter(character, faces))
+    return letters
+
+
+def _is_plain_letter(character: str) -> bool:
+    """Say whether it is a letter by itself: no modifier, and not one with an accent put on."""
+    return unicodedata.category(character) in ("Lu", "Ll", "Lo") and not unicodedata.decomposition(character)
+
+
+def _render(character: str, font: ImageFont.FreeTypeFont) -> NDArray[np.uint8]:
+    """Return the character [CANVAS, CANVAS], ink 255 on 0, its box in the middle."""
+    image = Image.new("L", (CANVAS, CANVAS))
+    left, top, right, bottom = font.getbbox(character)
+    middle = ((CANVAS - left - right) / 2, (CANVAS - top - bottom) / 2)
+    ImageDraw.Draw(image).text(middle, character, fill=255, font=font)
+    return np.asarray(image)
+
+
+def _shape(drawn: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the ink of a drawing [16, 16] in [0, 1], whatever its size and place on the canvas."""
+    box = Image.fromarray(drawn).getbbox() or (0, 0, CANVAS, CANVAS)
+    cropped = Image.fromarray(drawn).crop(box).resize((16, 16), Image.Resampling.BOX)
+    return np.asarray(cropped, np.float32) / np.float32(255)
+
+
+def _jitter(generator: np.random.Generator, count: int, strength: float) -> Tensor:
+    """Return sampling grids [count, CANVAS, CANVAS, 2]: a random affine map, and a smooth random field on top."""
+    turn = np.deg2rad(generator.uniform(-12, 12, count) * strength)
+    shear = generator.uniform(-0.15, 0.15, count) * strength
+    zoom = 0.75 * np.exp(generator.uniform(-0.15, 0.15, (count, 2)) * strength)
+    shift = generator.uniform(-0.08, 0.08, (count, 2)) * strength
+    rotation = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], axis=1).reshape(count, 2, 2)
+    slant = np.tile(np.eye(2), (count, 1, 1))
+    slant[:, 0, 1] = shear
+    affine = np.concatenate([(rotation @ slant) * zoom[:, :, None], shift[:, :, None]], axis=2)
+    coarse = generator.normal(0, 0.05 * strength, (count, 2, 5, 5))
+    shape = (CANVAS, CANVAS)
+    smooth = F.interpolate(torch.from_numpy(coarse), size=shape, mode="bicubic", align_corners=True)
+    grid = F.affine_grid(torch.from_numpy(affine), [count, 1, *shape], align_corners=False)
+    return (grid + smooth.permute(0, 2, 3, 1)).float()

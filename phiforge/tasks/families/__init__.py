@@ -1,0 +1,1 @@
+"""Families of tasks that are drawn from a formula, one a file."""

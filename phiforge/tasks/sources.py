@@ -1,0 +1,84 @@
+"""Which source images an episode was made of, and back: what ``EpisodeBatch.origin`` says, in words."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phiforge.runs.commit_log import Work
+from phiforge.runs.record import RunRecord
+from phiforge.tasks.datasets.bases.dataset import Catalogue
+from phiforge.tasks.episodes import EpisodeBatch
+from phiforge.tasks.pool import MIRROR, table_of
+from phiforge.tasks.sampling import draw, training_seed
+
+
+class Item(NamedTuple):
+    """One example of an episode: image number ``drawing`` of its class, the dataset's number ``image``.
+
+    ``quarter_turns`` says by how many times 90 degrees it was turned, ``mirrored`` if it was then mirrored.
+    """
+
+    name: str
+    drawing: int
+    image: int
+    quarter_turns: int
+    mirrored: bool
+
+
+class Sources(NamedTuple):
+    """The examples of one episode, in its order: those F_φ learned from, and those that judged what it made of them."""
+
+    support: list[Item]
+    query: list[Item]
+
+
+def sources(catalogue: Catalogue, batch: EpisodeBatch) -> list[Sources]:
+    """Return what each episode of ``batch`` was made of; a regression's is made of nothing."""
+    support = batch.support_x.shape[1]
+    return [
+        Sources(_items(catalogue, origin[:support]), _items(catalogue, origin[support:]))
+        if len(origin)
+        else Sources([], [])
+        for origin in batch.origin
+    ]
+
+
+class Appearance(NamedTuple):
+    """Where an image was shown: in which episode of the step to ``version``, as ``support`` or ``query``."""
+
+    version: int
+    job: int
+    episode: int
+    role: str
+    item: Item
+
+
+def appearances(
+    record: RunRecord, catalogue: Catalogue, version: int, images: Sequence[int], works: Sequence[Work]
+) -> Iterator[Appearance]:
+    """Yield where the dataset's ``images`` took part in the step to ``version``, which ``works`` led to.
+
+    Jobs are numbered by their places among these. No image is read.
+    """
+    spec = record.spec
+    mirror, table = spec.sampling.augmentation == "mirror", table_of(catalogue, "train")
+    for job, work in enumerate(works):
+        seed = training_seed(spec, work.version, work.job)
+        origins = draw(table, spec.task, spec.outer.job_tasks, *seed, mirror=mirror).origin
+        for episode, row, drawing in np.argwhere(np.isin(origins[..., 0], images)):
+            role = "support" if drawing < spec.task.k_shot else "query"
+            yield Appearance(version, job, int(episode), role, _item(catalogue, origins[episode, row, drawing]))
+
+
+def _items(catalogue: Catalogue, origin: NDArray[np.int32]) -> list[Item]:
+    return [_item(catalogue, each) for each in origin]
+
+
+def _item(catalogue: Catalogue, origin: NDArray[np.int32]) -> Item:
+    image, turn = (int(each) for each in origin)
+    source = catalogue.classes[bisect_right(catalogue.classes, image, key=attrgetter("first")) - 1]
+    return Item(source.name, image - source.first, image, turn % MIRROR, turn >= MIRROR)
