@@ -56,3 +56,7 @@ class SettingsError(PhiforgeError):
 
 class AttemptError(PhiforgeError):
     """Raised when work broke off for a reason that another attempt may not meet: memory, input or output."""
+
+
+class IncapableWorkerError(PhiforgeError):
+    """Raised when this process cannot do what a run asks, and another may: it lacks an engine, a device or a part."""
