@@ -10,11 +10,11 @@ from client.verification import determined_checkpoint, expect_recorded, readable
 from phiforge.base.errors import RunError, SpecError
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.tensors import Tensors
+from phiforge.registry import DATA, PartConfig
 from phiforge.runs.datasets import Facts, load_facts, prepare
 from phiforge.runs.platform import Platform, initial_phi
 from phiforge.runs.recompute import recompute
 from phiforge.runs.record import Checkpoint, Parent, RunRecord
-from phiforge.spec.data import DataSpec, SinusoidData
 from phiforge.spec.read import apply_override
 from phiforge.tasks.datasets.bases.dataset import Progress
 
@@ -65,9 +65,9 @@ def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkp
     return checkpoint
 
 
-def _facts(platform: Platform, parent: RunRecord, data: DataSpec, progress: Progress | None) -> Facts:
+def _facts(platform: Platform, parent: RunRecord, data: PartConfig, progress: Progress | None) -> Facts:
     """Look the dataset up; the parent's own is taken as it was published, whatever became of its source."""
-    if data == parent.spec.data and not isinstance(data, SinusoidData):
+    if data == parent.spec.data and DATA[data.name].published:
         return load_facts(parent.dataset, platform.store)
     return prepare(data, platform.settings, platform.store, progress)
 

@@ -9,12 +9,12 @@ from client.settling import settled
 from phiforge.base.errors import RunError
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.tensors import fingerprint
+from phiforge.registry import PartConfig
 from phiforge.runs.datasets import Facts, prepare
 from phiforge.runs.platform import Platform, initial_phi
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.record import Checkpoint, RunRecord
 from phiforge.spec.checks import DatasetFacts
-from phiforge.spec.data import DataSpec
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Progress
@@ -30,7 +30,7 @@ def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None
     return enqueue(platform, record, first_checkpoint(record))
 
 
-def checked_record(raw: Mapping[str, Any], facts_of: Callable[[DataSpec], Facts], device: str) -> RunRecord:
+def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Facts], device: str) -> RunRecord:
     """Return a new run of the spec that ``raw`` is; ``facts_of`` says what is known of its dataset.
 
     What the spec leaves to be settled is settled for ``device``.
@@ -39,7 +39,7 @@ def checked_record(raw: Mapping[str, Any], facts_of: Callable[[DataSpec], Facts]
     """
     found: list[Facts] = []
 
-    def look_up(data: DataSpec) -> DatasetFacts:
+    def look_up(data: PartConfig) -> DatasetFacts:
         found.append(facts_of(data))
         return DatasetFacts(found[-1].classes, found[-1].drawings)
 

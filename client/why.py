@@ -7,12 +7,12 @@ from typing import Any
 from client.episodes import TrainingEpisodes
 from client.verification import expect_recorded, recorded
 from phiforge.base.errors import RunError
+from phiforge.registry import DATA
 from phiforge.runs.commit_log import Entry, Work, works_of
 from phiforge.runs.consistency.bounded_staleness import is_ticketed
 from phiforge.runs.datasets import load_catalogue
 from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
-from phiforge.spec.data import SinusoidData
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
 from phiforge.tasks.sources import Appearance, Sources, appearances, sources
@@ -119,9 +119,7 @@ def _ancestry(platform: Platform, run: str) -> Iterator[tuple[RunRecord, int]]:
 
 
 def _catalogue(platform: Platform, record: RunRecord) -> Catalogue:
-    return (
-        NO_CATALOGUE if isinstance(record.spec.data, SinusoidData) else load_catalogue(record.dataset, platform.store)
-    )
+    return load_catalogue(record.dataset, platform.store) if DATA[record.spec.data.name].published else NO_CATALOGUE
 
 
 def _images(record: RunRecord, catalogue: Catalogue, name: str, drawing: int | None) -> list[int]:

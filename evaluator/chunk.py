@@ -78,7 +78,7 @@ class Evaluator:
             seed = (record.spec.evaluation.seed, "judge", split, chunk)
             scores = score(learner, phi, episodes, *seed, together=together)
         EVALUATED_TASKS.labels(split=split).inc(len(episodes))
-        for index, loss in enumerate(scores.loss):
+        for index, loss in enumerate(scores.of["loss"]):
             if not math.isfinite(loss):
                 raise RunError(
                     f"{_name(split, version, chunk)}, episode {index}: the query loss is {loss}, not finite: lower the "

@@ -11,13 +11,13 @@ from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.messages import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
 from phiforge.fleet.service import serve
 from phiforge.fleet.supervision import guarded
+from phiforge.registry import FAMILIES
 from phiforge.runs.datasets import load
 from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.runs.retention import delete_episodes
-from phiforge.spec.data import SinusoidData
 from phiforge.tasks.episodes import EpisodeBatch
-from phiforge.tasks.families.sinusoid import sample_sinusoids
+from phiforge.tasks.families import build_family
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch, training_seed
 
@@ -93,8 +93,8 @@ class Sampler:
         spec, training = record.spec, split == "train"
         task = spec.task if training else spec.evaluation_task
         episodes = spec.outer.job_tasks if training else spec.evaluation.chunk_size
-        if isinstance(spec.data, SinusoidData):
-            return sample_sinusoids(spec.data, task, episodes, *seed)
+        if spec.data.name in FAMILIES:
+            return build_family(spec.data).sample(split, task, episodes, *seed)
         mirror = training and spec.sampling.augmentation == "mirror"
         return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, mirror=mirror)
 

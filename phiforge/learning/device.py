@@ -1,8 +1,5 @@
 """What a process computes on: its device, what that lacks for a run, and how many threads of it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 
 from phiforge.base.errors import RunError, SettingsError
@@ -20,17 +17,6 @@ def check_device(name: str) -> None:
         raise SettingsError(
             [f"PHIFORGE_DEVICE: {name!r} cannot be used here ({reason}); allowed on this machine: {', '.join(devices)}"]
         ) from error
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread: for small tensors, whose threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def require(numerics: Numerics, device: str) -> None:

@@ -1,5 +1,6 @@
 """The order in which φ is judged: every due validation, then the best version once on the test episodes."""
 
+from phiforge.registry import DATA, SCORES
 from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
 
@@ -47,9 +48,9 @@ def due(platform: Platform, record: RunRecord) -> list[tuple[str, int]]:
 
 
 def best_version(platform: Platform, record: RunRecord) -> int:
-    """Return the version with the highest validation accuracy, of a regression the lowest loss; of equals the first."""
+    """Return the version with the best validation score: accuracy, of a regression the loss; of equals the first."""
     scored = platform.record.scored(record.run, "validation")
     scores = {version: platform.record.scores(record.run, "validation", version) for version in scored}
-    if record.spec.data.regression:
-        return min(scored, key=lambda version: (scores[version]["loss"], version))
-    return max(scored, key=lambda version: (scores[version]["accuracy"], -version))
+    chosen_by = DATA[record.spec.data.name].chooses_by
+    sign = -1 if SCORES[chosen_by].higher_is_better else 1
+    return min(scored, key=lambda version: (sign * scores[version][chosen_by], version))

@@ -8,7 +8,8 @@ from phiforge.fleet.attempts import Attempts
 from phiforge.fleet.queue import Queue
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, TaskShape, build_learner
-from phiforge.learning.tensors import Tensors
+from phiforge.learning.tensors import Tensors, torch_type
+from phiforge.registry import DATA
 from phiforge.runs.connection import connect
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.exchange import Exchange
@@ -55,9 +56,10 @@ def learner_of(record: RunRecord, task: Task) -> Learner:
         n_way=task.n_way,
         input_shape=record.input_shape,
         train_classes=record.train_classes,
-        regression=spec.data.regression,
+        regression=DATA[spec.data.name].regression,
         engine=numerics.settled_engine,
         bfloat16=numerics.bfloat16,
+        scores=spec.scores,
     )
     return build_learner(spec.learner, shape)
 
@@ -66,4 +68,4 @@ def initial_phi(record: RunRecord) -> Tensors:
     """Return φ₀, named by the spec's seed alone."""
     spec = record.spec
     drawn = learner_of(record, spec.task).init_phi(torch_generator(spec.seed, "phi"))
-    return {name: value.to(spec.numerics.kept) for name, value in drawn.items()}
+    return {name: value.to(torch_type(spec.numerics.kept)) for name, value in drawn.items()}

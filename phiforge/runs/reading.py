@@ -8,6 +8,7 @@ import numpy as np
 
 from phiforge.base.errors import FormatError, MissingObjectError, PhiforgeError
 from phiforge.base.metrics import DAMAGED
+from phiforge.learning.tensors import torch_type
 from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
 from phiforge.spec.task import Task
@@ -43,7 +44,7 @@ def read_episodes(
             data = platform.store.get(key)
             batch = EpisodeBatch.from_bytes(data)
             _check(batch, record, task, count)
-            episodes = batch.episodes(platform.settings.device, record.spec.numerics.kept)
+            episodes = batch.episodes(platform.settings.device, torch_type(record.spec.numerics.kept))
             return Read(list(episodes), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:

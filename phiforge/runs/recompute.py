@@ -13,7 +13,7 @@ from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.reduction import Reduced, reduce
 from phiforge.learning.repeatable import repeating_exactly
-from phiforge.learning.tensors import decode, encode, fingerprint
+from phiforge.learning.tensors import decode, encode, fingerprint, torch_type
 from phiforge.runs.commit_log import Entry, Work, works_of
 from phiforge.runs.consistency.bounded_staleness import Ticket, applied, first_tickets, is_ticketed
 from phiforge.runs.consistency.committing import lineage_of
@@ -98,7 +98,7 @@ def _after(record: RunRecord, start: Checkpoint, works: Sequence[Work], reduced:
 
 def _contribution(record: RunRecord, phi: bytes, data: bytes, version: int, job: int, device: str) -> bytes:
     batch = EpisodeBatch.from_bytes(data)
-    episodes = list(batch.episodes(device, record.spec.numerics.kept))
+    episodes = list(batch.episodes(device, torch_type(record.spec.numerics.kept)))
     return Trainer.compute(record, decode(phi, device), episodes, version, job).to_bytes()
 
 

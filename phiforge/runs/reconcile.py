@@ -12,6 +12,7 @@ from redis.exceptions import NoPermissionError
 from phiforge.base.errors import FormatError, PhiforgeError, RunError
 from phiforge.base.metrics import DAMAGED, FAILED_RUNS, RESENT, RESTORED
 from phiforge.learning.tensors import Tensors, decode, fingerprint
+from phiforge.registry import OPTIMIZERS
 from phiforge.runs import judging, retention
 from phiforge.runs.commit_log import is_whole
 from phiforge.runs.consistency.bounded_staleness import is_ticketed, sending
@@ -204,7 +205,7 @@ def check_shapes(record: RunRecord, checkpoint: Checkpoint) -> None:
     of = f"checkpoint {checkpoint.version} of run {record.run!r}"
     expected = {name: tuple(value.shape) for name, value in initial_phi(record).items()}
     _expect_shapes(f"{of}: φ", checkpoint.phi, expected)
-    slots = record.spec.outer.optimizer.slots
+    slots = OPTIMIZERS[record.spec.outer.optimizer.name].slots
     state = {f"{slot}/{name}": shape for slot in slots for name, shape in expected.items()}
     moments = {name: value for name, value in checkpoint.optimizer.items() if "/" in name}  # not since when they are
     _expect_shapes(f"{of}: the optimiser's state", moments, state)

@@ -62,7 +62,7 @@ class OwnTrainer(Trainer):
 
     def compute(self, *arguments: Any) -> Contribution:  # type: ignore[override]
         found = super().compute(*arguments)
-        return Tagged(found.loss, found.accuracy, found.tasks, found.values, found.statistics)
+        return Tagged(found.scores, found.tasks, found.values, found.statistics)
 
 
 class Worker(Process):

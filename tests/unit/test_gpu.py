@@ -73,7 +73,7 @@ def test_a_recording_changes_no_bit(name, monkeypatch):
     # Given a job by engine vmap, if its chunks are recorded
     found = job_of(name, "vmap", torch.float32)()
     kept = list(recorded._recordings.values())
-    assert len(kept) == (2 if LEARNERS[name].recordable else 0)
+    assert len(kept) == (2 if LEARNERS[name].capturable else 0)
     assert all(kept)
     # I expect the bytes of a job whose chunks are not.
     monkeypatch.setattr(episodes, "recorded", lambda key, compute, *inputs: compute(*inputs))
@@ -126,5 +126,5 @@ def test_scores_are_those_of_a_processor(name):
         phi, tasks = moved(phi_of(learner, torch.float64), device), tasks_on(device, config, 3, torch.float64)
         found.append(scoring.score(learner, phi, tasks, "seed", together=2))
     # I expect the scores of a processor.
-    assert found[1].accuracy == pytest.approx(found[0].accuracy)
+    assert found[1].scores == pytest.approx(found[0].scores)
     assert found[1].loss == pytest.approx(found[0].loss, rel=1e-8)

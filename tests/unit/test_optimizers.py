@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.optimizers import clipped, init_state, learning_rate, update
+from phiforge.learning.optimizers.adam import AdamConfig
+from phiforge.learning.optimizers.sgd import SgdConfig
 from phiforge.learning.tensors import decode, encode, fingerprint
-from phiforge.spec.outer import AdamConfig, Outer, SgdConfig
+from phiforge.spec.outer import Outer
 
 SHAPES = {"conv.weight": (4, 1, 3, 3), "head.bias": (5,), "scalar": ()}
 OPTIMIZERS = [

@@ -35,8 +35,8 @@ def next_version(record: RunRecord, step: OpenStep[Job], phi: Tensors, optimizer
         phi_hash=reduced.phi_hash,
         optimizer_hash=reduced.optimizer_hash,
         log_entry=log_entry(lineage, origins, committed_by, time.time()),
-        loss=reduced.loss,
-        accuracy=reduced.accuracy,
+        loss=reduced.scores["loss"],
+        accuracy=reduced.scores["accuracy"],
         tasks=record.tasks_at(step.head + 1),
     )
 
@@ -57,8 +57,8 @@ def lineage_of(
         phi_hash=reduced.phi_hash,
         optimizer_hash=reduced.optimizer_hash,
         jobs=jobs,
-        loss=reduced.loss,
-        accuracy=reduced.accuracy,
+        loss=reduced.scores["loss"],
+        accuracy=reduced.scores["accuracy"],
         works=works,
     )
 

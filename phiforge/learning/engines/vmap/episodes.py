@@ -20,7 +20,7 @@ def mapped(learner: Learner, use: Hashable, compute: Callable[..., Found], *inpu
     ``use`` names all that decides what is computed, beside the learner and the shapes and types of the inputs, which
     are nests of tensors, as is what is returned.
     """
-    if not learner.recordable:
+    if not learner.capturable:
         return compute(*inputs)
     found: Found = recorded((learner.config.model_dump_json(), learner.shape, use), compute, *inputs)
     return found
