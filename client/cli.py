@@ -104,7 +104,7 @@ def show(run: RunId) -> None:
         "run": run,
         "status": status,
         "dataset": record.dataset,
-        "spec": record.spec.model_dump(mode="json"),
+        "spec": record.spec.to_json(),
     }
     if record.parent:
         shown["parent"] = record.parent._asdict()
