@@ -25,10 +25,11 @@ from client.submission import checked_record, enqueue, first_checkpoint
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.datasets import prepare
-from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.learners import initial_phi
 from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import State
 from trainer.head import Place

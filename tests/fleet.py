@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from client.stack import Stack
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 
 DEADLINE_SECONDS = 120.0
 

@@ -14,7 +14,7 @@ from client.submission import resume, submit
 from phiforge.base.errors import AttemptError, RunError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts, working
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from tests.badinput.conftest import Submit, waves
 from tests.fleet import DEADLINE_SECONDS

@@ -14,10 +14,10 @@ from safetensors.numpy import save
 from client.submission import resume, submit
 from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import FormatError, RunError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs.datasets import _read_shard
-from phiforge.runs.platform import Platform
-from phiforge.runs.reconcile import check_shapes, reconcile_all
+from phiforge.runs.reconcile import check_fit, reconcile_all
 from phiforge.runs.record import training_episodes_key
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from sampler.service import Sampler
@@ -133,7 +133,7 @@ def test_a_checkpoint_that_is_not_one(changed: Changed, platform: Platform, trai
     changed.change(platform, trained)
 
     def read() -> None:
-        check_shapes(platform.run(trained), platform.record.checkpoint(trained, 2))
+        check_fit(platform.run(trained), platform.checkpoints.load(trained, 2))
 
     # I expect an error that says what it lacks;
     with pytest.raises(FormatError, match=changed.expected):

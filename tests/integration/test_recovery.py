@@ -10,9 +10,9 @@ from client.chaos.spec import small_run
 from client.submission import submit
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import look
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile, reconcile_all
 from phiforge.runs.steps import Commit
 

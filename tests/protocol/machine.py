@@ -18,10 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from client.submission import submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs import reading
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.store import LocalStore
 from sampler.service import Sampler

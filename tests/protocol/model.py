@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import redis
 
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.exchange import Exchange
-from phiforge.runs.record import Checkpoint
 from phiforge.runs.steps import Commit, Published
 
 VERSIONS, JOBS, EVERY = 4, 2, 2

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from client.servers import RedisServer
+from phiforge.fleet.platform import Platform
 from phiforge.runs import reconcile as progress
-from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
 from tests.protocol import stories
 from tests.protocol.machine import ProtocolMachine

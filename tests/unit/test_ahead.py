@@ -2,7 +2,8 @@
 
 from types import SimpleNamespace
 
-from phiforge.runs.reading import NotReadyError, Read
+from phiforge.runs.outcomes import NotReadyError
+from phiforge.runs.reading import Read
 from trainer.prefetcher import Ahead
 
 JOBS = 4

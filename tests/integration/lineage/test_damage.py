@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from sampler.service import Sampler
 from tests.integration.lineage.runs import JOBS, key_of, log_of, move

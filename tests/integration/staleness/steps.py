@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Any
 
 from client.submission import submit
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Work, works_of
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.runs.steps import Ticket
 from sampler.service import Sampler
 from tests.fleet import small_spec
 from trainer.worker import Trainer

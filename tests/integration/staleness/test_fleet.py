@@ -7,8 +7,8 @@ import pytest
 from client.stack import Stack
 from client.submission import submit
 from client.verification import verify
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.steps import Ticket
 from tests.fleet import wait_for_end, wait_for_version, wait_until
 from tests.integration.staleness.steps import JOBS, spec_of, used, works
 

@@ -5,9 +5,9 @@ import pytest
 from client.branching import branch
 from client.verification import verify
 from client.why import where, why
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.retention import delete_episodes
+from phiforge.runs.steps import Ticket
 from sampler.service import Sampler
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, works
 from trainer.worker import Trainer
@@ -39,7 +39,7 @@ def test_the_log_suffices_to_compute_it_again(platform: Platform, run: str) -> N
     # and a branch that changes nothing to start from the same φ with the same tickets left.
     before = {entry["version"]: entry["phi_hash"] for entry in platform.record.log(run)}
     child = branch(platform, run, 4)
-    assert platform.record.checkpoint(child, 4).phi_hash == before[4]
+    assert platform.checkpoints.load(child, 4).phi_hash == before[4]
     assert set(platform.record.tickets(child, 4) or ()) == EACH_ONCE.keys() - {
         Ticket(work.version, work.job) for made in works(platform, run)[:4] for work in made
     }

@@ -4,10 +4,10 @@ import pytest
 
 from client.verification import verify
 from phiforge.base.errors import StoreError
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import Checkpoint
+from phiforge.runs.steps import Ticket
 from tests.integration.staleness.steps import EACH_ONCE, head, messages, take, take_all, used
 from trainer.worker import Trainer
 
@@ -51,7 +51,7 @@ def test_the_head_waits_for_its_checkpoint(platform: Platform, run: str, monkeyp
 
     take(platform, run, (0, 0), (0, 1), (2, 0), (1, 0), (3, 1))
     with monkeypatch.context() as broken:
-        broken.setattr(platform.record, "save_checkpoint", fail)
+        broken.setattr(platform.checkpoints, "save", fail)
         with pytest.raises(StoreError):
             take(platform, run, (2, 1))
     assert head(platform, run) == 3

@@ -2,8 +2,8 @@
 
 import pytest
 
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.steps import Ticket
 from tests.fleet import hashes
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, used, works
 from trainer.worker import Trainer

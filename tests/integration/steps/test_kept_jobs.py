@@ -11,8 +11,8 @@ from celery.worker import state as worker_state
 from client.stack import Stack
 from client.submission import cancel, submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import Queue
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler

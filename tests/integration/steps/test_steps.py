@@ -13,12 +13,14 @@ from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.attempts import MOST_ATTEMPTS
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode
+from phiforge.runs.advance import ensure_checkpoint
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.synchronous.moves import OpenJob
-from phiforge.runs.platform import Platform
-from phiforge.runs.reconcile import ensure_checkpoint, reconcile
-from phiforge.runs.record import Checkpoint, training_episodes_key
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.record import training_episodes_key
 from phiforge.runs.steps import Published
 from phiforge.runs.store import Store
 from sampler.service import Sampler
@@ -170,7 +172,7 @@ def test_killed_between_log_and_checkpoint(platform: Platform, run: str, monkeyp
         Sampler(platform).sample_training(run, version, sent_at=0)
         with monkeypatch.context() as broken:
             if version == 4:
-                broken.setattr(platform.record, "save_checkpoint", fail)
+                broken.setattr(platform.checkpoints, "save", fail)
             for job in range(JOBS - (version == 4)):
                 Trainer(platform).handle(run, version, job, sent_at=0)
             if version == 4:
@@ -197,7 +199,7 @@ def test_restored_from_the_newest_readable_checkpoint(platform: Platform, run: s
     assert state
     assert phi
     assert optimizer
-    platform.record.save_checkpoint(run, Checkpoint(1, decode(phi), decode(optimizer), state.phi_hash, 8))
+    platform.checkpoints.save(run, Checkpoint(1, decode(phi), decode(optimizer), state.phi_hash, 8))
     key = f"runs/{run}/checkpoints/00000001.safetensors"
     data = platform.store.get(key)
     platform.store.put(key, data[:-1] + bytes([data[-1] ^ 1]))
