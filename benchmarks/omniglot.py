@@ -100,9 +100,8 @@ def budgeted(raw: dict[str, Any], n_way: int, tasks: int) -> dict[str, Any]:
 
 def complete(platform: Platform, raw: dict[str, Any], console: Console, stack: Stack) -> dict[str, Any] | str:
     """Return the report of the run of a spec, after bringing it to its end; or why it failed."""
-    run = earlier(platform, hash_of(spec_json(settled(parse_spec(raw), platform.settings.device)))) or submit(
-        platform, raw
-    )
+    spec_hash = hash_of(spec_json(settled(parse_spec(raw), platform.settings.device)))
+    run = earlier(platform, spec_hash) or submit(platform, raw)
     if platform.record.status(run) is RunStatus.CANCELLED:
         resume(platform, run)
     if platform.record.status(run) is not RunStatus.FAILED:

@@ -58,6 +58,10 @@ class Lists:
         """Return which list jobs wait in."""
         return _LIST
 
+    def waiting(self) -> int:
+        """Return how many jobs wait."""
+        return int(self.redis.llen(_LIST))
+
     def train(self, run: str, version: int, job: int) -> None:
         """Ask for a job."""
         self.redis.lpush(_LIST, json.dumps([run, version, job]))
@@ -138,9 +142,9 @@ def measure(
     """Let ``workers`` take jobs that last ``seconds``, for ``duration`` seconds."""
     record = submitted(platform, workers, staleness)
     payload = contribution_of(record)
-    lists = Lists(platform)
+    lists: Any = Lists(platform)
     platform.exchange.redis.delete(_LIST)
-    platform.queue = lists  # type: ignore[assignment]
+    platform = Platform(platform.settings, platform.store, platform.exchange, lists)
     run = enqueue(platform, record, first_checkpoint(record))
     threads = [
         threading.Thread(target=serve, args=(StandIn(platform, seconds, payload), lists)) for _ in range(workers)

@@ -17,6 +17,9 @@ REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 """Pause between two lines where the output is no terminal."""
 
+Check = Callable[[], None]
+"""Called at every look; may raise what ends it."""
+
 
 @dataclass(frozen=True)
 class RunView:
@@ -77,7 +80,7 @@ def _judged(platform: RunPlatform, run: str) -> Mapping[str, float] | None:
     return platform.record.scores(run, "validation", scored[-1]) if scored else None
 
 
-def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     """Show ``runs`` until all are over and return their last views; ``check`` is called at every look."""
     if console.is_terminal:
         return _watch_live(platform, runs, console, check)
@@ -101,9 +104,7 @@ def percent(accuracy: float, ci95: float) -> str:
     return f"{100 * accuracy:.1f} ± {100 * ci95:.1f} %"
 
 
-def _watch_live(
-    platform: RunPlatform, runs: Sequence[str], console: Console, check: Callable[[], None]
-) -> list[RunView]:
+def _watch_live(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             views = [look(platform, run) for run in runs]
@@ -114,9 +115,7 @@ def _watch_live(
             time.sleep(REFRESH_SECONDS)
 
 
-def _watch_lines(
-    platform: RunPlatform, runs: Sequence[str], console: Console, check: Callable[[], None]
-) -> list[RunView]:
+def _watch_lines(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     next_line = 0.0
     while True:
         views = [look(platform, run) for run in runs]

@@ -22,6 +22,7 @@ from phiforge.runs.record import training_episodes_key
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
+from tests.fleet import steps_of
 from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
@@ -166,14 +167,18 @@ def test_no_checkpoint_left(platform: Platform, trained: str, sampled: Submit) -
         resume(platform, trained)
 
 
+WHOLE = {"spec": {}, "input_shape": [1], "dataset": "digest", "train_classes": 0, "created_at": 0.0}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (b"{", "is no JSON"),
         (b"[]", "holds list"),
         (b"{}", "KeyError"),
-        (b'{"spec": {"task": {"n_way": -1}}}', "n_way"),
+        (canonical_json(WHOLE | {"spec": {"task": {"n_way": -1}}}), "n_way"),
         (b'{"spec": {}, "input_shape": 3}', "TypeError"),
+        (canonical_json(WHOLE | {"spec_hash": "0" * 64}), "the hash of its spec is"),
     ],
 )
 def test_a_submission_that_cannot_be_read(platform: Platform, sampled: Submit, text: bytes, expected: str) -> None:
@@ -274,7 +279,7 @@ def test_episodes_of_another_run_are_drawn_again(platform: Platform, sampled: Su
     # If they are trained on, I expect them to be dropped and asked for again,
     Trainer(platform).handle(run, 0, 1, sent_at=0)
     assert not platform.store.exists(mine)
-    assert platform.exchange.contributed(run, 0) == set()
+    assert steps_of(platform).contributed(run, 0) == set()
     assert platform.record.status(run) == "running"
     # and to be as they were.
     Sampler(platform).sample_training(run, 0, sent_at=0)
@@ -286,12 +291,12 @@ def test_a_contribution_that_is_damaged(platform: Platform, sampled: Submit) -> 
     run = sampled()
     for job in range(JOBS - 1):
         Trainer(platform).handle(run, 0, job, sent_at=0)
-    (place,) = platform.exchange.contribution_keys(run, 0, [1])
+    place = steps_of(platform).contribution_key(run, 0, 1)
     platform.exchange.redis.set(place, platform.exchange.redis.get(place)[:-3])
     # If the last one arrives
     Trainer(platform).handle(run, 0, JOBS - 1, sent_at=0)
     # I expect no commit, and the damaged one to be asked for again.
-    assert platform.exchange.contributed(run, 0) == {0, 2}
+    assert steps_of(platform).contributed(run, 0) == {0, 2}
     Trainer(platform).handle(run, 0, 1, sent_at=0)
     state = platform.exchange.state(run)
     assert state

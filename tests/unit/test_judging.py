@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from phiforge.runs.judging import best_version
-from phiforge.runs.record import Record, RunRecord
+from phiforge.runs.record import Record, RunRecord, hash_of, spec_json
 from phiforge.runs.store import LocalStore
 from phiforge.spec.run import RunSpec
 
-IMAGES = RunRecord("images", RunSpec(), "digest", (1, 28, 28), 300, 0.0)
-VALUES = RunRecord("values", RunSpec.model_validate({"data": {"name": "sinusoid"}}), "digest", (1,), 0, 0.0)
+OF_IMAGES, OF_VALUES = RunSpec(), RunSpec.model_validate({"data": {"name": "sinusoid"}})
+IMAGES = RunRecord("images", OF_IMAGES, hash_of(spec_json(OF_IMAGES)), "digest", (1, 28, 28), 300, 0.0)
+VALUES = RunRecord("values", OF_VALUES, hash_of(spec_json(OF_VALUES)), "digest", (1,), 0, 0.0)
 
 
 @pytest.mark.parametrize(

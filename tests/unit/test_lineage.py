@@ -23,8 +23,7 @@ def lineage_of(version, **changes):
         "phi_hash": f"phi{version}",
         "optimizer_hash": f"optimizer{version}",
         "jobs": [(f"episodes{job}", f"contribution{job}") for job in range(3)],
-        "loss": 0.1 * version,
-        "accuracy": 0.5,
+        "scores": {"loss": 0.1 * version, "accuracy": 0.5},
     }
     return Lineage(**plain | changes)
 

@@ -16,7 +16,7 @@ def test_an_entry_says_what_a_version_was_made_of(platform: Platform, trained: s
     assert [entry["version"] for entry in entries] == list(range(1, VERSIONS + 1))
     before = platform.checkpoints.load(trained, 0).phi_hash
     for entry in entries:
-        assert entry["spec_hash"] == platform.run(trained).spec.hash
+        assert entry["spec_hash"] == platform.run(trained).spec_hash
         assert entry["phi_hash_before"] == before
         before = entry["phi_hash"]
         for job in range(JOBS):
