@@ -196,6 +196,22 @@ def test_a_submission_that_cannot_be_read(platform: Platform, sampled: Submit, t
     fresh.close()
 
 
+def test_what_another_worker_can_read_is_left_to_it(platform: Platform, sampled: Submit) -> None:
+    # Given a run that a newer version recorded, beside a run that is well, and a Redis that was lost
+    newer, well = sampled(), sampled()
+    text = json.loads(platform.store.get(f"submitted/{newer}.json"))
+    platform.store.put(f"submitted/{newer}.json", canonical_json(text | {"schema": 1000}))
+    fresh = Platform.open(platform.settings)
+    platform.exchange.redis.flushall()
+    # If runs are reconciled by a worker that cannot read it, I expect it to go on waiting for one that can.
+    reconcile_all(fresh)
+    assert fresh.record.status(newer) == "running"
+    assert fresh.record.active() == sorted([newer, well])
+    assert fresh.exchange.state(newer) is None
+    assert fresh.exchange.state(well) is not None
+    fresh.close()
+
+
 def test_a_stray_mark_is_cleared(platform: Platform) -> None:
     # Given the mark of a run that was never submitted, if runs are reconciled, I expect it to be gone.
     platform.record.activate("nobody")
