@@ -12,13 +12,16 @@ from phiforge.base.fault_points import reach
 from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
 from phiforge.fleet.attempts import working
 from phiforge.fleet.fit import check_judged, run_of
+from phiforge.fleet.platform import Platform
 from phiforge.learning.device import require
 from phiforge.learning.scoring import ChunkScores, score, summary
 from phiforge.runs import judging
-from phiforge.runs.platform import Platform, learner_of
-from phiforge.runs.reading import NotReadyError, read_episodes
+from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.learners import learner_of
+from phiforge.runs.outcomes import NotReadyError
+from phiforge.runs.reading import read_episodes
 from phiforge.runs.reconcile import fail
-from phiforge.runs.record import Checkpoint, RunRecord, evaluation_episodes_key
+from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key
 from phiforge.tasks.episodes import Episode
 
 log = logging.getLogger(__name__)
@@ -29,13 +32,13 @@ class Evaluator:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        self._checkpoint = lru_cache(maxsize=4)(platform.record.checkpoint)
+        self._checkpoint = lru_cache(maxsize=4)(platform.checkpoints.load)
 
     def handle(self, run: str, split: str, version: int, chunk: int, sent_at: float) -> None:
         """Score one chunk unless its scores are there; the last chunk in moves the run on."""
         record = run_of(self.platform, run)
         check_judged(record, split, chunk, version)
-        if self.platform.record.status(run) != "running":
+        if self.platform.record.status(run) is not RunStatus.RUNNING:
             return
         try:
             if version not in self.platform.record.scored(run, split):
@@ -107,7 +110,7 @@ class Evaluator:
                 return
             if version in self.platform.record.scored(record.run, "test"):
                 self.platform.record.save_report(record.run, build_report(self.platform, record, version))
-                self.platform.exchange.stop(record.run, "complete")
+                self.platform.exchange.stop(record.run, RunStatus.COMPLETE)
             else:
                 self.platform.exchange.touch(record.run, "evaluation")
                 judging.send(self.platform, record, "test", version)

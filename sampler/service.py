@@ -9,12 +9,12 @@ from phiforge.base.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.fleet.fit import check_judged, check_step, run_of
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.messages import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import serve
 from phiforge.fleet.supervision import guarded
 from phiforge.registry import FAMILIES
 from phiforge.runs.datasets import load
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key, training_episodes_key
 from phiforge.runs.retention import delete_episodes
 from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families import build_family
@@ -39,7 +39,7 @@ class Sampler:
         """
         record = run_of(self.platform, run)
         check_step(record, version)
-        if not self._is_to_come(run, version):
+        if not self._is_to_come(record, version):
             return
         with guarded(self.platform, run, "sampling", f"sampling version {version}"):
             jobs, is_next = range(record.spec.outer.jobs), self._newest == (run, version - 1)
@@ -71,14 +71,14 @@ class Sampler:
             if not self.platform.store.exists(key):
                 self._write(key, record, split, seed)
 
-    def _is_to_come(self, run: str, version: int) -> bool:
+    def _is_to_come(self, record: RunRecord, version: int) -> bool:
         """Say whether a trainer may still ask for ``version``: a late message must not leave episodes for good."""
-        state = self.platform.exchange.state(run)
+        state = self.platform.exchange.state(record.run)
         if state is None:
-            return self.platform.record.status(run) == "running"
-        if state.status != "running":
+            return self.platform.record.status(record.run) is RunStatus.RUNNING
+        if state.status is not RunStatus.RUNNING:
             return False
-        return version >= state.head or any(ticket.version == version for ticket in self.platform.tickets.open(run))
+        return self.platform.consistency(record).wants_episodes(record, state, version)
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         with SAMPLE_SECONDS.time():

@@ -3,10 +3,9 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NoReturn
-
-import torch
 
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import AttemptError, FormatError, RunError
@@ -14,24 +13,24 @@ from phiforge.base.fault_points import reach
 from phiforge.base.metrics import JOB_SECONDS, JOBS, TRAINED_TASKS, timed
 from phiforge.fleet.attempts import working
 from phiforge.fleet.fit import check_step, run_of
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import worker_name
 from phiforge.learning import finite
 from phiforge.learning.device import require
-from phiforge.learning.estimators import Contribution, Step
-from phiforge.learning.estimators.bases.local_steps import estimator_of
+from phiforge.learning.estimators import Contribution
 from phiforge.learning.finite import NotFiniteError
 from phiforge.learning.tensors import Tensors
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.consistency.bounded_staleness import Ticket, is_ticketed
-from phiforge.runs.consistency.bounded_staleness.moves import Ticketed
+from phiforge.runs.consistency.base import Moved, OpenJob
 from phiforge.runs.consistency.committing import next_version
-from phiforge.runs.consistency.synchronous.moves import Moved, OpenJob, Synchronous
+from phiforge.runs.contributing import contribute
 from phiforge.runs.evidence import found_at, keep_job
-from phiforge.runs.platform import Platform, learner_of
-from phiforge.runs.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
+from phiforge.runs.learners import learner_of
+from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.reading import PATIENCE_SECONDS, Read, read_episodes
 from phiforge.runs.reconcile import fail
 from phiforge.runs.record import RunRecord, training_episodes_key
-from phiforge.runs.steps import Commit, Job, OpenStep, State
+from phiforge.runs.steps import Commit, OpenStep, State
 from phiforge.tasks.episodes import Episode
 from trainer.head import Head, Place
 from trainer.prefetcher import Ahead
@@ -46,7 +45,6 @@ class Trainer:
         self.platform = platform
         self.name = worker_name("training")
         self.head = Head(platform)
-        self._synchronous, self._ticketed = Synchronous(self), Ticketed(self)
         self.ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
@@ -54,30 +52,38 @@ class Trainer:
         JOB_SECONDS.labels(phase="queue_wait").observe(max(0.0, time.time() - sent_at))
         kept = self._handle(run, lambda: self._move(run, version, job))
         while kept:
-            kept = self._handle(run, partial(self._synchronous.go_on, kept))
+            kept = self._handle(run, partial(self._go_on, kept))
 
     def _handle(self, run: str, move: Callable[[], Moved]) -> OpenJob | None:
         """Let a job be moved; return the one to go on with, if any."""
-        kept = None
+        kept: OpenJob | None = None
         try:
             outcome, kept = move()
-        except NotReadyError as reason:
-            outcome = str(reason)
+        except NotReadyError as error:
+            outcome = error.outcome
         except AttemptError as error:
-            outcome = "broken"
+            outcome = Outcome.BROKEN
             log.warning("will try again: %s", error)
         except RunError as error:
-            outcome = "failed"
+            outcome = Outcome.FAILED
             fail(self.platform, run, str(error))
-        JOBS.labels(outcome=outcome).inc()
+        JOBS.labels(outcome=outcome.value).inc()
         return kept
 
     def _move(self, run: str, version: int, job: int) -> Moved:
         record = run_of(self.platform, run)
         check_step(record, version, job)
-        if is_ticketed(record.spec):
-            return Moved(self._ticketed.move(record, Ticket(version, job)))
-        return self._synchronous.move(record, version, job)
+        consistency = self.platform.consistency(record)
+        with self._attempt(record, version, job):
+            return consistency.move(self, record, version, job)
+
+    def _go_on(self, kept: OpenJob) -> Moved:
+        with self._attempt(kept.record, kept.state.head, kept.job):
+            return self.platform.consistency(kept.record).go_on(self, kept)
+
+    def _attempt(self, record: RunRecord, version: int, job: int) -> AbstractContextManager[None]:
+        kind = self.platform.consistency(record).attempts_kind(version)
+        return self.platform.attempts.attempt(record.run, kind, f"job {job} of version {version}")
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
@@ -99,12 +105,8 @@ class Trainer:
     @staticmethod
     def compute(record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int) -> Contribution:
         """Return what ``job`` contributes to the step from ``version``, which depends on the arguments alone."""
-        spec = record.spec
-        if torch.get_num_threads() != spec.numerics.threads:
-            torch.set_num_threads(spec.numerics.threads)
-        learner, estimator, step = learner_of(record, spec.task), estimator_of(spec), Step(spec, version)
         with working(f"job {job} of version {version}"):
-            return estimator.contribute(learner, phi, episodes, step, job)
+            return contribute(record, phi, episodes, version, job)
 
     def _stop(
         self,
@@ -138,7 +140,7 @@ class Trainer:
         outer = record.spec.outer
         return read_episodes(self.platform, key, record, record.spec.task, outer.job_tasks, patience_seconds)
 
-    def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
+    def next_version(self, record: RunRecord, step: OpenStep) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
         place = Place.of(record.run, step)
         phi, optimizer = self.head.phi(place), self.head.optimizer(place)
@@ -149,7 +151,18 @@ class Trainer:
             log.exception("run %s: version %d cannot be made of its contributions", record.run, step.head)
             self.head.forget(record.run)
         except NotFiniteError as error:
-            largest = list(step.contributions)[error.job]
-            version, job = largest if isinstance(largest, Ticket) else (step.head, error.job)
+            version, job = list(step.contributions)[error.job]
             keep_job(self.platform.store, record.run, phi, found_at(version, job, None, phi, str(error)))
             raise
+
+    def keep(self, commit: Commit) -> None:
+        """Hold what was just committed: it is the head that the next job starts from."""
+        self.head.keep(commit)
+
+    def published(self, record: RunRecord, version: int, count: int) -> None:
+        """Begin to read for the job that is probably the next."""
+        self.ahead.published(record, version, count)
+
+    def kept(self, record: RunRecord, version: int) -> int:
+        """Return which job of ``version`` to go on with."""
+        return self.ahead.kept(record, version)

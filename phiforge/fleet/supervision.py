@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from phiforge.base.errors import AttemptError, RunError
 from phiforge.fleet.attempts import working
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import fail
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,8 @@
 
 from types import SimpleNamespace
 
-from phiforge.runs.reading import NotReadyError, Read
+from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.reading import Read
 from trainer.prefetcher import Ahead
 
 JOBS = 4
@@ -22,7 +23,7 @@ class Storage:
     def read(self, record, version, job):
         self.asked.append((version, job))
         if (version, job) in self.missing:
-            raise NotReadyError("waiting")
+            raise NotReadyError(Outcome.WAITING)
         return Read([], f"{record.run}/{version}/{job}")
 
 

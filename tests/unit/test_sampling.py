@@ -235,7 +235,8 @@ def sampled(tmp_path):
 
     def write(run, spec):
         store = LocalStore(tmp_path / run)
-        runs[run] = RunRecord(run, spec, "digest", TINY.dataset.image_shape, len(TINY.dataset.splits["train"]), 0.0)
+        shape, classes = TINY.dataset.image_shape, len(TINY.dataset.splits["train"])
+        runs[run] = RunRecord(run, spec, "hash", "digest", shape, classes, 0.0)
         moving = {
             "exchange": SimpleNamespace(state=lambda run: None),
             "record": Record(store),
