@@ -25,7 +25,8 @@ from client.view import percent, watch
 from phiforge.base.errors import RunError, ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
-from phiforge.runs.record import RunStatus, hash_of, spec_json
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import hash_of, spec_json
 from phiforge.spec.read import parse_spec, read_spec
 
 SPECS = sorted(Path("specs").glob("omniglot-*-5w1s.yaml"))

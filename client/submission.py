@@ -14,7 +14,8 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.datasets import Facts, prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import RunRecord, RunStatus, hash_of, spec_json
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord, hash_of, spec_json
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.data import DataSpec
 from phiforge.spec.read import parse_spec

@@ -13,8 +13,10 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import serve
 from phiforge.fleet.supervision import guarded
 from phiforge.runs.datasets import load
-from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.keys import evaluation_episodes_key, training_episodes_key
+from phiforge.runs.record import RunStatus
 from phiforge.runs.retention import delete_episodes
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.data import SinusoidData
 from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families.sinusoid import sample_sinusoids

@@ -1,7 +1,7 @@
 """The order in which φ is judged: every due validation, then the best version once on the test episodes."""
 
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 
 def chunks_of(record: RunRecord, split: str) -> int:

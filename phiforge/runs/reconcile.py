@@ -17,7 +17,8 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ import pytest
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, ServiceError
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import SCHEMA, Record, RunRecord, RunStatus, hash_of, spec_json
+from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import SCHEMA, RunRecord, hash_of, spec_json
 from phiforge.spec.run import RunSpec
 
 LOOK = """
