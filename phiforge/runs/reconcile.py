@@ -55,11 +55,11 @@ def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -
 
     Who may not write checkpoints (``keeps_checkpoints`` is False) leaves a head that lacks its own to those who may.
     """
-    record = platform.run(run)
     status = platform.record.status(run)
     if status is not RunStatus.RUNNING:
         _lay_down(platform, run, status)
         return
+    record = platform.run(run)  # after that: a run that is over is put to rest also by who cannot read it
     state = platform.exchange.state(run)
     if state and state.status is not RunStatus.RUNNING:
         if platform.record.status(run) is not RunStatus.RUNNING:
