@@ -15,8 +15,8 @@ from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.repeatable import repeat_exactly
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.learners import learner_of
-from phiforge.runs.record import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
 
 _PATIENCE_SECONDS = 300.0

@@ -29,7 +29,7 @@ from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import learner_of
 from phiforge.runs.recompute import recompute
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from sampler.service import Sampler
 
 PAGE = """# What lag and local steps cost in accuracy

@@ -30,8 +30,8 @@ from phiforge.learning.estimators import Contribution
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import initial_phi
-from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import State
+from phiforge.runs.submitted import RunRecord
 from trainer.head import Place
 from trainer.worker import Trainer
 

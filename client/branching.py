@@ -16,7 +16,7 @@ from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import Facts, load_facts, prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.recompute import recompute
-from phiforge.runs.record import Parent, RunRecord
+from phiforge.runs.submitted import Parent, RunRecord
 from phiforge.spec.read import apply_override
 from phiforge.tasks.datasets.bases.dataset import Progress
 

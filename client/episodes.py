@@ -2,7 +2,8 @@
 
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.fleet.platform import Platform
-from phiforge.runs.record import RunRecord, training_episodes_key
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
 from sampler.service import Sampler
 

@@ -15,7 +15,8 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.datasets import Facts, prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec

@@ -12,7 +12,7 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Difference, Entry, differences
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.recompute import recompute
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 Report = Callable[[int], None]
 """Told which version was computed again."""

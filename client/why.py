@@ -12,7 +12,7 @@ from phiforge.registry import DATA
 from phiforge.runs.commit_log import Entry, Work, works_of
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import load_catalogue
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
 from phiforge.tasks.sources import Appearance, Sources, appearances, sources

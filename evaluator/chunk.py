@@ -17,11 +17,13 @@ from phiforge.learning.device import require
 from phiforge.learning.scoring import ChunkScores, score, summary
 from phiforge.runs import judging
 from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.keys import evaluation_episodes_key
 from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError
 from phiforge.runs.reading import read_episodes
 from phiforge.runs.reconcile import fail
-from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 from phiforge.fleet.platform import Platform
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import learner_of
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 _NOT_OF_THE_CURVE = ("phi_hash", "tasks", "per_task")
 

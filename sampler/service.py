@@ -14,8 +14,10 @@ from phiforge.fleet.service import serve
 from phiforge.fleet.supervision import guarded
 from phiforge.registry import FAMILIES
 from phiforge.runs.datasets import load
-from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.keys import evaluation_episodes_key, training_episodes_key
+from phiforge.runs.record import RunStatus
 from phiforge.runs.retention import delete_episodes
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families import build_family
 from phiforge.tasks.pool import Pool

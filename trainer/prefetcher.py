@@ -7,7 +7,7 @@ from phiforge.base.errors import PhiforgeError
 from phiforge.base.metrics import READ_AHEAD
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.reading import Read
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 Reader = Callable[[RunRecord, int, int], Read]
 """Returns the episodes of a version's job at once, or raises."""

@@ -25,12 +25,13 @@ from phiforge.runs.consistency.base import Moved, OpenJob
 from phiforge.runs.consistency.committing import next_version
 from phiforge.runs.contributing import contribute
 from phiforge.runs.evidence import found_at, keep_job
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import PATIENCE_SECONDS, Read, read_episodes
 from phiforge.runs.reconcile import fail
-from phiforge.runs.record import RunRecord, training_episodes_key
 from phiforge.runs.steps import Commit, OpenStep, State
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
 from trainer.head import Head, Place
 from trainer.prefetcher import Ahead

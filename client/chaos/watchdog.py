@@ -12,8 +12,9 @@ from phiforge.base.errors import ServiceError, StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES
 from phiforge.runs.exchange import Exchange
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunStatus, training_episodes_key
+from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import State, Ticket
 
 STATUS_SECONDS = 0.2

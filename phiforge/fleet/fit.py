@@ -3,7 +3,7 @@
 from phiforge.base.errors import FormatError, MessageError, RunError
 from phiforge.fleet.platform import Platform
 from phiforge.runs import judging
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 
 def run_of(platform: Platform, run: str) -> RunRecord:

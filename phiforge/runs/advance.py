@@ -13,8 +13,9 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import is_whole
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import Extras, RunRecord
+from phiforge.runs.record import Extras
 from phiforge.runs.steps import State
+from phiforge.runs.submitted import RunRecord
 
 log = logging.getLogger(__name__)
 

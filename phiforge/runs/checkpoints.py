@@ -8,7 +8,8 @@ from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.fault_points import reach
 from phiforge.learning.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
-from phiforge.runs.record import Extras, Record, extras_of, sidecar_key, tensors_key
+from phiforge.runs.keys import sidecar_key, tensors_key
+from phiforge.runs.record import Extras, Record, extras_of
 from phiforge.runs.steps import Restored
 
 

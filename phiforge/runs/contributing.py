@@ -8,7 +8,7 @@ from phiforge.learning.estimators import Contribution, Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.tensors import Tensors
 from phiforge.runs.learners import learner_of
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
 
 

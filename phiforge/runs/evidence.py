@@ -9,7 +9,7 @@ from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, MissingObjectError, RunError
 from phiforge.learning.tensors import Tensors, decode, encode, fingerprint
 from phiforge.runs.found import WHAT, Found, found_in, place_of
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.store import Store
 from phiforge.tasks.episodes import EpisodeBatch
 

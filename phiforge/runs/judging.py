@@ -2,7 +2,7 @@
 
 from phiforge.registry import DATA, SCORES
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 
 def chunks_of(record: RunRecord, split: str) -> int:

@@ -4,7 +4,7 @@ from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, TaskShape, build_learner
 from phiforge.learning.tensors import Tensors, torch_type
 from phiforge.registry import DATA
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.task import Task
 
 

@@ -9,9 +9,10 @@ from phiforge.runs.connection import connect
 from phiforge.runs.exchange import Exchange
 from phiforge.runs.locks import Locks
 from phiforge.runs.outbox import Outbox
-from phiforge.runs.record import Record, RunRecord
+from phiforge.runs.record import Record
 from phiforge.runs.sightings import Sightings
 from phiforge.runs.store import Store, open_store
+from phiforge.runs.submitted import RunRecord
 
 if TYPE_CHECKING:  # who only looks at runs needs no torch
     from phiforge.runs.checkpoints import Checkpoints

@@ -11,7 +11,7 @@ from phiforge.base.metrics import DAMAGED
 from phiforge.learning.tensors import torch_type
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import Episode, EpisodeBatch, digest_of
 

@@ -19,8 +19,8 @@ from phiforge.runs.commit_log import Entry, Work, works_of
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.consistency.committing import lineage_of
 from phiforge.runs.contributing import contribute
-from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import Ticket
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
 
 EpisodesOf = Callable[[int, int], bytes]

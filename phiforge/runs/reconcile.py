@@ -18,7 +18,8 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +56,11 @@ def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -
 
     Who may not write checkpoints (``keeps_checkpoints`` is False) leaves a head that lacks its own to those who may.
     """
-    record = platform.run(run)
     status = platform.record.status(run)
     if status is not RunStatus.RUNNING:
         _lay_down(platform, run, status)
         return
+    record = platform.run(run)  # after that: a run that is over is put to rest also by who cannot read it
     state = platform.exchange.state(run)
     if state and state.status is not RunStatus.RUNNING:
         if platform.record.status(run) is not RunStatus.RUNNING:

@@ -8,7 +8,8 @@ import math
 from collections.abc import Sequence
 
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 
 BATCH = 64

@@ -14,7 +14,7 @@ from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
 from phiforge.runs import evidence
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves

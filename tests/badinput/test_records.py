@@ -17,8 +17,8 @@ from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs.datasets import _read_shard
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import check_fit, reconcile_all
-from phiforge.runs.record import training_episodes_key
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves

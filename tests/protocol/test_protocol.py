@@ -11,7 +11,7 @@ from client.servers import RedisServer
 from phiforge.fleet.platform import Platform
 from phiforge.runs import advance as progress
 from phiforge.runs import reconcile
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from tests.protocol import stories
 from tests.protocol.machine import ProtocolMachine
 from tests.protocol.model import Change

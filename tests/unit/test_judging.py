@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from phiforge.runs.judging import best_version
-from phiforge.runs.record import Record, RunRecord
+from phiforge.runs.record import Record
 from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 
 OF_IMAGES, OF_VALUES = RunSpec(), RunSpec.model_validate({"data": {"name": "sinusoid"}})

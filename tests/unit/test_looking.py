@@ -8,9 +8,11 @@ import pytest
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, ServiceError
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import SCHEMA, Record, RunRecord, RunStatus, hash_of
+from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord, hash_of
 from phiforge.spec.run import RunSpec
+from phiforge.spec.schema import SCHEMA
 
 LOOK = """
 import sys

@@ -12,8 +12,10 @@ from phiforge.base.errors import MissingObjectError
 from phiforge.learning.learners.maml import MamlConfig
 from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 from phiforge.learning.learners.prototypical import PrototypicalConfig
-from phiforge.runs.record import Record, RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.keys import evaluation_episodes_key, training_episodes_key
+from phiforge.runs.record import Record
 from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass

@@ -12,8 +12,9 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Entry, Origin, Work
 from phiforge.runs.outcomes import Outcome
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import Extras, RunRecord
+from phiforge.runs.record import Extras
 from phiforge.runs.steps import Commit, OpenStep, Published, State, Ticket
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 
 

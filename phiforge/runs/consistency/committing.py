@@ -16,8 +16,8 @@ from phiforge.runs.commit_log import Lineage, Origin, Work, log_entry
 from phiforge.runs.consistency.base import Consistency, Hands
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import Commit, OpenStep, Ticket
+from phiforge.runs.submitted import RunRecord
 
 log = logging.getLogger(__name__)
 

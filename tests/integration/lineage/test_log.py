@@ -3,7 +3,7 @@
 import pytest
 
 from phiforge.fleet.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import digest_of
 from tests.integration.lineage.runs import JOBS, VERSIONS, log_of, move
 

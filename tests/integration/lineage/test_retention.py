@@ -6,8 +6,8 @@ from client.branching import branch
 from client.submission import submit
 from client.verification import verify
 from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
 from tests.integration.lineage.runs import VERSIONS, key_of, log_of, move, spec_of
 

@@ -9,7 +9,7 @@ from client.verification import verify
 from evaluator.chunk import Evaluator
 from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 from sampler.service import Sampler
 from tests.integration.lineage.runs import CHECKPOINTS, JOBS, VERSIONS, move, spec_of
 

@@ -13,8 +13,8 @@ from client.submission import cancel, submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import Queue
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
 from tests.fleet import hashes, small_spec, steps_of, wait_for_end, wait_for_version, wait_until
 from trainer.worker import Trainer

@@ -20,8 +20,8 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.base import OpenJob
 from phiforge.runs.consistency.synchronous.moves import Moves
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import training_episodes_key
 from phiforge.runs.steps import Published
 from phiforge.runs.store import Store
 from sampler.service import Sampler

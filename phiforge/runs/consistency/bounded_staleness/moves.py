@@ -9,8 +9,9 @@ from phiforge.runs.consistency.bounded_staleness.choosing import phi_version
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.consistency.committing import commit_step
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import OpenStep, Published, State, Ticket
+from phiforge.runs.submitted import RunRecord
 
 _MOST_LOOKS = 10
 """Times a trainer looks for φ of a head that moves on while it looks, before it takes another message."""

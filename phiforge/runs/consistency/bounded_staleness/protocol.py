@@ -13,8 +13,9 @@ from phiforge.runs.consistency.bounded_staleness.rules import BoundedStalenessRu
 from phiforge.runs.consistency.bounded_staleness.sending import Sending
 from phiforge.runs.outcomes import Outcome
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import Extras, RunRecord
+from phiforge.runs.record import Extras
 from phiforge.runs.steps import Commit, OpenStep, Published, State, Ticket
+from phiforge.runs.submitted import RunRecord
 
 
 class BoundedStaleness(Consistency):

@@ -6,8 +6,8 @@ from phiforge.base.metrics import RESENT
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.consistency.bounded_staleness.rules import BoundedStalenessRules
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import Ticket
+from phiforge.runs.submitted import RunRecord
 
 
 class Sending:

@@ -9,8 +9,9 @@ from phiforge.runs.consistency.base import Consistency, Hands, Moved, OpenJob
 from phiforge.runs.consistency.committing import commit_step
 from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.outcomes import Outcome
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import Commit, Published, State, Ticket
+from phiforge.runs.submitted import RunRecord
 
 
 class Moves:

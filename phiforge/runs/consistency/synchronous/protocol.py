@@ -10,8 +10,9 @@ from phiforge.runs.consistency.synchronous.moves import Moves
 from phiforge.runs.consistency.synchronous.rules import SynchronousRules
 from phiforge.runs.consistency.synchronous.sending import resend
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import Extras, RunRecord
+from phiforge.runs.record import Extras
 from phiforge.runs.steps import Commit, OpenStep, Published, State, Ticket
+from phiforge.runs.submitted import RunRecord
 
 
 class Synchronous(Consistency):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from phiforge.base.metrics import RESENT
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 
 def resend(platform: RunPlatform, record: RunRecord, head: int, contributed: Collection[int]) -> None:
