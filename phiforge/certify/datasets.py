@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def _faulty(dataset: Dataset, split: str) -> int:
 
 
 def _overlaps(ordered: Sequence[SourceClass]) -> list[bool]:
-    return [_end(before) > after.first for before, after in zip(ordered, ordered[1:], strict=False)]
+    return [_end(before) > after.first for before, after in pairwise(ordered)]
 
 
 def _end(each: SourceClass) -> int:

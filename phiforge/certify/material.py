@@ -44,7 +44,9 @@ def narrow(network: PartConfig) -> PartConfig:
 
 
 def regressing(config: PartConfig) -> PartConfig:
-    """Return a learner's configuration with a network that takes values."""
+    """Return a learner's configuration with a network that takes values, if it has one."""
+    if "network" not in type(config).model_fields:
+        return config
     return type(config).model_validate(small(config).model_dump() | {"network": MLP})
 
 
@@ -54,7 +56,9 @@ def side_of(config: PartConfig) -> int:
     return max(SIDE, NETWORKS[network.name].smallest_image(network)) if network is not None else SIDE
 
 
-def learner_of(config: PartConfig, engine: Engine = "torch", n_way: int = N_WAY, *, regression: bool = False) -> Learner:
+def learner_of(
+    config: PartConfig, engine: Engine = "torch", n_way: int = N_WAY, *, regression: bool = False
+) -> Learner:
     """Return a learner for images or, if so said, for values."""
     if regression:
         return build_learner(config, TaskShape(1, (1,), regression=True, engine=engine))

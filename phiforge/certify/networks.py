@@ -130,9 +130,7 @@ def _shapes(part: type[NetworkPart], config: PartConfig) -> list[tuple[int, ...]
     return [(1, side, side)] if part.images else [(1, side, side), (1,)]
 
 
-def _material(
-    config: PartConfig, shape: tuple[int, ...], engine: Engine = "torch"
-) -> tuple[Network, Tensors, Tensor]:
+def _material(config: PartConfig, shape: tuple[int, ...], engine: Engine = "torch") -> tuple[Network, Tensors, Tensor]:
     network, generator = build_network(config, shape, STEPS, engine), torch_generator("off")
     parameters = {
         name: value.double() + (0 if is_statistic(name) else 0.03 * torch.randn(value.shape, generator=generator))

@@ -1,12 +1,13 @@
 """The certificate of one part, by its name."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from phiforge.base.errors import MissingPartError, RegistryError
+from phiforge.base.errors import MissingPartError, PhiforgeError, RegistryError
 from phiforge.base.settings import Settings
 from phiforge.certify import datasets, estimators, families, learners, networks, optimizers, scores
-from phiforge.certify.proof import Measured, Proof, measured
+from phiforge.certify.proof import Figure, Measured, Proof, measured
 from phiforge.learning.repeatable import repeating_exactly
 from phiforge.registry import KINDS, Part
 
@@ -42,7 +43,7 @@ def certify(name: str, kind: str | None = None, settings: Settings | None = None
     """
     kind = kind_of(name) if kind is None else kind
     part = _part(kind, name)
-    for proof in proofs_of(kind, part, settings or Settings()):
+    for proof in _made(kind, part, settings or Settings()):
         with repeating_exactly():
             found = measured(proof)
         yield found
@@ -63,6 +64,20 @@ def proofs_of(kind: str, part: type[Part], settings: Settings) -> Iterator[Proof
     yield from datasets.proofs(part, settings) if kind == "dataset" else OF_KIND[kind](part)  # type: ignore[arg-type]
     own = getattr(part, "proofs", ())
     yield from own() if callable(own) else own
+
+
+def _made(kind: str, part: type[Part], settings: Settings) -> Iterator[Proof]:
+    """Yield the proofs; what breaks off while they are made is a proof that does not hold."""
+    try:
+        yield from proofs_of(kind, part, settings)
+    except PhiforgeError:
+        raise
+    except Exception as error:  # a part's own code, whatever it raises
+        yield Proof("can be proven with its defaults", partial(_raise, error))
+
+
+def _raise(error: Exception) -> Figure:
+    raise error
 
 
 def _part(kind: str, name: str) -> type[Part]:
