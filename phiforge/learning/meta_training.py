@@ -1,4 +1,4 @@
-"""Meta-training in one process, without queue or storage: the fleet's own functions, and so the fleet's φ to the bit."""
+"""Meta-training in one process, without queue or storage, by the fleet's own functions: the same φ to the bit."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
