@@ -3,6 +3,7 @@
 Nothing here needs torch. The bases in ``phiforge.learning`` and ``phiforge.tasks`` add what a part computes.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from phiforge.registry.part import Part
@@ -31,6 +32,11 @@ class LearnerPart(Part):
     """Whether the same φ serves tasks of any number of ways."""
 
     @classmethod
+    def without_constants(cls, config: Any) -> Any:  # noqa: ANN401 - its own configuration
+        """Return ``config`` with whatever its loss takes as constant switched off, for proofs against differences."""
+        return config
+
+    @classmethod
     def pull(cls, config: Any) -> float | None:  # noqa: ANN401 - its own configuration
         """Return λ of the pull back to φ in its inner loss; None if its inner loss has none."""
         return None
@@ -43,6 +49,10 @@ class EstimatorPart(Part):
     """Whether it makes updates of φ at all."""
     mapped: ClassVar[bool] = False
     """Whether engine ``vmap`` computes what it contributes."""
+    exact: ClassVar[bool] = False
+    """Whether, with its defaults, a contribution is the gradient of the summed query loss itself."""
+    for_example: ClassVar[Mapping[str, Any] | None] = None
+    """A learner that it serves, as a spec names it, where no learner with its defaults will do."""
     no_local_steps: ClassVar[str | None] = None
     """Why a job cannot take several steps by itself with it, if it cannot."""
     no_staleness: ClassVar[str | None] = None

@@ -80,14 +80,20 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
-        found: dict[str, EntryPoint] = {}
+        return {point.name: point for point in entry_points(group=self.group)}
+
+    @cached_property
+    def _twice(self) -> dict[str, str]:
+        """Return, of each name that cannot be told apart, who brings it: an error only for who asks for it."""
+        brought: dict[str, set[str]] = {name: {self._package} for name in self._own}
         for point in entry_points(group=self.group):
-            if point.name in self._own or found.get(point.name, point).value != point.value:
-                raise RegistryError(f"{self.kind} {point.name!r} is brought twice, by {point.value} too: rename one")
-            found[point.name] = point
-        return found
+            by = f"{point.dist.name} ({point.value})" if point.dist else point.value
+            brought.setdefault(point.name, set()).add(by)
+        return {name: ", ".join(sorted(by)) for name, by in brought.items() if len(by) > 1}
 
     def _load(self, name: str) -> type[P]:
+        if name in self._twice:
+            raise RegistryError(f"{self.kind} {name!r} is brought twice, by {self._twice[name]}: remove or rename one")
         if name in self._own:
             return self._checked(name, self._of_module(f"{self._package}.{name}"))
         if name not in self._installed:

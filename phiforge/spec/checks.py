@@ -152,7 +152,7 @@ def _network_faults(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - sec
         return []
     shape = part.input_shape(data)
     if len(shape) != _IMAGE:
-        others = [name for name, each in NETWORKS.items() if not each.images]
+        others = [name for name, each in NETWORKS.working().items() if not each.images]
         return [
             f"learner.network.name: '{network.name}' looks at images, which data '{data.name}' has none of; "
             f"allowed: {', '.join(others)}"
@@ -198,7 +198,7 @@ def _regression_faults(values: Values) -> list[str]:
         if n_way != 1
     ]
     if learner and not LEARNERS[learner.name].regresses:
-        regressing = [name for name, each in LEARNERS.items() if each.regresses]
+        regressing = [name for name, each in LEARNERS.working().items() if each.regresses]
         faults.append(
             f"learner.name: '{learner.name}' tells classes apart, but data '{data.name}' is a regression; "
             f"allowed: {', '.join(regressing)}"

@@ -20,13 +20,13 @@ def numerics_faults(values: Mapping[str, Any]) -> Iterator[str]:
         return
     learner, estimator = values.get("learner"), values.get("estimator")
     if learner is not None and not LEARNERS[learner.name].mapped:
-        mapped = ", ".join(name for name, each in LEARNERS.items() if each.mapped)
+        mapped = ", ".join(name for name, each in LEARNERS.working().items() if each.mapped)
         yield (
             f"numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner '{learner.name}' cannot; "
             f"allowed with it: auto, fused, torch; learners that can: {mapped}"
         )
     if estimator is not None and not ESTIMATORS[estimator.name].mapped:
-        gradients = [name for name, each in ESTIMATORS.items() if each.mapped]
+        gradients = [name for name, each in ESTIMATORS.working().items() if each.mapped]
         yield (
             f"numerics.engine: 'vmap' computes the gradients of estimators {' and '.join(gradients)}, "
             f"not what '{estimator.name}' contributes; allowed with it: auto, fused, torch"

@@ -44,6 +44,7 @@ class Backpropagation(Estimator):
 
     Config: ClassVar[type[PartConfig]] = BackpropagationConfig
     mapped = True
+    exact = True
     config: BackpropagationConfig
 
     @classmethod

@@ -19,6 +19,7 @@ class FirstOrder(Backpropagation):
     """The inner gradients count as constants (Finn et al. 2017, section 5.2): cheaper, and not ∂L/∂φ."""
 
     Config = FirstOrderConfig
+    exact = False
 
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own

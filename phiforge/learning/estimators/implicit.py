@@ -4,7 +4,7 @@ Rajeswaran et al. 2019, "Meta-Learning with Implicit Gradients", algorithm 2 and
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -46,6 +46,7 @@ class Implicit(Estimator):
     """
 
     Config = ImplicitConfig
+    for_example: ClassVar[Mapping[str, Any] | None] = {"name": "maml", "proximal": 1.0}
     config: ImplicitConfig
 
     @classmethod

@@ -60,6 +60,11 @@ class Leo(EmbeddingLearner):
     any_n_way = True
     config: LeoConfig
 
+    @classmethod
+    def without_constants(cls, config: LeoConfig) -> LeoConfig:
+        """Leave out the encoder's penalty, which takes the adapted code as constant."""
+        return config.model_copy(update={"encoder_weight": 0.0})
+
     def init_phi(self, generator: Generator) -> Tensors:
         """Return fresh parameters."""
         features, latent = self.network.feature_count, self.config.latent

@@ -1,0 +1,127 @@
+"""Meta-training in one process, without queue or storage, by the fleet's own functions: the same φ to the bit."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+
+from phiforge.base.errors import RunError
+from phiforge.learning.estimators import Estimator, Step
+from phiforge.learning.estimators.bases.local_steps import estimator_of
+from phiforge.learning.generators import torch_generator
+from phiforge.learning.learners import Learner, Phi, TaskShape, build_learner
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.reduction import Reduced, reduce
+from phiforge.learning.repeatable import repeating_exactly
+from phiforge.learning.scoring import score
+from phiforge.learning.statistics import Estimate, estimate
+from phiforge.learning.tensors import Tensors, decode, encode, fingerprint, torch_type
+from phiforge.registry import DATA
+from phiforge.spec.run import RunSpec
+from phiforge.spec.task import Task
+from phiforge.tasks.episodes import Episode
+
+EpisodesOf = Callable[[int, int], Sequence[Episode]]
+"""Returns the episodes that a job takes in the step from a version: (version, job)."""
+
+
+class Version(NamedTuple):
+    """One version of φ: its number, its tensors, their hash, and the mean scores of the tasks that led to it."""
+
+    version: int
+    phi: Tensors
+    phi_hash: str
+    scores: Mapping[str, float]
+
+
+def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -> Iterator[Version]:
+    """Yield φ₀ and then every version of φ, as each is asked for.
+
+    Args:
+        spec: what is learned and how. Its engine is ``torch`` unless it names another; a submitted run's is settled.
+        episodes_of: the training tasks, ``Tasks(spec).training`` for those that a fleet would draw.
+        train_classes: how many classes these are of, for learners whose φ has a head over all.
+
+    Raises RunError if the spec lets contributions lag, NotFiniteError if φ stops being finite.
+
+    Example::
+
+        for version in meta_train(spec, Tasks(spec).training):
+            print(version.version, version.scores.get("loss"))
+    """
+    if spec.consistency != "synchronous":
+        raise RunError(f"consistency '{spec.consistency}' needs workers that lag: meta_train takes 'synchronous'")
+    learner, estimator = _learner(spec, spec.task, train_classes), estimator_of(spec)
+    phi = decode(encode(_first(spec, learner)))
+    optimizer = init_state(spec.outer, phi)
+    yield Version(0, phi, fingerprint(phi), {})
+    for version in range(spec.outer.versions):
+        with _as_a_trainer(spec):
+            found = _updated(learner, estimator, Step(spec, version), phi, optimizer, episodes_of)
+        phi, optimizer = decode(found.phi), decode(found.optimizer)
+        yield Version(version + 1, phi, found.phi_hash, found.scores)
+
+
+def judge(
+    spec: RunSpec, phi: Phi, chunks: Iterable[Sequence[Episode]], split: str = "validation"
+) -> dict[str, Estimate]:
+    """Return the mean of every score with its 95 % interval, of the models that F_φ builds for unseen tasks.
+
+    Args:
+        spec: what φ was learned by.
+        phi: the version that is judged.
+        chunks: the tasks, ``Tasks(spec).judged(split)`` for those that an evaluator would take.
+        split: which they are; it names their randomness.
+    """
+    learner, values = _learner(spec, spec.evaluation_task), dict[str, list[float]]()
+    for chunk, episodes in enumerate(chunks):
+        with _as_a_trainer(spec):
+            seed = (spec.evaluation.seed, "judge", split, chunk)
+            found = score(learner, phi, episodes, *seed, together=spec.numerics.chunk)
+        for name, of_tasks in found.of.items():
+            values.setdefault(name, []).extend(of_tasks)
+    return {name: estimate(each) for name, each in values.items()}
+
+
+def _updated(
+    learner: Learner, estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, episodes_of: EpisodesOf
+) -> Reduced:
+    """Return the next version: every job's contribution, as bytes, reduced in order of job."""
+    payloads = [
+        estimator.contribute(learner, phi, episodes_of(step.version, job), step, job).to_bytes()
+        for job in range(step.spec.outer.jobs)
+    ]
+    return reduce(estimator, step, phi, optimizer, payloads)
+
+
+def _learner(spec: RunSpec, task: Task, train_classes: int = 0) -> Learner:
+    data, numerics = DATA[spec.data.name], spec.numerics
+    shape = TaskShape(
+        n_way=task.n_way,
+        input_shape=data.input_shape(spec.data),
+        train_classes=train_classes,
+        regression=data.regression,
+        engine=numerics.settled_engine,
+        bfloat16=numerics.bfloat16,
+        scores=spec.scores,
+    )
+    return build_learner(spec.learner, shape)
+
+
+def _first(spec: RunSpec, learner: Learner) -> Tensors:
+    """Return φ₀, named by the spec's seed alone."""
+    kept = torch_type(spec.numerics.kept)
+    return {name: value.to(kept) for name, value in learner.init_phi(torch_generator(spec.seed, "phi")).items()}
+
+
+@contextmanager
+def _as_a_trainer(spec: RunSpec) -> Iterator[None]:
+    """Compute as a trainer does, and leave torch as it was."""
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(spec.numerics.threads)
+        with repeating_exactly():
+            yield
+    finally:
+        torch.set_num_threads(threads)

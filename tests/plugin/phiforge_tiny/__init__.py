@@ -1,0 +1,1 @@
+"""One part of each kind, each in a file of its own."""
