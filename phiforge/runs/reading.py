@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phiforge.base.errors import FormatError, MissingObjectError, PhiforgeError
+from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.metrics import DAMAGED
+from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
 from phiforge.spec.task import Task
@@ -17,10 +18,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.5
 """How long a worker waits for episodes before it takes another message."""
-
-
-class NotReadyError(PhiforgeError):
-    """Raised when episodes are not there, with why: ``waiting`` or ``damaged``; they must be asked for again."""
 
 
 class Read(NamedTuple):
@@ -47,13 +44,13 @@ def read_episodes(
             return Read(list(episodes), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:
-                raise NotReadyError("waiting") from None
+                raise NotReadyError(Outcome.WAITING) from None
             time.sleep(0.01)
         except FormatError as error:
             log.exception("dropping damaged episodes %s", key)
             DAMAGED.inc()
             platform.store.delete(key)
-            raise NotReadyError("damaged") from error
+            raise NotReadyError(Outcome.DAMAGED) from error
 
 
 def _check(batch: EpisodeBatch, record: RunRecord, task: Task, count: int) -> None:

@@ -134,7 +134,6 @@ def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> N
 
     Who may not write checkpoints (``keeps_checkpoints`` is False) leaves a head that lacks its own to those who may.
     """
-    record = platform.run(run)
     status = platform.record.status(run)
     if status != "running":
         platform.exchange.stop(run, status)
@@ -142,6 +141,7 @@ def reconcile(platform: Platform, run: str, keeps_checkpoints: bool = True) -> N
         if platform.record.status(run) == "running":  # it was resumed meanwhile, and must not be forgotten
             platform.record.activate(run)
         return
+    record = platform.run(run)  # after that: a run that is over is put to rest also by who cannot read it
     state = platform.exchange.state(run)
     if state and state.status != "running":
         if platform.record.status(run) != "running":

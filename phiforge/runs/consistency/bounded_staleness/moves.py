@@ -11,7 +11,7 @@ from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.bounded_staleness import Ticket, move_of
 from phiforge.runs.consistency.bounded_staleness.exchange import Waiting
 from phiforge.runs.consistency.committing import damaged_jobs
-from phiforge.runs.reading import NotReadyError
+from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reconcile import advance, sample_ahead
 from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import OpenStep, Published, State
@@ -39,14 +39,13 @@ class Ticketed:
         contribution is there already does: ``reconcile`` sends one.
         """
         jobs = record.spec.outer.jobs
-        with self.platform.attempts.attempt(record.run, "tickets", f"job {ticket.job} of version {ticket.version}"):
-            wanted, count = self.platform.tickets.is_wanted(record.run, ticket)
-            outcome = "duplicate"
-            if wanted:
-                outcome, count = self._contribute(record, ticket)
-            if count >= jobs and (outcome == "duplicate" or not count % jobs):
-                while self._commit(record):
-                    pass
+        wanted, count = self.platform.tickets.is_wanted(record.run, ticket)
+        outcome = "duplicate"
+        if wanted:
+            outcome, count = self._contribute(record, ticket)
+        if count >= jobs and (outcome == "duplicate" or not count % jobs):
+            while self._commit(record):
+                pass
         if outcome == "old":
             self._send_again(record, ticket)
         return outcome
@@ -64,14 +63,14 @@ class Ticketed:
         for _ in range(_MOST_LOOKS):
             state = self.platform.exchange.state(record.run)
             if state is None or state.status != "running":
-                raise NotReadyError("stale" if state is None else "stopped")
+                raise NotReadyError(Outcome.STALE if state is None else Outcome.STOPPED)
             try:
                 return state, *self.trainer.work(record, state, *ticket)
             except NotReadyError as reason:
-                if str(reason) != "stale":
+                if reason.outcome != Outcome.STALE:
                     raise
         self._send_again(record, ticket)
-        raise NotReadyError("stale")
+        raise NotReadyError(Outcome.STALE)
 
     def _commit(self, record: RunRecord) -> bool:
         """Make a version of the contributions that wait; False if there are too few, or another was faster."""
@@ -119,7 +118,7 @@ class Ticketed:
             log.error("run %s: dropping damaged contributions of tickets %s", record.run, damaged)
             DAMAGED.inc(len(damaged))
             self._drop(record, damaged, "damaged")
-            raise NotReadyError("damaged")
+            raise NotReadyError(Outcome.DAMAGED)
 
     def _drop(self, record: RunRecord, tickets: Collection[Ticket], outcome: str) -> None:
         self.platform.tickets.drop(record.run, tickets)

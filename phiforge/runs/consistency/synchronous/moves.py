@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import COMMITS, COMMITS_LOST, DAMAGED, timed
 from phiforge.runs.consistency.committing import damaged_jobs
-from phiforge.runs.reading import NotReadyError
+from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reconcile import advance, sample_ahead
 from phiforge.runs.record import RunRecord
 from phiforge.runs.steps import OpenStep, Published, State
@@ -60,14 +60,13 @@ class Synchronous:
     def _move(self, at: OpenJob, there: bool) -> Moved:
         record, version = at.record, at.state.head
         kept, own = None, {}
-        with self.platform.attempts.attempt(record.run, str(version), f"job {at.job} of version {version}"):
-            if there:
-                outcome, count = "duplicate", len(self.platform.exchange.contributed(record.run, version))
-            else:
-                (outcome, count), payload = self._contribute(at)
-                own = {at.job: payload} if outcome == "published" else {}
-            if count == record.spec.outer.jobs:
-                kept = self._commit(record, version, own)
+        if there:
+            outcome, count = "duplicate", len(self.platform.exchange.contributed(record.run, version))
+        else:
+            (outcome, count), payload = self._contribute(at)
+            own = {at.job: payload} if outcome == "published" else {}
+        if count == record.spec.outer.jobs:
+            kept = self._commit(record, version, own)
         return Moved(outcome, kept)
 
     def _contribute(self, at: OpenJob) -> tuple[Published, bytes]:
@@ -78,7 +77,7 @@ class Synchronous:
         if published.contributions == max(1, record.spec.outer.jobs - 1):
             sample_ahead(self.platform, record, version + 1)  # trainers wait for the last now: it delays none
         if published.contributions < record.spec.outer.jobs:  # else it would be in the way of the commit
-            self.trainer.ahead.published(record, version, published.contributions)
+            self.trainer.prefetcher.prefetch_next_version(record, version, published.contributions)
         reach("trainer.published")
         return published, payload
 
@@ -99,7 +98,7 @@ class Synchronous:
             reach("trainer.committed")
             kept = self._keeps(record, commit.state(version + 1))
             advance(self.platform, record, version + 1, kept.job if kept else None)
-            self.trainer.ahead.published(record, version, record.spec.outer.jobs)
+            self.trainer.prefetcher.prefetch_next_version(record, version, record.spec.outer.jobs)
             self.trainer.head.keep(commit)
         return kept
 
@@ -113,7 +112,7 @@ class Synchronous:
             return None
         if self.platform.exchange.waiting(queue.name("training")):
             return None
-        return OpenJob(record, state, self.trainer.ahead.kept(record, state.head))
+        return OpenJob(record, state, self.trainer.prefetcher.job_to_keep(record, state.head))
 
     def _check(self, record: RunRecord, step: OpenStep[int], own: Mapping[int, bytes]) -> None:
         """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
@@ -123,4 +122,4 @@ class Synchronous:
             self.platform.exchange.drop_contributions(record.run, step.head, jobs)
             for job in jobs:
                 self.platform.queue.train(record.run, step.head, job)
-            raise NotReadyError("damaged")
+            raise NotReadyError(Outcome.DAMAGED)

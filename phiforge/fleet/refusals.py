@@ -1,0 +1,70 @@
+"""Runs that a worker cannot do the work of: another may, and only if nobody in the fleet can do they fail."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from phiforge.fleet.queue import QueueName
+from phiforge.fleet.roster import Roster
+from phiforge.runs.exchange import EXPIRY_SECONDS, Exchange, script
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.3
+"""Seconds that a worker stands back after it met all that it cannot do."""
+
+_MOST_MET = 10_000
+
+_SERVICES: dict[QueueName, str] = {"sampling": "sampler", "training": "trainer", "evaluation": "evaluator"}
+
+
+class Refusals:
+    """What the workers of one queue said that they cannot do, as one of them sees it."""
+
+    def __init__(self, exchange: Exchange, roster: Roster) -> None:
+        self._exchange, self._roster = exchange, roster
+        self._refuse = script(exchange.redis, "refuse")
+
+    def refuse(self, run: str, why: str) -> str | None:
+        """Note that this worker cannot do the work of ``run``, and ``why``.
+
+        Return why nobody can, to one caller alone, once every worker that lives has said so and a lease went by with
+        none that had not: time enough for one that joins, or is started again.
+        """
+        there = self._roster.beat()
+        names, patience = json.dumps(sorted(there)), int(1000 * self._roster.lease_seconds)
+        key = self._exchange.key(run, f"refusals:{self._roster.queue}")
+        found = self._refuse(keys=[key], args=[self._roster.me, why[:1000], names, patience, EXPIRY_SECONDS])
+        texts = [text.decode(errors="replace") for text in found]
+        reasons = dict(zip(texts[::2], texts[1::2], strict=True))
+        return _nobody_can(self._roster.queue, there, reasons) if reasons else None
+
+
+def _nobody_can(queue: QueueName, there: Mapping[str, str], reasons: Mapping[str, str]) -> str:
+    """Return what each kind of worker lacks, as one sentence."""
+    kinds = Counter((about, reasons[worker]) for worker, about in there.items())
+    each = [f"{count}{f' on {about}' if about else ''}: {why}" for (about, why), count in sorted(kinds.items())]
+    return f"no {_SERVICES[queue]} of this fleet can do its work: {'; '.join(each)}"
+
+
+class Pause:
+    """Keeps a worker from taking again and again what it cannot do, and holds up what it can do by little.
+
+    What is put back comes round once all else that waits was taken. So a worker stands back when it meets once more
+    what it refused, and each time for longer, unless it did some work in between.
+    """
+
+    def __init__(self) -> None:
+        self._met: set[tuple[str, str]] = set()
+        self._seconds = _SHORTEST_PAUSE
+
+    def refused(self, run: str, work: str) -> None:
+        """Stand back for a moment if this piece of work came round."""
+        if (run, work) in self._met or len(self._met) >= _MOST_MET:
+            time.sleep(self._seconds)
+            self._seconds = min(2 * self._seconds, _LONGEST_PAUSE)
+            self._met.clear()
+        self._met.add((run, work))
+
+    def worked(self) -> None:
+        """Note that there is work which this worker can do."""
+        self._seconds = _SHORTEST_PAUSE
