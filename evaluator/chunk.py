@@ -64,6 +64,7 @@ class Evaluator:
         outcome = Outcome.DUPLICATE
         there = self.platform.exchange.scores(record.run, split, version)
         if chunk not in there:
+            require(record.spec.numerics, self.platform.settings.device)
             episodes = self._read_episodes(record, split, version, chunk)
             payload = self._score(record, version, split, chunk, episodes).to_bytes()
             reach("evaluator.scored")
@@ -83,7 +84,6 @@ class Evaluator:
         """Score episodes; the seed is of the judged episodes, so that every run meets the same randomness."""
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
-        require(record.spec.numerics, device)
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)

@@ -37,7 +37,6 @@ class Sampler:
 
         Raises MessageError if the run has no step from it.
         """
-
         work = f"sampling version {version}"
 
         def plan(record: RunRecord) -> Work:
@@ -52,7 +51,6 @@ class Sampler:
 
         Raises MessageError if the run has no such chunk.
         """
-
         work = f"sampling chunk {chunk} of {split}"
 
         def plan(record: RunRecord) -> Work:
