@@ -7,6 +7,7 @@ service's own function does it. What that raises says whose fault it was: the mo
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import NamedTuple
 
 from phiforge.base.errors import AttemptError, IncapableWorkerError, RunError
@@ -55,8 +56,7 @@ class Supervision:
     """Supervises the messages that one process takes from one queue."""
 
     def __init__(self, platform: Platform, queue: QueueName) -> None:
-        self._platform = platform
-        self._refusals = Refusals(platform.exchange, Roster.of(platform, queue))
+        self._platform, self._queue = platform, queue
         self._pause = Pause()
 
     def supervise(self, asked: Asked, plan: Plan) -> Outcome:
@@ -94,6 +94,10 @@ class Supervision:
         if work.attempts is None:
             return nullcontext()
         return self._platform.attempts.attempt(asked.run, work.attempts, asked.work)
+
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals(self._platform.exchange, Roster.of(self._platform, self._queue))
 
     def _refuse(self, asked: Asked, why: str) -> Outcome:
         """Put a message back for a worker that can, unless nobody in the fleet can, or nobody needs to any more."""
