@@ -1,6 +1,7 @@
 """Runs that a worker cannot do the work of: another may, and only if nobody in the fleet can do they fail."""
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from collections.abc import Mapping
 from phiforge.fleet.queue import QueueName
 from phiforge.fleet.roster import Roster
 from phiforge.runs.exchange import EXPIRY_SECONDS, Exchange, script
+
+log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.3
 """Seconds that a worker stands back after it met all that it cannot do."""
@@ -23,6 +26,7 @@ class Refusals:
     def __init__(self, exchange: Exchange, roster: Roster) -> None:
         self._exchange, self._roster = exchange, roster
         self._refuse = script(exchange.redis, "refuse")
+        self._told = ""
 
     def refuse(self, run: str, why: str) -> str | None:
         """Note that this worker cannot do the work of ``run``, and ``why``.
@@ -30,6 +34,9 @@ class Refusals:
         Return why nobody can, to one caller alone, once every worker that lives has said so and a lease went by with
         none that had not: time enough for one that joins, or is started again.
         """
+        if run != self._told:
+            log.info("the work of run %s is put back, for a worker that can: %s", run, why)
+            self._told = run
         there = self._roster.beat()
         names, patience = json.dumps(sorted(there)), int(1000 * self._roster.lease_seconds)
         key = self._exchange.key(run, f"refusals:{self._roster.queue}")

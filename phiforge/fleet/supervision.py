@@ -23,8 +23,9 @@ from phiforge.runs.record import RunRecord
 
 log = logging.getLogger(__name__)
 
-_LEVELS = {Outcome.BROKEN: logging.WARNING, Outcome.INCAPABLE: logging.INFO, Outcome.WAITING: logging.INFO}
-_LEVELS |= {Outcome.DAMAGED: logging.INFO}
+_LEVELS = {Outcome.BROKEN: logging.WARNING, Outcome.DAMAGED: logging.INFO, Outcome.WAITING: logging.INFO}
+"""How loud an outcome is; all others are for who looks closely: a run that failed was told of, and what is put back
+comes round for as long as nobody can do it."""
 
 
 class Asked(NamedTuple):
