@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.patterns import N_WAY, SIDE, patterns
-from phiforge.learning.engines import Engine, lacks
+from phiforge.learning.engines import lacks
 from phiforge.learning.estimators import Contribution, Step, build_estimator
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, TaskShape, build_learner
@@ -22,6 +22,7 @@ from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.repeatable import repeat_exactly
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.run import RunSpec
+from phiforge.spec.task import Engine
 from phiforge.tasks.episodes import Episode
 
 COMPARED = ("relation", "matching", "prototypical", "siamese", "r2d2", "maml")

@@ -17,10 +17,9 @@ from benchmarks.page import NOT_QUIET, machine, parser, publish, spread, table, 
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.runs.store import LocalStore
-from phiforge.spec.data import OmniglotData
 from phiforge.spec.task import Task
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
-from phiforge.tasks.datasets.omniglot import Omniglot
+from phiforge.tasks.datasets.omniglot import Omniglot, OmniglotData
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch
 
@@ -85,9 +84,8 @@ def timed(action: Callable[[int], None], rounds: int) -> list[float]:
 
 def dataset() -> Dataset:
     """Return Omniglot from its folder, else noise of its size."""
-    folder = Settings().omniglot
-    if folder:
-        return Omniglot(OmniglotData(), folder, folder, None).build()
+    if (settings := Settings()).omniglot:
+        return Omniglot(OmniglotData(), settings).build()
     images = np.random.default_rng(0).integers(0, 256, (CHARACTERS * DRAWINGS, 1, 28, 28), np.uint8)
     classes = tuple(SourceClass(str(number), number * DRAWINGS, DRAWINGS) for number in range(CHARACTERS))
     turned = tuple(TaskClass(source, turn) for source in range(CHARACTERS) for turn in range(4))

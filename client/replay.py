@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
 from phiforge.learning.finite import alone, is_finite, offender, size
 from phiforge.learning.repeatable import repeat_exactly
+from phiforge.learning.tensors import torch_type
 from phiforge.runs import evidence
-from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.learners import learner_of
 
 
 def replay(platform: Platform, run: str, version: int | None = None) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def replay(platform: Platform, run: str, version: int | None = None) -> dict[str
     torch.set_num_threads(spec.numerics.threads)
     repeat_exactly()
     phi = {name: value.to(device) for name, value in phi.items()}
-    episodes = list(batch.episodes(device, spec.numerics.kept))
+    episodes = list(batch.episodes(device, torch_type(spec.numerics.kept)))
     contributions = alone(learner_of(record, spec.task), spec, phi, episodes, found.version, found.job)
     return {
         "run": run,
@@ -40,10 +42,6 @@ def replay(platform: Platform, run: str, version: int | None = None) -> dict[str
 
 def _shown(contribution: Contribution) -> dict[str, Any]:
     """Return what JSON can hold of a contribution: text where it is no number."""
-    numbers = {
-        "loss": contribution.loss,
-        "accuracy": contribution.accuracy,
-        "norm": size(contribution),
-    }
+    numbers = {**contribution.scores, "norm": size(contribution)}
     shown = {name: value if math.isfinite(value) else str(value) for name, value in numbers.items()}
     return {"finite": is_finite(contribution)} | shown

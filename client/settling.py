@@ -1,10 +1,10 @@
 """What a spec leaves open about how it is computed, decided when it is submitted."""
 
-from phiforge.learning.engines import Engine, lacks
-from phiforge.learning.learners import LEARNERS
-from phiforge.learning.networks import Conv4Config
+from phiforge.learning.engines import lacks
+from phiforge.registry import LEARNERS, NETWORKS
 from phiforge.spec.numerics import numerics_faults
 from phiforge.spec.run import RunSpec
+from phiforge.spec.task import Engine
 
 
 def settled(spec: RunSpec, device: str) -> RunSpec:
@@ -25,12 +25,12 @@ def _by(spec: RunSpec, engine: Engine) -> RunSpec:
 def _fused(spec: RunSpec) -> RunSpec | None:
     """Return ``spec`` by engine ``fused`` if that is of use to its network."""
     network = getattr(spec.learner, "network", None)
-    useful = isinstance(network, Conv4Config) and network.norm in ("batch", "running", "per_step")
+    useful = network is not None and NETWORKS[network.name].has_fused_blocks(network)
     return _by(spec, "fused") if useful and not spec.numerics.bfloat16 and not lacks("fused", "cpu") else None
 
 
 def _mapped(spec: RunSpec) -> RunSpec | None:
-    """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and a GPU may record them."""
+    """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and a GPU may capture them."""
     found = _by(spec, "vmap")
     faults = list(numerics_faults({"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator}))
-    return found if not faults and LEARNERS[spec.learner.name].recordable else None
+    return found if not faults and LEARNERS[spec.learner.name].capturable else None

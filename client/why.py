@@ -7,12 +7,12 @@ from typing import Any
 from client.episodes import TrainingEpisodes
 from client.verification import expect_recorded, recorded
 from phiforge.base.errors import RunError
+from phiforge.fleet.platform import Platform
+from phiforge.registry import DATA
 from phiforge.runs.commit_log import Entry, Work, works_of
-from phiforge.runs.consistency.bounded_staleness import is_ticketed
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import load_catalogue
-from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
-from phiforge.spec.data import SinusoidData
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
 from phiforge.tasks.sources import Appearance, Sources, appearances, sources
@@ -81,14 +81,14 @@ def where(platform: Platform, run: str, name: str, drawing: int | None = None) -
 
 
 def _works(platform: Platform, record: RunRecord, last: int) -> Iterator[tuple[int, list[Work]]]:
-    """Yield of each version of a run which jobs it was made of; only where a run has tickets must the log say so."""
+    """Yield of each version of a run which jobs it was made of; the log is asked only where it must be."""
     jobs = record.spec.outer.jobs
-    if is_ticketed(record.spec):
-        for entry in platform.record.log(record.run, record.first_version, last):
-            yield entry["version"], works_of(entry, jobs)
-    else:
+    if consistency_of(record.spec).in_step:
         for version in range(record.first_version + 1, last + 1):
             yield version, works_of({"version": version}, jobs)
+    else:
+        for entry in platform.record.log(record.run, record.first_version, last):
+            yield entry["version"], works_of(entry, jobs)
 
 
 def appearance_json(run: str, appearance: Appearance) -> dict[str, Any]:
@@ -119,9 +119,7 @@ def _ancestry(platform: Platform, run: str) -> Iterator[tuple[RunRecord, int]]:
 
 
 def _catalogue(platform: Platform, record: RunRecord) -> Catalogue:
-    return (
-        NO_CATALOGUE if isinstance(record.spec.data, SinusoidData) else load_catalogue(record.dataset, platform.store)
-    )
+    return load_catalogue(record.dataset, platform.store) if DATA[record.spec.data.name].published else NO_CATALOGUE
 
 
 def _images(record: RunRecord, catalogue: Catalogue, name: str, drawing: int | None) -> list[int]:

@@ -12,15 +12,17 @@ from phiforge.base.fault_points import reach
 from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
 from phiforge.fleet.fit import check_judged
 from phiforge.fleet.messages import EVALUATE
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
 from phiforge.learning.device import require
 from phiforge.learning.scoring import ChunkScores, score, summary
 from phiforge.runs import judging
+from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.platform import Platform, learner_of
 from phiforge.runs.reading import read_episodes
-from phiforge.runs.record import Checkpoint, RunRecord, evaluation_episodes_key
+from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key
 from phiforge.tasks.episodes import Episode
 
 
@@ -30,7 +32,7 @@ class Evaluator:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._supervision = Supervision(platform, "evaluation")
-        self._checkpoint = lru_cache(maxsize=4)(platform.record.checkpoint)
+        self._checkpoint = lru_cache(maxsize=4)(platform.checkpoints.load)
 
     def handle(self, run: str, split: str, version: int, chunk: int, sent_at: float) -> None:
         """Score one chunk unless its scores are there; the last chunk in moves the run on.
@@ -47,7 +49,7 @@ class Evaluator:
 
     def _judge(self, record: RunRecord, split: str, version: int, chunk: int) -> Outcome:
         """Score a chunk of a run that goes on, unless the version is summed up, and do what is next once it is."""
-        if self.platform.record.status(record.run) != "running":
+        if self.platform.record.status(record.run) is not RunStatus.RUNNING:
             return Outcome.STOPPED
         outcome = Outcome.DUPLICATE
         if not self._is_summed_up(record, split, version):
@@ -92,7 +94,7 @@ class Evaluator:
             seed = (record.spec.evaluation.seed, "judge", split, chunk)
             scores = score(learner, phi, episodes, *seed, together=together)
         EVALUATED_TASKS.labels(split=split).inc(len(episodes))
-        for index, loss in enumerate(scores.loss):
+        for index, loss in enumerate(scores.of["loss"]):
             if not math.isfinite(loss):
                 raise RunError(
                     f"{_name(split, version, chunk)}, episode {index}: the query loss is {loss}, not finite: lower the "
@@ -121,7 +123,7 @@ class Evaluator:
                 return
             if version in self.platform.record.scored(record.run, "test"):
                 self.platform.record.save_report(record.run, build_report(self.platform, record, version))
-                self.platform.exchange.stop(record.run, "complete")
+                self.platform.exchange.stop(record.run, RunStatus.COMPLETE)
             else:
                 self.platform.exchange.touch(record.run, "evaluation")
                 judging.send(self.platform, record, "test", version)

@@ -8,17 +8,17 @@ from phiforge.base.metrics import SAMPLE_SECONDS, SAMPLED_EPISODES
 from phiforge.fleet.fit import check_judged, check_step
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.messages import RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import serve
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
+from phiforge.registry import FAMILIES
 from phiforge.runs.datasets import load
 from phiforge.runs.outcomes import Outcome
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.record import RunRecord, RunStatus, evaluation_episodes_key, training_episodes_key
 from phiforge.runs.retention import delete_episodes
-from phiforge.spec.data import SinusoidData
 from phiforge.tasks.episodes import EpisodeBatch
-from phiforge.tasks.families.sinusoid import sample_sinusoids
+from phiforge.tasks.families import build_family
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch, training_seed
 
@@ -79,7 +79,7 @@ class Sampler:
     def _sample_version(self, record: RunRecord, version: int) -> Outcome:
         """Write what is missing: all, right after the version before, and to write some again is to write the same."""
         run, jobs = record.run, range(record.spec.outer.jobs)
-        if not self._is_to_come(run, version):
+        if not self._is_to_come(record, version):
             return Outcome.STALE
         is_next = self._newest == (run, version - 1)
         missing = jobs if is_next else self.platform.record.missing_episodes(run, version, jobs)
@@ -101,14 +101,14 @@ class Sampler:
         delete_episodes(self.platform, record.run)
         return Outcome.PUBLISHED
 
-    def _is_to_come(self, run: str, version: int) -> bool:
+    def _is_to_come(self, record: RunRecord, version: int) -> bool:
         """Say whether a trainer may still ask for ``version``: a late message must not leave episodes for good."""
-        state = self.platform.exchange.state(run)
+        state = self.platform.exchange.state(record.run)
         if state is None:
-            return self.platform.record.status(run) == "running"
-        if state.status != "running":
+            return self.platform.record.status(record.run) is RunStatus.RUNNING
+        if state.status is not RunStatus.RUNNING:
             return False
-        return version >= state.head or any(ticket.version == version for ticket in self.platform.tickets.open(run))
+        return self.platform.consistency(record).wants_episodes(record, state, version)
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         with SAMPLE_SECONDS.time():
@@ -123,8 +123,8 @@ class Sampler:
         spec, training = record.spec, split == "train"
         task = spec.task if training else spec.evaluation_task
         episodes = spec.outer.job_tasks if training else spec.evaluation.chunk_size
-        if isinstance(spec.data, SinusoidData):
-            return sample_sinusoids(spec.data, task, episodes, *seed)
+        if spec.data.name in FAMILIES:
+            return build_family(spec.data).sample(split, task, episodes, *seed)
         mirror = training and spec.sampling.augmentation == "mirror"
         return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, mirror=mirror)
 

@@ -5,12 +5,12 @@ from typing import Any, get_args
 
 import torch
 
-from phiforge.learning.engines import Engine
 from phiforge.learning.estimators import Step, build_estimator
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import LEARNERS, Learner, TaskShape, build_learner
 from phiforge.learning.tensors import decode, encode
 from phiforge.spec.run import RunSpec
+from phiforge.spec.task import Engine
 from phiforge.tasks.episodes import Episode
 
 N_WAY, SIDE = 5, 16

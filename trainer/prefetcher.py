@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from phiforge.base.errors import PhiforgeError
 from phiforge.base.metrics import READ_AHEAD
-from phiforge.runs.consistency.bounded_staleness import is_ticketed
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.reading import Read
 from phiforge.runs.record import RunRecord
 
@@ -54,11 +54,11 @@ class Prefetcher:
 
     def prefetch_after(self, record: RunRecord, version: int, job: int) -> None:
         """Begin to read, while this job is computed, for the one that probably comes after it."""
-        number, ticketed = _number(record, version, job), is_ticketed(record.spec)
-        self._note(record, number, ticketed)
+        number, in_step = _number(record, version, job), consistency_of(record.spec).in_step
+        self._note(record, number, in_step)
         self._quiet -= 1
         after = number + self._distance
-        if ticketed or self._distance <= _NO_CROWD or after // record.spec.outer.jobs == version:
+        if not in_step or self._distance <= _NO_CROWD or after // record.spec.outer.jobs == version:
             self._begin(record, after)
 
     def prefetch_next_version(self, record: RunRecord, version: int, count: int) -> None:
@@ -76,10 +76,10 @@ class Prefetcher:
             return after[1]
         return min(self._distance, jobs) - 1
 
-    def _note(self, record: RunRecord, number: int, ticketed: bool) -> None:
+    def _note(self, record: RunRecord, number: int, in_step: bool) -> None:
         """Keep the distance between two jobs, which is how many trainers there are: of one version, if steps wait."""
         jobs, (run, last) = record.spec.outer.jobs, self._last
-        together = run == record.run and (ticketed or last // jobs == number // jobs)
+        together = run == record.run and (not in_step or last // jobs == number // jobs)
         if together:
             self._distance = max(1, number - last)
         elif self._only:

@@ -6,34 +6,31 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-import torch
-
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import FormatError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import JOB_SECONDS, JOBS, TRAINED_TASKS, timed
 from phiforge.fleet.fit import check_step
 from phiforge.fleet.messages import TRAIN
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import worker_name
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
 from phiforge.learning import finite
 from phiforge.learning.device import require
-from phiforge.learning.estimators import Contribution, Step
-from phiforge.learning.estimators.bases.local_steps import estimator_of
+from phiforge.learning.estimators import Contribution
 from phiforge.learning.finite import NotFiniteError
 from phiforge.learning.tensors import Tensors
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.consistency.bounded_staleness import Ticket, is_ticketed
-from phiforge.runs.consistency.bounded_staleness.moves import Ticketed
+from phiforge.runs.consistency.base import Moved, OpenJob
 from phiforge.runs.consistency.committing import next_version
-from phiforge.runs.consistency.synchronous.moves import Moved, OpenJob, Synchronous
+from phiforge.runs.contributing import contribute
 from phiforge.runs.evidence import found_at, keep_job
+from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.platform import Platform, learner_of
 from phiforge.runs.reading import PATIENCE_SECONDS, Read, read_episodes
 from phiforge.runs.record import RunRecord, training_episodes_key
-from phiforge.runs.steps import Commit, Job, OpenStep, State
+from phiforge.runs.steps import Commit, OpenStep, State
 from phiforge.tasks.episodes import Episode
 from trainer.head import Head, Place
 from trainer.prefetcher import Prefetcher
@@ -49,7 +46,6 @@ class Trainer:
         self.name = worker_name("training")
         self.head = Head(platform)
         self._supervision = Supervision(platform, "training")
-        self._synchronous, self._ticketed = Synchronous(self), Ticketed(self)
         self.prefetcher = Prefetcher(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
@@ -70,11 +66,11 @@ class Trainer:
         def do(record: RunRecord) -> Outcome:
             nonlocal kept
             outcome, kept = move(record)
-            return Outcome(outcome)
+            return outcome
 
         def plan(record: RunRecord) -> Work:
             check_step(record, version, job)
-            return Work(_attempts_kind(record, version), partial(do, record))
+            return Work(self.platform.consistency(record).attempts_kind(version), partial(do, record))
 
         put_back = partial(self.platform.queue.train, run, version, job)
         outcome = self._supervision.supervise(Asked(TRAIN, run, _name(version, job), put_back), plan)
@@ -82,12 +78,10 @@ class Trainer:
         return kept
 
     def _move(self, version: int, job: int, record: RunRecord) -> Moved:
-        if is_ticketed(record.spec):
-            return Moved(self._ticketed.move(record, Ticket(version, job)))
-        return self._synchronous.move(record, version, job)
+        return self.platform.consistency(record).move(self, record, version, job)
 
-    def _go_on(self, kept: OpenJob, _: RunRecord) -> Moved:
-        return self._synchronous.go_on(kept)
+    def _go_on(self, kept: OpenJob, record: RunRecord) -> Moved:
+        return self.platform.consistency(record).go_on(self, kept)
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from.
@@ -112,12 +106,8 @@ class Trainer:
     @staticmethod
     def compute(record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int) -> Contribution:
         """Return what ``job`` contributes to the step from ``version``, which depends on the arguments alone."""
-        spec = record.spec
-        if torch.get_num_threads() != spec.numerics.threads:
-            torch.set_num_threads(spec.numerics.threads)
-        learner, estimator, step = learner_of(record, spec.task), estimator_of(spec), Step(spec, version)
         with working(_name(version, job)):
-            return estimator.contribute(learner, phi, episodes, step, job)
+            return contribute(record, phi, episodes, version, job)
 
     def _stop(
         self,
@@ -151,7 +141,7 @@ class Trainer:
         outer = record.spec.outer
         return read_episodes(self.platform, key, record, record.spec.task, outer.job_tasks, patience_seconds)
 
-    def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
+    def next_version(self, record: RunRecord, step: OpenStep) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
         place = Place.of(record.run, step)
         phi, optimizer = self.head.phi(place), self.head.optimizer(place)
@@ -162,16 +152,22 @@ class Trainer:
             log.exception("run %s: version %d cannot be made of its contributions", record.run, step.head)
             self.head.forget(record.run)
         except NotFiniteError as error:
-            largest = list(step.contributions)[error.job]
-            version, job = largest if isinstance(largest, Ticket) else (step.head, error.job)
+            version, job = list(step.contributions)[error.job]
             keep_job(self.platform.store, record.run, phi, found_at(version, job, None, phi, str(error)))
             raise
+
+    def keep(self, commit: Commit) -> None:
+        """Hold what was just committed: it is the head that the next job starts from."""
+        self.head.keep(commit)
+
+    def published(self, record: RunRecord, version: int, count: int) -> None:
+        """Begin to read for the job that is probably the next."""
+        self.prefetcher.prefetch_next_version(record, version, count)
+
+    def kept(self, record: RunRecord, version: int) -> int:
+        """Return which job of ``version`` to go on with."""
+        return self.prefetcher.job_to_keep(record, version)
 
 
 def _name(version: int, job: int) -> str:
     return f"job {job} of version {version}"
-
-
-def _attempts_kind(record: RunRecord, version: int) -> str:
-    """Return under which kind attempts at jobs are counted: those of a version are forgotten with its commit."""
-    return "tickets" if is_ticketed(record.spec) else str(version)

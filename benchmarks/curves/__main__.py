@@ -16,7 +16,7 @@ from benchmarks.curves.measure import Plan, measured
 from benchmarks.curves.picture import draw
 from benchmarks.curves.report import written
 from benchmarks.page import parser, publish
-from phiforge.learning.engines import Engine
+from phiforge.spec.task import Engine
 
 
 def main() -> None:

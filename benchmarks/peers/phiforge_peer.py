@@ -9,11 +9,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.estimators.backpropagation import BackpropagationConfig
+from phiforge.learning.estimators.first_order import FirstOrderConfig
 from phiforge.learning.learners import TaskShape, build_learner
 from phiforge.learning.learners.maml import MamlConfig
 from phiforge.learning.learners.prototypical import PrototypicalConfig
 from phiforge.learning.repeatable import repeat_exactly
-from phiforge.spec.estimator import BackpropagationConfig, FirstOrderConfig
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.episodes import Episode
 

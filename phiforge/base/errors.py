@@ -60,3 +60,11 @@ class AttemptError(PhiforgeError):
 
 class IncapableWorkerError(PhiforgeError):
     """Raised when this process cannot do what a run asks, and another may: it lacks an engine, a device or a part."""
+
+
+class MissingPartError(IncapableWorkerError):
+    """Raised when a part that a spec names is not installed in this process."""
+
+
+class RegistryError(PhiforgeError):
+    """Raised when a part of an installed package is not what its entry point says."""

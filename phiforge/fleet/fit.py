@@ -1,8 +1,8 @@
 """Whether a message fits the run it names: there is such a run, and it has such a version, job or chunk."""
 
 from phiforge.base.errors import FormatError, MessageError, RunError
+from phiforge.fleet.platform import Platform
 from phiforge.runs import judging
-from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
 
 

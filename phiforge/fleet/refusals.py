@@ -1,6 +1,5 @@
 """Runs that a worker cannot do the work of: another may, and only if nobody in the fleet can do they fail."""
 
-import json
 import logging
 import time
 from collections import Counter
@@ -8,7 +7,8 @@ from collections.abc import Mapping
 
 from phiforge.fleet.queue import QueueName
 from phiforge.fleet.roster import Roster
-from phiforge.runs.exchange import EXPIRY_SECONDS, Exchange, script
+from phiforge.runs.exchange import EXPIRY_SECONDS, Exchange
+from phiforge.runs.scripts import Value
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Refusals:
 
     def __init__(self, exchange: Exchange, roster: Roster) -> None:
         self._exchange, self._roster = exchange, roster
-        self._refuse = script(exchange.redis, "refuse")
+        self._refuse = exchange.script("refuse", "phiforge.fleet")
         self._told = ""
 
     def refuse(self, run: str, why: str) -> str | None:
@@ -38,9 +38,11 @@ class Refusals:
             log.info("the work of run %s is put back, for a worker that can: %s", run, why)
             self._told = run
         there = self._roster.beat()
-        names, patience = json.dumps(sorted(there)), int(1000 * self._roster.lease_seconds)
+        patience = int(1000 * self._roster.lease_seconds)
+        values: dict[str, Value] = {"worker": self._roster.me, "why": why[:1000]}
+        values |= {"patience": patience, "expiry": EXPIRY_SECONDS}
         key = self._exchange.key(run, f"refusals:{self._roster.queue}")
-        found = self._refuse(keys=[key], args=[self._roster.me, why[:1000], names, patience, EXPIRY_SECONDS])
+        found = self._refuse({"refusals": key}, values, more_values=sorted(there))
         texts = [text.decode(errors="replace") for text in found]
         reasons = dict(zip(texts[::2], texts[1::2], strict=True))
         return _nobody_can(self._roster.queue, there, reasons) if reasons else None

@@ -4,10 +4,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Self
 
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName, worker_name
 from phiforge.learning.device import description
-from phiforge.runs.exchange import Exchange, script
-from phiforge.runs.platform import Platform
+from phiforge.runs.exchange import Exchange
+from phiforge.runs.scripts import Value
 
 _PROCESS = uuid.uuid4().hex[:8]
 """Tells this process from one before it of the same number, as the first of a container is."""
@@ -29,7 +30,7 @@ class Roster:
         self.queue, self.lease_seconds, self.me = queue, lease_seconds, me
         self._redis, self._about = exchange.redis, about
         self._key = f"{exchange.namespace}:roster:{queue}"
-        self._beat = script(self._redis, "roster")
+        self._beat = exchange.script("roster", "phiforge.fleet")
 
     @classmethod
     def of(cls, platform: Platform, queue: QueueName) -> Self:
@@ -40,7 +41,8 @@ class Roster:
 
     def beat(self) -> Mapping[str, str]:
         """Say that this worker lives; return all that do, with a few words about each."""
-        found = self._beat(keys=[self._key], args=[self.me, self._about, int(1000 * self.lease_seconds)])
+        values: dict[str, Value] = {"worker": self.me, "about": self._about, "lease": int(1000 * self.lease_seconds)}
+        found = self._beat({"roster": self._key}, values)
         texts = [text.decode(errors="replace") for text in found]
         return dict(zip(texts[::2], texts[1::2], strict=True))
 

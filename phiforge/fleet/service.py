@@ -14,9 +14,9 @@ from prometheus_client import start_http_server
 
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName
 from phiforge.fleet.roster import Roster
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile_all
 
 log = logging.getLogger(__name__)

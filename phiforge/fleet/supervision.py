@@ -13,13 +13,13 @@ from typing import NamedTuple
 from phiforge.base.errors import AttemptError, IncapableWorkerError, RunError
 from phiforge.base.metrics import MESSAGES
 from phiforge.fleet.fit import run_of
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName
 from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import fail
-from phiforge.runs.record import RunRecord
+from phiforge.runs.record import RunRecord, RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Supervision:
 
     def _refuse(self, asked: Asked, why: str) -> Outcome:
         """Put a message back for a worker that can, unless nobody in the fleet can, or nobody needs to any more."""
-        if self._platform.record.status(asked.run) != "running":
+        if self._platform.record.status(asked.run) is not RunStatus.RUNNING:
             return Outcome.STOPPED
         if nobody_can := self._refusals.refuse(asked.run, why):
             return self._fail(asked.run, nobody_can)
@@ -112,7 +112,7 @@ class Supervision:
 
     def _fail(self, run: str, reason: str) -> Outcome:
         """Fail a run that goes on; one that is over stays as it ended."""
-        if self._platform.record.status(run) != "running":
+        if self._platform.record.status(run) is not RunStatus.RUNNING:
             return Outcome.STOPPED
         fail(self._platform, run, reason)
         return Outcome.FAILED

@@ -1,14 +1,12 @@
-"""What a process computes on: its device, what that lacks for a run, which of its errors pass, and how many threads."""
+"""What a process computes on: its device, what that lacks for a run, and which of its errors pass."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import get_args
 
 import torch
 
 from phiforge.base.errors import IncapableWorkerError, SettingsError
-from phiforge.learning.engines import Engine, lacks
-from phiforge.spec.task import Numerics
+from phiforge.learning.engines import lacks
+from phiforge.spec.task import Engine, Numerics
 
 _MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
@@ -23,17 +21,6 @@ def check_device(name: str) -> None:
         raise SettingsError(
             [f"PHIFORGE_DEVICE: {name!r} cannot be used here ({reason}); allowed on this machine: {', '.join(devices)}"]
         ) from error
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread: for small tensors, whose threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def require(numerics: Numerics, device: str) -> None:

@@ -23,8 +23,8 @@ class Reduced(NamedTuple):
     optimizer: bytes
     phi_hash: str
     optimizer_hash: str
-    loss: float
-    accuracy: float
+    scores: dict[str, float]
+    """Means over the version's tasks, ``loss`` and ``accuracy`` among them."""
 
 
 def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, payloads: Sequence[bytes]) -> Reduced:
@@ -34,7 +34,9 @@ def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, p
     """
     contributions = [Contribution.from_bytes(payload) for payload in payloads]
     tasks = sum(contribution.tasks for contribution in contributions)
-    loss = sum(contribution.loss for contribution in contributions) / tasks
+    names = contributions[0].scores
+    scores = {name: sum(each.scores[name] for each in contributions) / tasks for name in names}
+    loss = scores["loss"]
     direction = estimator.combine(phi, contributions, step)
     updated = optimizers.update(step.spec.outer, step.version, phi, optimizer, direction)
     new_phi = updated.phi | averaged(phi, contributions)
@@ -51,8 +53,7 @@ def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, p
         optimizer=encode(updated.state),
         phi_hash=fingerprint(new_phi),
         optimizer_hash=fingerprint(updated.state),
-        loss=loss,
-        accuracy=sum(contribution.accuracy for contribution in contributions) / tasks,
+        scores=scores,
     )
 
 

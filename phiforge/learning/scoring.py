@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from phiforge.base.canonical import canonical_json
+from phiforge.base.errors import FormatError
 from phiforge.base.seeds import SeedPart
 from phiforge.learning.engines import transforms
 from phiforge.learning.engines.vmap.episodes import mapped, stacked
+from phiforge.learning.estimators.bases.estimator import scores_of
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, Learner, Phi
 from phiforge.learning.statistics import estimate
@@ -21,19 +23,24 @@ from phiforge.tasks.episodes import Episode
 
 @dataclass(frozen=True)
 class ChunkScores:
-    """Query ``loss`` and ``accuracy`` of each task of a chunk."""
+    """Scores of each task of a chunk, by name: ``loss``, ``accuracy`` and whatever else the run asks for."""
 
-    loss: list[float]
-    accuracy: list[float]
+    of: dict[str, list[float]]
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON."""
-        return canonical_json(asdict(self))
+        return canonical_json(self.of)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ChunkScores":
-        """Read what ``to_bytes`` wrote."""
-        return cls(**json.loads(data))
+        """Read what ``to_bytes`` wrote; raises FormatError for anything else."""
+        try:
+            found = {str(name): [float(value) for value in values] for name, values in json.loads(data).items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise FormatError(f"not the scores of a chunk: {data[:80]!r}") from error
+        if not {"loss", "accuracy"} <= found.keys() or len({len(values) for values in found.values()}) != 1:
+            raise FormatError(f"not the scores of a chunk: {data[:80]!r}")
+        return cls(found)
 
 
 def score(learner: Learner, phi: Phi, episodes: Sequence[Episode], *seed: SeedPart, together: int = 1) -> ChunkScores:
@@ -48,40 +55,41 @@ def score(learner: Learner, phi: Phi, episodes: Sequence[Episode], *seed: SeedPa
             learner.query_outcome(phi, episode, EVALUATION, torch_generator(*seed, index))
             for index, episode in enumerate(episodes)
         ]
-    return ChunkScores([each.loss.item() for each in outcomes], [each.accuracy.item() for each in outcomes])
+    return ChunkScores(_by_name([scores_of(each) for each in outcomes]))
 
 
 def _mapped(learner: Learner, phi: Phi, episodes: Sequence[Episode], together: int) -> ChunkScores:
     """Return the same, by vmap; what engine ``vmap`` serves draws nothing."""
 
-    def scored(phi: Tensors, parts: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        def one(*parts: Tensor) -> tuple[Tensor, Tensor]:
+    def scored(phi: Tensors, parts: tuple[Tensor, ...]) -> Tensors:
+        def one(*parts: Tensor) -> Tensors:
             outcome = learner.query_outcome(phi, Episode(*parts), EVALUATION, torch_generator("nothing"))
-            return outcome.loss, outcome.accuracy
+            return {"loss": outcome.loss, **outcome.scores}
 
-        found: tuple[Tensor, Tensor] = torch.func.vmap(one)(*parts)
+        found: Tensors = torch.func.vmap(one)(*parts)
         return found
 
-    losses: list[float] = []
-    accuracies: list[float] = []
+    found: dict[str, list[float]] = {}
     for start in range(0, len(episodes), together):
-        loss, accuracy = mapped(learner, "score", scored, dict(phi), stacked(episodes[start : start + together]))
-        losses, accuracies = losses + loss.tolist(), accuracies + accuracy.tolist()
-    return ChunkScores(losses, accuracies)
+        chunk = mapped(learner, "score", scored, dict(phi), stacked(episodes[start : start + together]))
+        for name, values in chunk.items():
+            found.setdefault(name, []).extend(values.tolist())
+    return ChunkScores(found)
+
+
+def _by_name(scores: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    return {name: [each[name] for each in scores] for name in scores[0]}
 
 
 def summary(version: int, phi_hash: str, chunks: Sequence[ChunkScores]) -> Mapping[str, Any]:
-    """Return what is recorded of one version on one split: means, 95 % intervals and every task's score."""
-    losses = [loss for chunk in chunks for loss in chunk.loss]
-    accuracies = [accuracy for chunk in chunks for accuracy in chunk.accuracy]
-    loss, accuracy = estimate(losses), estimate(accuracies)
+    """Return what is recorded of one version on one split: means, 95 % intervals and every task's scores."""
+    per_task = {name: [value for chunk in chunks for value in chunk.of[name]] for name in chunks[0].of}
+    estimates = {name: estimate(values) for name, values in per_task.items()}
     return {
         "version": version,
         "phi_hash": phi_hash,
-        "tasks": len(losses),
-        "loss": loss.mean,
-        "loss_ci95": loss.ci95,
-        "accuracy": accuracy.mean,
-        "accuracy_ci95": accuracy.ci95,
-        "per_task": {"loss": losses, "accuracy": accuracies},
+        "tasks": len(per_task["loss"]),
+        **{name: each.mean for name, each in estimates.items()},
+        **{f"{name}_ci95": each.ci95 for name, each in estimates.items()},
+        "per_task": per_task,
     }

@@ -13,6 +13,11 @@ from phiforge.base.errors import FormatError
 Tensors = dict[str, Tensor]
 
 
+def torch_type(name: str) -> torch.dtype:
+    """Return torch's type of that name: ``float32`` or ``float64``."""
+    return {"float32": torch.float32, "float64": torch.float64}[name]
+
+
 def encode(tensors: Mapping[str, Tensor]) -> bytes:
     """Return safetensors bytes; equal tensors give equal bytes, whatever the order of the mapping."""
     held = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL
@@ -10,32 +10,16 @@ import zstandard
 from numpy.typing import NDArray
 
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, MissingObjectError
+from phiforge.base.errors import FormatError, MissingObjectError, RegistryError
 from phiforge.base.settings import Settings
+from phiforge.registry import DATA, DATASETS, PartConfig
 from phiforge.runs.store import Store
-from phiforge.spec.data import DataSpec, GlyphsData, ImagesData, OmniglotData, SinusoidData
+from phiforge.spec.schema import recorded
 from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset, Progress, SourceClass, TaskClass
-from phiforge.tasks.datasets.glyphs import Glyphs
-from phiforge.tasks.datasets.images import Images
-from phiforge.tasks.datasets.omniglot import Omniglot
+from phiforge.tasks.datasets.bases.source import DatasetSource
 
 SHARD_BYTES = 8 * 2**20
 """Images per shard, before compression."""
-
-
-PublishedData = OmniglotData | GlyphsData | ImagesData
-
-
-class Source(Protocol):
-    """Where a dataset comes from."""
-
-    def fingerprint(self) -> dict[str, str]:
-        """Return what the images depend on, besides the config: hashes of files, versions of libraries."""
-        ...
-
-    def build(self) -> Dataset:
-        """Read or draw the dataset."""
-        ...
 
 
 class Facts(NamedTuple):
@@ -47,33 +31,33 @@ class Facts(NamedTuple):
     drawings: Mapping[str, int]
 
 
-def prepare(config: DataSpec, settings: Settings, store: Store, progress: Progress | None = None) -> Facts:
-    """Return what is known of the dataset of ``config``, which is published first unless it is a formula.
+def prepare(config: PartConfig, settings: Settings, store: Store, progress: Progress | None = None) -> Facts:
+    """Return what is known of where tasks of ``config`` come from; a dataset is published first.
 
-    Raises DataError if it cannot be built.
+    Raises DataError if it cannot be built, MissingPartError if there is no such dataset or family here.
     """
-    if isinstance(config, SinusoidData):
-        return Facts(sha256_hex(canonical_json(config.model_dump(mode="json"))), (1,), {}, {})
+    part = DATA[config.name]
+    if not part.published:
+        return Facts(sha256_hex(canonical_json(recorded(config))), part.input_shape(config), {}, {})
     return load_facts(ensure_published(config, settings, store, progress), store)
 
 
-def open_source(config: PublishedData, settings: Settings, progress: Progress | None = None) -> Source:
+def open_source(config: PartConfig, settings: Settings, progress: Progress | None = None) -> DatasetSource:
     """Return where the dataset of ``config`` comes from; raises DataError if it cannot be had."""
-    if isinstance(config, OmniglotData):
-        return Omniglot(config, settings.omniglot, settings.home / "data", progress)
-    if isinstance(config, ImagesData):
-        return Images(config, settings.images, progress)
-    return Glyphs(config, progress)
+    source = DATASETS[config.name]
+    if not issubclass(source, DatasetSource):
+        raise RegistryError(f"dataset '{config.name}' is {source.__qualname__}, expected a subclass of DatasetSource")
+    return source(config, settings, progress)
 
 
-def ensure_published(config: PublishedData, settings: Settings, store: Store, progress: Progress | None = None) -> str:
+def ensure_published(config: PartConfig, settings: Settings, store: Store, progress: Progress | None = None) -> str:
     """Return the digest of the published dataset of ``config``; it is built and published unless that was done before.
 
     Raises DataError if it cannot be built.
     """
     source = open_source(config, settings, progress)
     libraries = {"numpy": np.__version__, "Pillow": PIL.__version__}
-    identity = canonical_json(config.model_dump(mode="json") | source.fingerprint() | libraries)
+    identity = canonical_json(recorded(config) | source.fingerprint() | libraries)
     pointer = f"datasets/by-source/{sha256_hex(identity)}"
     try:
         return store.get(pointer).decode()

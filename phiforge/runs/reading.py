@@ -8,8 +8,9 @@ import numpy as np
 
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.metrics import DAMAGED
+from phiforge.learning.tensors import torch_type
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.platform import Platform
+from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunRecord
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import Episode, EpisodeBatch, digest_of
@@ -28,7 +29,12 @@ class Read(NamedTuple):
 
 
 def read_episodes(
-    platform: Platform, key: str, record: RunRecord, task: Task, count: int, patience_seconds: float = PATIENCE_SECONDS
+    platform: RunPlatform,
+    key: str,
+    record: RunRecord,
+    task: Task,
+    count: int,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Read:
     """Return the ``count`` episodes of ``task`` under ``key`` on this process's device; damaged ones are deleted.
 
@@ -40,7 +46,7 @@ def read_episodes(
             data = platform.store.get(key)
             batch = EpisodeBatch.from_bytes(data)
             _check(batch, record, task, count)
-            episodes = batch.episodes(platform.settings.device, record.spec.numerics.kept)
+            episodes = batch.episodes(platform.settings.device, torch_type(record.spec.numerics.kept))
             return Read(list(episodes), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:

@@ -1,20 +1,43 @@
-"""The record of every run in object storage: which key holds what, and how it is written."""
+"""The record of every run in object storage: which key holds what, and how it is written.
+
+Nothing here needs tensors, nor what a spec means unless ``run`` is asked: who only looks at runs starts at once.
+"""
 
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, MissingObjectError, RunError
-from phiforge.base.fault_points import reach
-from phiforge.learning.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
+from phiforge.base.errors import FormatError, IncapableWorkerError, MissingObjectError, RunError
 from phiforge.runs.commit_log import Entry
-from phiforge.runs.consistency import bounded_staleness as tickets
-from phiforge.runs.consistency.bounded_staleness import Ticket
 from phiforge.runs.store import Store
 from phiforge.spec.run import RunSpec
+from phiforge.spec.schema import SCHEMA
+
+Extras = Mapping[str, Any]
+"""What a run's consistency keeps of a checkpoint beside φ: JSON values by name, which lie in its sidecar."""
+
+_SIDECAR: Mapping[str, type] = {"version": int, "phi_hash": str, "tasks": int, "sha256": str}
+"""What every sidecar must say, and of which type."""
+
+
+class RunStatus(StrEnum):
+    """Whether a run goes on, or how it ended."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_MARKS = {
+    RunStatus.COMPLETE: "report.json",
+    RunStatus.FAILED: "failed.json",
+    RunStatus.CANCELLED: "cancelled.json",
+}
+"""Which file says that a run ended so: the first that is there counts."""
 
 
 class Parent(NamedTuple):
@@ -31,6 +54,8 @@ class RunRecord(NamedTuple):
 
     run: str
     spec: RunSpec
+    spec_hash: str
+    """SHA-256 of the spec as it was recorded: fields that a later version adds do not change it."""
     dataset: str
     input_shape: tuple[int, ...]
     train_classes: int
@@ -48,17 +73,38 @@ class RunRecord(NamedTuple):
         return before + (version - self.first_version) * self.spec.outer.tasks
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """φ and the outer optimiser's state at a version, with the tasks seen so far."""
+class Submitted(NamedTuple):
+    """What was submitted, as it was recorded: checked for being whole, and its spec not read any further."""
 
-    version: int
-    phi: Tensors
-    optimizer: Tensors
-    phi_hash: str
-    tasks: int
-    tickets: tuple[Ticket, ...] | None = None
-    """Which tickets are in no version yet, of a run that has tickets."""
+    run: str
+    spec: Mapping[str, Any]
+    spec_hash: str
+    dataset: str
+    input_shape: tuple[int, ...]
+    train_classes: int
+    created_at: float
+    parent: Parent | None
+
+    @property
+    def first_version(self) -> int:
+        """The version the run starts from: 0, or that at which it left its parent."""
+        return self.parent.version if self.parent else 0
+
+    @property
+    def versions(self) -> int:
+        """How many versions the run is to have."""
+        return int(self.spec["outer"]["versions"])
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks one version is learned from."""
+        outer = self.spec["outer"]
+        return int(outer["meta_batch"]) * int(outer.get("local_steps", 1))
+
+
+def hash_of(spec: Mapping[str, Any]) -> str:
+    """Return the hash of a recorded spec: the SHA-256 of its canonical JSON."""
+    return sha256_hex(canonical_json(dict(spec)))
 
 
 class Record:
@@ -70,27 +116,39 @@ class Record:
     def create(self, record: RunRecord) -> None:
         """Write a new run down; raises RunError if its id is taken."""
         fields = record._asdict() | {
-            "spec": record.spec.model_dump(mode="json"),
-            "spec_hash": record.spec.hash,
+            "schema": record.spec.schema_version,
+            "spec": record.spec.to_json(),
             "input_shape": list(record.input_shape),
             "parent": record.parent._asdict() if record.parent else None,
         }
         if not self.store.put_if_absent(_submitted(record.run), canonical_json(fields)):
             raise RunError(f"run {record.run!r} exists already")
 
-    def run(self, run: str) -> RunRecord:
-        """Read what was submitted as ``run``; raises RunError if there is no such run, FormatError if it is damaged."""
+    def submitted(self, run: str) -> Submitted:
+        """Read what was submitted as ``run``, without reading its spec.
+
+        Raises RunError if there is no such run, FormatError if it is damaged, and IncapableWorkerError if a newer
+        version of this code recorded it.
+        """
         try:
             fields = self._read_json(_submitted(run))
         except MissingObjectError as error:
             raise RunError(f"there is no run {run!r} in {self.store.url}") from error
         try:
-            spec = RunSpec.model_validate(fields["spec"])
-            shape = tuple(int(side) for side in fields["input_shape"])
-            parent = Parent(**fields["parent"]) if fields.get("parent") else None
-            return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"], parent)
+            return _submitted_as(run, fields)
         except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"what was submitted as {run!r} cannot be read: {error!r}") from error
+            raise _unreadable(run, error) from error
+
+    def run(self, run: str) -> RunRecord:
+        """Read what was submitted as ``run``, its spec too; raises as ``submitted``.
+
+        Raises IncapableWorkerError too if the spec names a part that is not installed here.
+        """
+        submitted = self.submitted(run)
+        try:
+            return RunRecord(**submitted._asdict() | {"spec": RunSpec.from_json(submitted.spec)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise _unreadable(run, error) from error
 
     def runs(self) -> list[str]:
         """Return the ids of all runs ever submitted, in order of id."""
@@ -118,21 +176,19 @@ class Record:
         """Return the ids of the runs that services should move."""
         return [key.removeprefix("active/") for key in self.store.list("active/")]
 
-    def status(self, run: str) -> str:
-        """Return ``complete``, ``failed``, ``cancelled`` or ``running``."""
-        for status, name in (("complete", "report.json"), ("failed", "failed.json"), ("cancelled", "cancelled.json")):
-            if self.store.exists(_key(run, name)):
-                return status
-        return "running"
+    def status(self, run: str) -> RunStatus:
+        """Return how ``run`` ended, or that it is running."""
+        ended = (status for status, name in _MARKS.items() if self.store.exists(_key(run, name)))
+        return next(ended, RunStatus.RUNNING)
 
-    def end(self, run: str, status: str, reason: str) -> None:
-        """Write down that ``run`` was ``cancelled`` or ``failed``, and why; then retire it."""
+    def end(self, run: str, status: RunStatus, reason: str) -> None:
+        """Write down that ``run`` was cancelled or failed, and why; then retire it."""
         self.note_end(run, status, reason)
         self.retire(run)
 
-    def note_end(self, run: str, status: str, reason: str) -> None:
-        """Write down that ``run`` was ``cancelled`` or ``failed``, and why; the next reconcile retires it."""
-        self.store.put(_key(run, f"{status}.json"), canonical_json({"reason": reason}))
+    def note_end(self, run: str, status: RunStatus, reason: str) -> None:
+        """Write down that ``run`` was cancelled or failed, and why; the next reconcile retires it."""
+        self.store.put(_key(run, _MARKS[status]), canonical_json({"reason": reason}))
 
     def reopen(self, run: str) -> None:
         """Undo ``end``: the run goes on from its newest checkpoint.
@@ -141,59 +197,26 @@ class Record:
         """
         self.activate(run)
         self.settle(run)
-        for status in ("cancelled", "failed"):
-            self.store.delete(_key(run, f"{status}.json"))
+        for status in (RunStatus.CANCELLED, RunStatus.FAILED):
+            self.store.delete(_key(run, _MARKS[status]))
         self.activate(run)
 
-    def end_reason(self, run: str, status: str) -> str:
+    def end_reason(self, run: str, status: RunStatus) -> str:
         """Return why ``run`` was cancelled or failed."""
-        return str(json.loads(self.store.get(_key(run, f"{status}.json")))["reason"])
-
-    def save_checkpoint(self, run: str, checkpoint: Checkpoint) -> None:
-        """Write φ and the optimiser's state, then the sidecar that makes them count."""
-        tensors = encode(with_prefix("phi", checkpoint.phi) | with_prefix("optimizer", checkpoint.optimizer))
-        sidecar = {
-            "run": run,
-            "version": checkpoint.version,
-            "phi_hash": checkpoint.phi_hash,
-            "tasks": checkpoint.tasks,
-            "sha256": sha256_hex(tensors),
-        }
-        if checkpoint.tickets is not None:
-            sidecar["tickets"] = tickets.to_json(checkpoint.tickets)
-        self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.safetensors"), tensors)
-        reach("checkpoint.tensors")
-        self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.json"), canonical_json(sidecar))
+        return str(json.loads(self.store.get(_key(run, _MARKS[status])))["reason"])
 
     def has_checkpoint(self, run: str, version: int) -> bool:
         """Say whether ``version`` was written whole."""
-        return self.store.exists(_key(run, "checkpoints", f"{version:08d}.json"))
+        return self.store.exists(sidecar_key(run, version))
 
-    def checkpoint(self, run: str, version: int) -> Checkpoint:
-        """Read a checkpoint back; raises FormatError if a bit of it changed, or it is another's."""
-        sidecar = self._sidecar(run, version)
-        try:
-            data = self.store.get(_key(run, "checkpoints", f"{version:08d}.safetensors"))
-        except MissingObjectError as error:
-            raise FormatError(f"checkpoint {version} of run {run!r} has a sidecar and no tensors") from error
-        if sha256_hex(data) != sidecar["sha256"]:
-            raise FormatError(f"checkpoint {version} of run {run!r} is damaged: its SHA-256 is not {sidecar['sha256']}")
-        tensors = decode(data)
-        phi = without_prefix("phi", tensors)
-        if fingerprint(phi) != sidecar["phi_hash"]:
-            raise FormatError(f"checkpoint {version} of run {run!r}: φ is not the one its sidecar names")
-        optimizer = without_prefix("optimizer", tensors)
-        return Checkpoint(version, phi, optimizer, sidecar["phi_hash"], sidecar["tasks"], _tickets(sidecar))
+    def extras(self, run: str, version: int) -> Extras:
+        """Return what a checkpoint lists beside φ; raises FormatError if it is damaged."""
+        return extras_of(self.sidecar(run, version))
 
-    def tickets(self, run: str, version: int) -> tuple[Ticket, ...] | None:
-        """Return which tickets a checkpoint lists; raises FormatError if it is damaged."""
-        return _tickets(self._sidecar(run, version))
-
-    def _sidecar(self, run: str, version: int) -> dict[str, Any]:
+    def sidecar(self, run: str, version: int) -> dict[str, Any]:
         """Read what makes a checkpoint count; raises FormatError if it lacks something or is of another one."""
-        sidecar = self._read_json(_key(run, "checkpoints", f"{version:08d}.json"))
-        kinds = {"version": int, "phi_hash": str, "tasks": int, "sha256": str}
-        wrong = [name for name, kind in kinds.items() if not isinstance(sidecar.get(name), kind)]
+        sidecar = self._read_json(sidecar_key(run, version))
+        wrong = [name for name, kind in _SIDECAR.items() if not isinstance(sidecar.get(name), kind)]
         if wrong:
             raise FormatError(
                 f"the sidecar of checkpoint {version} of run {run!r} says {', '.join(sorted(sidecar)) or 'nothing'}; "
@@ -216,8 +239,8 @@ class Record:
 
     def delete_checkpoint(self, run: str, version: int) -> None:
         """Drop a checkpoint, sidecar first."""
-        self.store.delete(_key(run, "checkpoints", f"{version:08d}.json"))
-        self.store.delete(_key(run, "checkpoints", f"{version:08d}.safetensors"))
+        self.store.delete(sidecar_key(run, version))
+        self.store.delete(tensors_key(run, version))
 
     def checkpoints(self, run: str) -> list[int]:
         """Return the versions that have a whole checkpoint, in order."""
@@ -254,7 +277,7 @@ class Record:
             return entry
         raise RunError(
             f"the commit log of run {run!r} has no version {version} (entries are written with the next checkpoint); "
-            f"allowed: {self.run(run).first_version + 1} to {self.checkpoints(run)[-1]}"
+            f"allowed: {self.submitted(run).first_version + 1} to {self.checkpoints(run)[-1]}"
         )
 
     def training_episodes(self, run: str) -> Iterator[tuple[int, str]]:
@@ -289,8 +312,48 @@ class Record:
         return dict(json.loads(self.store.get(_key(run, "report.json"))))
 
 
-def _tickets(sidecar: Mapping[str, Any]) -> tuple[Ticket, ...] | None:
-    return tickets.from_json(sidecar["tickets"]) if "tickets" in sidecar else None
+def _submitted_as(run: str, fields: Mapping[str, Any]) -> Submitted:
+    """Return what the JSON that was recorded of ``run`` says; raises as ``submitted``, or what Python does."""
+    if (schema := int(fields.get("schema", 1))) > SCHEMA:
+        raise IncapableWorkerError(
+            f"run {run!r} was recorded by a newer version: schema {schema}, known are 1 to {SCHEMA}"
+        )
+    return Submitted(
+        run=run,
+        spec=dict(fields["spec"]),
+        spec_hash=_checked_hash(run, fields),
+        input_shape=tuple(int(side) for side in fields["input_shape"]),
+        dataset=str(fields["dataset"]),
+        train_classes=int(fields["train_classes"]),
+        created_at=float(fields["created_at"]),
+        parent=Parent(**fields["parent"]) if fields.get("parent") else None,
+    )
+
+
+def _checked_hash(run: str, fields: Mapping[str, Any]) -> str:
+    found = hash_of(fields["spec"])
+    if (recorded := fields.get("spec_hash", found)) != found:
+        raise FormatError(f"what was submitted as {run!r} is damaged: the hash of its spec is {found}, not {recorded}")
+    return found
+
+
+def _unreadable(run: str, error: Exception) -> FormatError:
+    return FormatError(f"what was submitted as {run!r} cannot be read: {error!r}")
+
+
+def extras_of(sidecar: Mapping[str, Any]) -> Extras:
+    """Return what a sidecar lists beside what every one does."""
+    return {name: value for name, value in sidecar.items() if name not in {"run", *_SIDECAR}}
+
+
+def sidecar_key(run: str, version: int) -> str:
+    """Return where a checkpoint's sidecar is, which makes it count."""
+    return _key(run, "checkpoints", f"{version:08d}.json")
+
+
+def tensors_key(run: str, version: int) -> str:
+    """Return where a checkpoint's tensors are."""
+    return _key(run, "checkpoints", f"{version:08d}.safetensors")
 
 
 def training_episodes_key(run: str, version: int, job: int) -> str:

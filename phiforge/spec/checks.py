@@ -1,14 +1,20 @@
 """What the parts of a spec must be to each other; each check needs only the parts that are valid by themselves."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any, NamedTuple, get_args
 
-from phiforge.learning.learners import LEARNERS
-from phiforge.learning.networks.bases.normalisation import Norm, keeps_statistics
-from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, SCORES
+from phiforge.registry.abilities import NetworkPart
+from phiforge.spec.limits import MOST_EPISODE_BYTES
 from phiforge.spec.numerics import numerics_faults
-from phiforge.spec.scheduling import pace_faults
-from phiforge.tasks.episodes import MOST_BYTES
+from phiforge.spec.scheduling import scheduling_faults
+
+ALWAYS = ("loss", "accuracy")
+"""Scores that every run has."""
+
+_IMAGE = 3
+"""Dimensions of an image: channels, height, width."""
 
 Values = Mapping[str, Any]
 """Valid sections by name; a section with a fault of its own is absent."""
@@ -23,7 +29,7 @@ class DatasetFacts(NamedTuple):
 
 def check_parts(values: Values) -> list[str]:
     """Return the faults between sections."""
-    faults: list[str] = [*pace_faults(values), *numerics_faults(values)]
+    faults: list[str] = [*scheduling_faults(values), *numerics_faults(values)]
     if "outer" in values:
         faults += _job_faults(values["outer"])
     if "learner" in values and "estimator" in values:
@@ -38,6 +44,8 @@ def check_parts(values: Values) -> list[str]:
         faults += _network_faults(values["learner"], values["data"])
     if "data" in values:
         faults += _regression_faults(values)
+    if "data" in values and "scores" in values:
+        faults += _score_faults(values["scores"], values["data"])
     return faults
 
 
@@ -60,10 +68,10 @@ def check_data(values: Values, facts: DatasetFacts) -> list[str]:
 
 def _size_faults(values: Values) -> list[str]:
     """Return where one file of episodes would be larger than what is read back."""
-    if "data" not in values or values["data"].regression:
+    if "data" not in values or not DATA[values["data"].name].published:
         return []
     data, outer, evaluation = values["data"], values.get("outer"), values.get("evaluation")
-    image = getattr(data, "channels", 1) * data.image_size**2
+    example = prod(DATA[data.name].input_shape(data))
     faults = []
     for place, split, task in _tasks(values):
         field, episodes = (
@@ -74,11 +82,10 @@ def _size_faults(values: Values) -> list[str]:
                 evaluation and evaluation.chunk_size,
             )
         )
-        size = (episodes or 0) * task.n_way * task.drawings * image
-        if size > MOST_BYTES and split != "test":
-            faults.append(
-                f"{field}: {episodes} episodes of {place} are {size} bytes in one file; allowed are {MOST_BYTES}"
-            )
+        size = (episodes or 0) * task.n_way * task.drawings * example
+        if size > MOST_EPISODE_BYTES and split != "test":
+            allowed = f"allowed are {MOST_EPISODE_BYTES}"
+            faults.append(f"{field}: {episodes} episodes of {place} are {size} bytes in one file; {allowed}")
     return faults
 
 
@@ -103,13 +110,13 @@ def _job_faults(outer: Any) -> list[str]:  # noqa: ANN401 - a section
 
 
 def _pair_faults(learner: Any, estimator: Any) -> list[str]:  # noqa: ANN401 - sections
-    reason = estimator.refuses(LEARNERS[learner.name], learner)
+    reason = ESTIMATORS[estimator.name].refuses(LEARNERS[learner.name], learner)
     return [f"estimator.name: {reason}"] if reason else []
 
 
 def _version_faults(estimator: Any, outer: Any) -> list[str]:  # noqa: ANN401 - sections
-    if estimator.name == "none" and outer.versions:
-        return [f"outer.versions: {outer.versions}, but estimator 'none' makes no updates; allowed: 0"]
+    if outer.versions and not ESTIMATORS[estimator.name].updates:
+        return [f"outer.versions: {outer.versions}, but estimator '{estimator.name}' makes no updates; allowed: 0"]
     return []
 
 
@@ -125,34 +132,61 @@ def _way_faults(learner: Any, task: Any, evaluation: Any) -> list[str]:  # noqa:
 
 def _norm_faults(learner: Any) -> list[str]:  # noqa: ANN401 - a section
     network = getattr(learner, "network", None)
-    if LEARNERS[learner.name].averages or not (isinstance(network, Conv4Config) and keeps_statistics(network.norm)):
+    if network is None or LEARNERS[learner.name].averages or not _network(network).averages(network):
         return []
-    kept = [kind for kind in get_args(Norm) if not keeps_statistics(kind)]
     return [
         f"learner.network.norm: '{network.norm}' averages over tasks what its passes see, "
-        f"which learner '{learner.name}' keeps no averages of; allowed: {', '.join(kept)}"
+        f"which learner '{learner.name}' keeps no averages of; allowed: {', '.join(_without_averages(network))}"
     ]
+
+
+def _without_averages(network: Any) -> list[str]:  # noqa: ANN401 - a section
+    """Return the normalisations of a network that keep no averages."""
+    kinds = get_args(type(network).model_fields["norm"].annotation)
+    return [kind for kind in kinds if not _network(network).averages(network.model_copy(update={"norm": kind}))]
 
 
 def _network_faults(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
-    network = getattr(learner, "network", None)
-    if not isinstance(network, Conv4Config):
+    network, part = getattr(learner, "network", None), DATA[data.name]
+    if network is None or not _network(network).images:
         return []
-    if data.regression:
-        return [f"learner.network.name: 'conv4' looks at images, which data '{data.name}' has none of; allowed: mlp"]
-    if data.image_size >= network.smallest_image:
+    shape = part.input_shape(data)
+    if len(shape) != _IMAGE:
+        others = [name for name, each in NETWORKS.items() if not each.images]
+        return [
+            f"learner.network.name: '{network.name}' looks at images, which data '{data.name}' has none of; "
+            f"allowed: {', '.join(others)}"
+        ]
+    smallest = _network(network).smallest_image(network)
+    if min(shape[1:]) >= smallest:
         return []
     return [
-        f"data.image_size: {data.image_size}, but network 'conv4' halves the image {network.pools} times; "
-        f"allowed: {network.smallest_image} or more"
+        f"data.image_size: {min(shape[1:])}, but network '{network.name}' {_network(network).shrinking(network)}; "
+        f"allowed: {smallest} or more"
     ]
+
+
+def _network(config: Any) -> type[NetworkPart]:  # noqa: ANN401 - a section
+    return NETWORKS[config.name]
+
+
+def _score_faults(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+    """Return where a score is given twice or is not one of such tasks."""
+    names, regression = [each.name for each in scores], DATA[data.name].regression
+    faults = [f"scores: '{name}' is given twice" for name in sorted({each for each in names if names.count(each) > 1})]
+    faults += [f"scores: '{name}' is of every run already" for name in names if name in ALWAYS]
+    for name in names:
+        if SCORES[name].regression not in (None, regression):
+            kind = "values" if SCORES[name].regression else "labels"
+            faults.append(f"scores: '{name}' is of tasks whose targets are {kind}, which data '{data.name}' has not")
+    return faults
 
 
 def _regression_faults(values: Values) -> list[str]:
     """Return where classes are asked of a regression, or a task has a single class."""
     data, learner, sampling = values["data"], values.get("learner"), values.get("sampling")
     ways = {place: task.n_way for place, _, task in _tasks(values)}
-    if not data.regression:
+    if not DATA[data.name].regression:
         return [
             f"{place}.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"
             for place in ways
@@ -164,7 +198,7 @@ def _regression_faults(values: Values) -> list[str]:
         if n_way != 1
     ]
     if learner and not LEARNERS[learner.name].regresses:
-        regressing = sorted(name for name, each in LEARNERS.items() if each.regresses)
+        regressing = [name for name, each in LEARNERS.items() if each.regresses]
         faults.append(
             f"learner.name: '{learner.name}' tells classes apart, but data '{data.name}' is a regression; "
             f"allowed: {', '.join(regressing)}"

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from phiforge.learning.learners import LEARNERS
-
-_GRADIENTS = ("backpropagation", "first_order")
-"""Estimators that engine ``vmap`` takes the gradients of."""
+from phiforge.registry import ESTIMATORS, LEARNERS
 
 
 def numerics_faults(values: Mapping[str, Any]) -> Iterator[str]:
@@ -23,13 +20,14 @@ def numerics_faults(values: Mapping[str, Any]) -> Iterator[str]:
         return
     learner, estimator = values.get("learner"), values.get("estimator")
     if learner is not None and not LEARNERS[learner.name].mapped:
-        mapped = ", ".join(sorted(name for name, each in LEARNERS.items() if each.mapped))
+        mapped = ", ".join(name for name, each in LEARNERS.items() if each.mapped)
         yield (
             f"numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner '{learner.name}' cannot; "
             f"allowed with it: auto, fused, torch; learners that can: {mapped}"
         )
-    if estimator is not None and estimator.name not in _GRADIENTS:
+    if estimator is not None and not ESTIMATORS[estimator.name].mapped:
+        gradients = [name for name, each in ESTIMATORS.items() if each.mapped]
         yield (
-            f"numerics.engine: 'vmap' computes the gradients of estimators {' and '.join(_GRADIENTS)}, "
+            f"numerics.engine: 'vmap' computes the gradients of estimators {' and '.join(gradients)}, "
             f"not what '{estimator.name}' contributes; allowed with it: auto, fused, torch"
         )

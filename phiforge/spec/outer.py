@@ -1,41 +1,36 @@
 """The outer loop: how contributions become the next φ, and how much work a version is."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from phiforge.registry.section import Part
+from phiforge.registry import OPTIMIZERS, PartConfig, PartOf, Section
+from phiforge.registry.choice import default_of
+from phiforge.registry.section import Since
+
+OptimizerConfig = Annotated[PartConfig, PartOf(OPTIMIZERS)]
 
 
-class AdamConfig(Part):
-    """Adam (Kingma and Ba 2015, algorithm 1)."""
-
-    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
-    """What is kept of each entry of φ between updates."""
-    name: Literal["adam"] = "adam"
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    epsilon: float = Field(default=1e-8, gt=0)
+def _adam() -> PartConfig:
+    return default_of(OPTIMIZERS, "adam")
 
 
-class SgdConfig(Part):
-    """Gradient descent with heavy-ball momentum; momentum 0 is plain descent."""
+class ParameterGroup(Section):
+    """Entries of φ that the outer optimiser moves at a rate of their own."""
 
-    slots: ClassVar[tuple[str, ...]] = ("momentum",)
-    name: Literal["sgd"] = "sgd"
-    momentum: float = Field(default=0.0, ge=0, lt=1)
-
-
-OptimizerConfig = Annotated[AdamConfig | SgdConfig, Field(discriminator="name")]
+    pattern: str = Field(
+        min_length=1, max_length=200, description="Names of φ's entries, with * and ?: 'rates/*', '*.bias'."
+    )
+    lr: float = Field(ge=0, description="Outer learning rate of these at its highest; 0: they stay as they are.")
 
 
-class Outer(Part):
+class Outer(Section):
     """One outer update a version: a meta-batch of episodes, cut into jobs of a fixed size."""
 
     versions: int = Field(default=1000, ge=0, description="Outer updates of the whole run; 0 for baselines.")
     meta_batch: int = Field(default=16, ge=1, le=65_536, description="Episodes per outer update.")
     job_size: int = Field(default=4, ge=1, description="Episodes a worker takes at a time; divides meta_batch.")
-    optimizer: OptimizerConfig = AdamConfig()
+    optimizer: OptimizerConfig = Field(default_factory=_adam)
     lr: float = Field(default=1e-3, gt=0, description="Outer learning rate at its highest.")
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = Field(default=0, ge=0, description="Versions over which the rate rises linearly from zero.")
@@ -46,9 +41,14 @@ class Outer(Part):
         default=1, ge=1, le=1000, description="Steps that a job takes by itself before it contributes the way it went."
     )
     local_optimizer: OptimizerConfig = Field(
-        default=AdamConfig(), description="Of the steps inside a job, if there are several; starts afresh in each job."
+        default_factory=_adam, description="Of the steps inside a job, if there are several; starts afresh in each job."
     )
     local_lr: float = Field(default=1e-3, gt=0, description="Rate of the steps inside a job.")
+    groups: Annotated[tuple[ParameterGroup, ...], Since(2, absent=())] = Field(
+        default=(),
+        max_length=100,
+        description="Rates of their own by names of φ's entries; the first that fits counts.",
+    )
 
     @property
     def jobs(self) -> int:

@@ -6,9 +6,11 @@ from reprlib import Repr
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from phiforge.base.errors import SpecError
-from phiforge.registry.section import Part
+from phiforge.registry import PartOf, Section
+from phiforge.registry.choice import NO_NAME, UNKNOWN
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
 from phiforge.spec.run import RunSpec
 from phiforge.spec.text import TextError, parse_text
@@ -81,63 +83,72 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
 
 
 def _sections(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Validate each section by itself, so that a fault in one does not hide another's."""
-    values: dict[str, Any] = {name: field.get_default() for name, field in RunSpec.model_fields.items()}
+    """Validate each section by itself, so that an error in one does not hide another's."""
+    fields = RunSpec.model_fields.items()
+    values: dict[str, Any] = {
+        name: field.get_default(call_default_factory=True) for name, field in fields if name not in raw
+    }
     faults = []
     for name, section in raw.items():
         try:
             values[name] = getattr(RunSpec.model_validate({name: section}), name)
         except ValidationError as error:
-            values.pop(name, None)
-            faults += [_sentence(detail["loc"], detail) for detail in error.errors()]
+            faults += [_sentence(detail["loc"], detail, raw) for detail in error.errors()]
     return values, faults
 
 
-def _sentence(place: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
+def _sentence(place: tuple[int | str, ...], detail: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
+    dotted = ".".join(map(str, place))
     if detail["type"] == "extra_forbidden":
-        part = _part_at(place[:-1])
-        return f"{_dotted(place)}: unknown; allowed here: {', '.join(part.model_fields)}"
-    if detail["type"] == "union_tag_not_found":
-        return (
-            f"{_dotted(place)}: {_BRIEF.repr(detail['input'])} has no 'name'; allowed names: {', '.join(_names(place))}"
-        )
-    if detail["type"] == "union_tag_invalid":
-        given = _BRIEF.repr(detail["input"]["name"])
-        return f"{_dotted(place)}.name: {given} is unknown; allowed: {', '.join(_names(place))}"
-    return f"{_dotted(place)}: {detail['msg']} (given: {_BRIEF.repr(detail['input'])})"
+        return f"{dotted}: unknown; allowed here: {', '.join(_section_at(place[:-1], raw).model_fields)}"
+    if detail["type"] in (NO_NAME, UNKNOWN):
+        names = ", ".join(_choice_at(place, raw).names())
+        if detail["type"] == NO_NAME:
+            return f"{dotted}: {_BRIEF.repr(detail['input'])} has no 'name'; allowed names: {names}"
+        return f"{dotted}.name: {_BRIEF.repr(detail['input']['name'])} is unknown; allowed: {names}"
+    return f"{dotted}: {detail['msg']} (given: {_BRIEF.repr(detail['input'])})"
 
 
-def _dotted(place: tuple[int | str, ...]) -> str:
-    """Spell a place as it stands in the file: without the names of the variants that pydantic puts in."""
-    fields = [str(step) for index, step in enumerate(place) if not _is_variant(place[:index], step)]
-    return ".".join(fields)
-
-
-def _is_variant(parent: tuple[int | str, ...], step: int | str) -> bool:
-    return bool(parent) and str(step) in _names(parent)
-
-
-def _names(place: tuple[int | str, ...]) -> list[str]:
-    """Return the names of the variants that stand to choose at a place, if it is such a place."""
-    variants = _variants(place)
-    return [part.model_fields["name"].default for part in variants] if len(variants) > 1 else []
-
-
-def _part_at(place: tuple[int | str, ...]) -> type[Part]:
-    return _variants(place)[0] if place else RunSpec
-
-
-def _variants(place: tuple[int | str, ...]) -> list[type[Part]]:
-    """Follow a place of pydantic's through RunSpec to the kinds of Part that may stand there."""
-    parts: list[type[Part]] = [RunSpec]
+def _section_at(place: tuple[int | str, ...], raw: Any) -> type[Section]:  # noqa: ANN401 - whatever was given
+    """Return which section stands at ``place`` of what was given; it is there, or nothing in it could be wrong."""
+    section: type[Section] = RunSpec
     for step in place:
-        named = [part for part in parts if len(parts) > 1 and part.model_fields["name"].default == step]
-        fields = [part.model_fields[str(step)].annotation for part in parts if str(step) in part.model_fields]
-        parts = named or _parts_in(fields[0] if fields else None)
-    return parts
+        raw = raw[step]
+        if isinstance(step, str):
+            section = _section_in(section.model_fields[step], raw) or section
+    return section
 
 
-def _parts_in(annotation: Any) -> list[type[Part]]:  # noqa: ANN401 - any annotation
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+def _section_in(field: FieldInfo, given: Any) -> type[Section] | None:  # noqa: ANN401 - whatever was given
+    """Return which section a field holds, if it is one: of a part, the one that the given name decides."""
+    if choice := _choice(field):
+        return choice.configuration(given.get("name", choice.default)) if isinstance(given, Mapping) else None
+    sections = _sections_of(field.annotation)
+    return sections[0] if sections else None
+
+
+def _choice_at(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> PartOf:
+    """Return which parts stand to choose at ``place``."""
+    names = [step for step in place if isinstance(step, str)]
+    depth = max(index for index, step in enumerate(place) if isinstance(step, str))
+    choice = _choice(_section_at(place[:depth], raw).model_fields[names[-1]])
+    if choice is None:
+        raise TypeError(f"{place} holds no part")
+    return choice
+
+
+def _choice(field: FieldInfo) -> PartOf | None:
+    """Return which parts may stand in a field, by itself or in a list; None if it is for none."""
+    marks = [*field.metadata, *_marks_of(field.annotation)]
+    return next((mark for mark in marks if isinstance(mark, PartOf)), None)
+
+
+def _marks_of(annotation: Any) -> list[Any]:  # noqa: ANN401 - any annotation
+    inner = [mark for argument in get_args(annotation) for mark in _marks_of(argument)]
+    return [*getattr(annotation, "__metadata__", ()), *inner]
+
+
+def _sections_of(annotation: Any) -> list[type[Section]]:  # noqa: ANN401 - any annotation
+    if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
-    return [part for argument in get_args(annotation) for part in _parts_in(argument)]
+    return [section for argument in get_args(annotation) for section in _sections_of(argument)]

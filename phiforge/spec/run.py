@@ -1,21 +1,28 @@
 """RunSpec: one meta-training, whole and immutable."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.learning.learners import LearnerConfig
-from phiforge.learning.learners.maml import MamlConfig
-from phiforge.registry.section import Part
-from phiforge.spec.data import DataSpec, GlyphsData
-from phiforge.spec.estimator import BackpropagationConfig, EstimatorConfig
+from phiforge.base.errors import MissingPartError
+from phiforge.registry import DATA, ESTIMATORS, LEARNERS, SCORES, PartConfig, PartOf, Section
+from phiforge.registry.choice import UNKNOWN, default_of
+from phiforge.registry.section import RECORDED, Since
 from phiforge.spec.outer import Outer
-from phiforge.spec.task import Checkpoint, Evaluation, Numerics, Sampling, Task
+from phiforge.spec.schema import recorded, schema_of
+from phiforge.spec.task import CheckpointSchedule, Evaluation, Numerics, Sampling, Task
 
 
-class RunSpec(Part):
-    """Everything that decides what a run computes; where it computes is Settings' matter."""
+class RunSpec(Section):
+    """Everything that decides what a run computes; where it computes is Settings' matter.
+
+    Example::
+
+        spec = RunSpec.model_validate({"learner": {"name": "prototypical"}, "task": {"n_way": 20}})
+        spec.outer.lr, spec.learner.name, spec.hash
+    """
 
     name: str = Field(
         default="run", pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="Short name, part of the run id."
@@ -28,20 +35,50 @@ class RunSpec(Part):
     staleness: int = Field(
         default=0, ge=0, le=1000, description="Versions that φ may have moved on while a contribution was computed."
     )
-    data: DataSpec = GlyphsData()
+    data: Annotated[PartConfig, PartOf(DATA)] = Field(default_factory=lambda: default_of(DATA, "glyphs"))
     task: Task = Task()
-    learner: LearnerConfig = MamlConfig()
-    estimator: EstimatorConfig = BackpropagationConfig()
-    outer: Outer = Outer()
+    learner: Annotated[PartConfig, PartOf(LEARNERS)] = Field(default_factory=lambda: default_of(LEARNERS, "maml"))
+    estimator: Annotated[PartConfig, PartOf(ESTIMATORS)] = Field(
+        default_factory=lambda: default_of(ESTIMATORS, "backpropagation")
+    )
+    outer: Outer = Field(default_factory=Outer)
     sampling: Sampling = Sampling()
-    checkpoint: Checkpoint = Checkpoint()
+    checkpoint: CheckpointSchedule = CheckpointSchedule()
     evaluation: Evaluation = Evaluation()
     numerics: Numerics = Numerics()
+    scores: Annotated[tuple[Annotated[PartConfig, PartOf(SCORES)], ...], Since(2, absent=())] = Field(
+        default=(), max_length=20, description="Further scores of every task, beside its loss and accuracy."
+    )
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON of every field, defaults included."""
-        return sha256_hex(canonical_json(self.model_dump(mode="json")))
+        """SHA-256 of the canonical JSON of what is recorded of it, defaults included."""
+        return sha256_hex(canonical_json(self.to_json()))
+
+    @property
+    def schema_version(self) -> int:
+        """The oldest schema that can say what this spec says."""
+        return schema_of(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is recorded of it, as JSON values."""
+        return recorded(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what was recorded.
+
+        Raises MissingPartError if this process lacks a part that it names, ValidationError for anything else that is
+        no spec.
+        """
+        try:
+            return cls.model_validate(dict(values), context=RECORDED)
+        except ValidationError as error:
+            unknown = [each for each in error.errors() if each["type"] == UNKNOWN]
+            if not unknown:
+                raise
+            missing = ", ".join(f"{each['loc'][-1]} {each['input'].get('name')!r}" for each in unknown)
+            raise MissingPartError(f"this process lacks {missing}: install the package that brings it") from error
 
     @property
     def evaluation_task(self) -> Task:

@@ -2,14 +2,15 @@
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 
-from phiforge.learning.engines import Engine
-from phiforge.registry.section import Part
+from phiforge.registry.section import Section
+
+Engine = Literal["torch", "fused", "vmap"]
+"""What computes networks; see ``phiforge.learning.engines``."""
 
 
-class Task(Part):
+class Task(Section):
     """N-way K-shot: the shape of one episode."""
 
     n_way: int = Field(default=5, ge=1, description="Classes of one episode; 1 for a regression.")
@@ -22,7 +23,7 @@ class Task(Part):
         return self.k_shot + self.n_query
 
 
-class Evaluation(Part):
+class Evaluation(Section):
     """Fixed episodes that judge φ: the same for every learner, whatever the run's seed."""
 
     every: int = Field(default=100, ge=1, description="Versions between two validations (and checkpoints).")
@@ -33,13 +34,13 @@ class Evaluation(Part):
     seed: int = Field(default=0, ge=0, description="Names the fixed episodes.")
 
 
-class Checkpoint(Part):
+class CheckpointSchedule(Section):
     """When φ and the optimiser's state go to object storage."""
 
     every: int = Field(default=100, ge=1, description="Versions between two checkpoints: the most that can be lost.")
 
 
-class Numerics(Part):
+class Numerics(Section):
     """What may change φ in its last bits."""
 
     threads: int = Field(default=1, ge=1, le=256, description="Torch threads of one trainer.")
@@ -66,12 +67,12 @@ class Numerics(Part):
         return self.dtype == "bfloat16"
 
     @property
-    def kept(self) -> torch.dtype:
+    def kept(self) -> Literal["float32", "float64"]:
         """The type of φ, of episodes, of gradients and of all that is summed."""
-        return torch.float64 if self.dtype == "float64" else torch.float32
+        return "float64" if self.dtype == "float64" else "float32"
 
 
-class Sampling(Part):
+class Sampling(Section):
     """How far the sampler runs ahead of the trainers, and what it makes of the training classes."""
 
     window: int = Field(default=4, ge=1, le=1000, description="Versions sampled ahead of the newest φ.")

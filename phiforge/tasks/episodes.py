@@ -14,14 +14,12 @@ from safetensors.numpy import load, save
 from torch import Tensor
 
 from phiforge.base.errors import FormatError
+from phiforge.spec.limits import MOST_EPISODE_BYTES
 
 MAGIC = b"PHIFORGE-EPISODES-2\n"
 _DIGEST_BYTES = 32
 _LEVEL = -3
 """Of zstandard: reads and writes faster than level 1, for a third more bytes (a third of what they hold)."""
-
-MOST_BYTES = 2**30
-"""Of one file's arrays: a run whose jobs need more is refused at submit, and a file that claims more is a bomb."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,9 @@ def _fault(batch: EpisodeBatch) -> str | None:
 
 def _unpacked(payload: bytes) -> bytes:
     size = zstandard.frame_content_size(payload)
-    if not 0 <= size <= MOST_BYTES:
+    if not 0 <= size <= MOST_EPISODE_BYTES:
         claims = "does not say how much" if size < 0 else f"claims {size} bytes"
-        raise FormatError(f"unreadable episode file: {claims} it unpacks to; allowed are {MOST_BYTES}")
+        raise FormatError(f"unreadable episode file: {claims} it unpacks to; allowed are {MOST_EPISODE_BYTES}")
     return zstandard.ZstdDecompressor().decompress(payload)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from phiforge.spec.data import ImagesData
+from phiforge.tasks.datasets.images import ImagesData
 
 GREY = ImagesData(image_size=8)
 RGB = ImagesData(image_size=8, colour="rgb")

@@ -8,11 +8,10 @@ import pytest
 
 from client.submission import submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load, prepare
-from phiforge.runs.platform import Platform
 from phiforge.runs.store import LocalStore
-from phiforge.spec.data import ImagesData
-from phiforge.tasks.datasets.images import Images
+from phiforge.tasks.datasets.images import Images, ImagesData
 from sampler.service import Sampler
 from tests.badinput.pictures import GREY, classes, picture, write_folder, write_zip
 from trainer.worker import Trainer
@@ -71,7 +70,10 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
     # Given a link to a dataset, I expect the dataset.
     folder = write_folder(tmp_path / "own", classes())
     (tmp_path / "link").symlink_to(folder)
-    assert Images(GREY, tmp_path / "link").fingerprint() == Images(GREY, folder).fingerprint()
+    assert (
+        Images(GREY, Settings(images=tmp_path / "link")).fingerprint()
+        == Images(GREY, Settings(images=folder)).fingerprint()
+    )
 
 
 @pytest.mark.services

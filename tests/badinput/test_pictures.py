@@ -7,11 +7,10 @@ from phiforge.base.settings import Settings
 from phiforge.runs.datasets import prepare
 from phiforge.runs.store import LocalStore
 from phiforge.spec.checks import DatasetFacts
-from phiforge.spec.data import ImagesData
 from phiforge.spec.read import parse_spec
 from phiforge.tasks.datasets import images
 from phiforge.tasks.datasets.bases import files
-from phiforge.tasks.datasets.images import Images
+from phiforge.tasks.datasets.images import Images, ImagesData
 from tests.badinput.pictures import classes, write_folder, write_zip
 from tests.badinput.places import PLACES
 
@@ -46,7 +45,7 @@ def test_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
                     prepare(ImagesData(), Settings(images=place), LocalStore(tmp_path / "store"))
     monkeypatch.setattr(files, "MOST_UNPACKED_BYTES", 1000)
     with pytest.raises(DataError, match="more than 1000 is a bomb"):
-        Images(ImagesData(), archive)
+        Images(ImagesData(), Settings(images=archive))
 
 
 def test_a_class_with_too_few_for_the_task(tmp_path):

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from phiforge.base.errors import SpecError
-from phiforge.learning.learners import LEARNERS
-from phiforge.learning.networks import Conv4Config
-from phiforge.registry.section import Part
-from phiforge.spec.estimator import EstimatorConfig
+from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.registry import ESTIMATORS, LEARNERS
+from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
 from tests.certificate import proofs
 from tests.certificate.material import Figure, configured, estimating
 
-ESTIMATORS = sorted(part.model_fields["name"].default for part in get_args(get_args(EstimatorConfig)[0]))
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
@@ -35,7 +33,7 @@ class Variant(NamedTuple):
     """A configuration of a learner under a short name, at a version of a run of a thousand."""
 
     label: str
-    config: Part
+    config: Section
     version: int = 0
 
 
@@ -75,7 +73,7 @@ def _steps(count: int) -> str:
     return f"{count} step" + "s" * (count > 1)
 
 
-def _normed(name: str, norm: str, **settings: object) -> Part:
+def _normed(name: str, norm: str, **settings: object) -> Section:
     return configured(name, network={"name": "conv4", "norm": norm}, **settings)
 
 
@@ -149,7 +147,7 @@ def _variants(learner: str) -> list[Variant]:
     return found
 
 
-def _differentiable(config: Part) -> Part:
+def _differentiable(config: Section) -> Section:
     """Return a configuration whose loss has no part that is a constant by decree: LEO's penalty has one."""
     return config.model_copy(update={"encoder_weight": 0.0}) if config.name == "leo" else config
 
@@ -167,7 +165,7 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
         yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
 
 
-def _engines(label: str, config: Part, estimator: Part, version: int = 0) -> Iterator[Proof]:
+def _engines(label: str, config: Section, estimator: Section, version: int = 0) -> Iterator[Proof]:
     """Yield the proof that both engines agree, if the fused one has a part in the learner's network."""
     if isinstance(config.network, Conv4Config) and config.network.norm in ("batch", "running", "per_step"):
         yield Proof("both engines", label, partial(proofs.by_engine, config, estimator, version))
@@ -232,7 +230,7 @@ def _evolution(learner: str) -> Iterator[Proof]:
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
 
 
-def _choices() -> Part:
+def _choices() -> Section:
     return configured("chosen_training", steps=(1, 3), network={"name": "conv4", "channels": 16})
 
 

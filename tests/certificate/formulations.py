@@ -8,7 +8,7 @@ import torch
 from phiforge.learning.estimators import Step
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner
-from phiforge.registry.section import Part
+from phiforge.registry.section import Section
 from phiforge.tasks.episodes import Episode
 from tests.certificate.material import JOB, doubled, norm_of, plain
 from tests.references import gradient, latent, metric, optimizers, untrained
@@ -17,7 +17,7 @@ from tests.references.tasks import PlainTask
 Loss = Callable[[dict, PlainTask], torch.Tensor]
 
 
-def formulation(config: Part, *, exact: bool, progress: float = 0.0) -> Loss:
+def formulation(config: Section, *, exact: bool, progress: float = 0.0) -> Loss:
     """Return the reference loss of a learner so configured; without ``exact``, inner gradients are constants."""
     norm = norm_of(config)
     return FORMULATIONS[config.name](config, {"norm": norm}, {"norm": norm, "exact": exact}, progress)
@@ -26,7 +26,7 @@ def formulation(config: Part, *, exact: bool, progress: float = 0.0) -> Loss:
 def _inner(reference: Loss, *names: str) -> Callable[..., Loss]:
     """Return how a reference with an inner loop takes a configuration: ``inner_lr`` if named, and the rest."""
 
-    def taken(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+    def taken(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
         settings = {name: getattr(config, name) for name in names}
         return partial(reference, steps=config.inner_steps, **settings, **looped)
 
@@ -37,32 +37,32 @@ def _compared(reference: Loss) -> Callable[..., Loss]:
     return lambda config, norm, looped, progress: partial(reference, **norm)
 
 
-def _maml_plus_plus(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+def _maml_plus_plus(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     until = config.multi_step_until
     share = progress / until if progress < until else None
     return partial(gradient.maml_plus_plus, inner_lr=config.inner_lr, steps=config.inner_steps, share=share, **looped)
 
 
-def _learned_optimizer(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+def _learned_optimizer(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     return partial(optimizers.learned_optimizer, scale=config.inner_lr, steps=config.inner_steps, **looped)
 
 
-def _leo(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+def _leo(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     names = ("finetuning_steps", "kl_weight", "encoder_weight")
     settings = {name: getattr(config, name) for name in names}
     return partial(latent.leo, steps=config.latent_steps, **settings, **looped)
 
 
-def _matching(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+def _matching(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     steps = config.steps if config.full_context else 0
     return partial(metric.matching, scale=config.scale, context_steps=steps, **norm)
 
 
-def _pooled(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+def _pooled(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     return partial(metric.pooled, scale=config.scale if config.cosine else None, **norm)
 
 
-def _chosen_training(config: Part, norm: dict, looped: dict, progress: float) -> Loss:
+def _chosen_training(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     def loss(phi: dict, task: PlainTask) -> torch.Tensor:
         generator, init = task.noise()
         steps, rate = untrained.drawn_choice(phi, generator)

@@ -5,20 +5,17 @@ from dataclasses import fields
 from typing import NamedTuple
 
 import torch
-from pydantic import TypeAdapter
 
-from phiforge.learning.engines import Engine
 from phiforge.learning.estimators import Contribution, Step, build_estimator
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, TaskShape, build_learner
 from phiforge.learning.networks.bases.normalisation import is_statistic
-from phiforge.registry.section import Part
-from phiforge.spec.data import SinusoidData
-from phiforge.spec.estimator import EstimatorConfig
+from phiforge.registry import ESTIMATORS
+from phiforge.registry.section import Section
 from phiforge.spec.run import RunSpec
-from phiforge.spec.task import Task
+from phiforge.spec.task import Engine, Task
 from phiforge.tasks.episodes import Episode
-from phiforge.tasks.families.sinusoid import sample_sinusoids
+from phiforge.tasks.families.sinusoid import Sinusoid, SinusoidData
 from tests.references.tasks import PlainTask
 
 N_WAY = 5
@@ -43,11 +40,11 @@ class Figure(NamedTuple):
 
 
 def episodes(
-    config: Part, size: int, dtype: torch.dtype = torch.float64, count: int = 1, k_shot: int = 1
+    config: Section, size: int, dtype: torch.dtype = torch.float64, count: int = 1, k_shot: int = 1
 ) -> list[Episode]:
     """Return tasks of random images, labels in random order, or sinusoids if the learner's network takes values."""
     if takes_values(config):
-        batch = sample_sinusoids(SinusoidData(), Task(n_way=1, k_shot=10, n_query=10), count, "sinusoids")
+        batch = Sinusoid(SinusoidData()).sample("train", Task(n_way=1, k_shot=10, n_query=10), count, "sinusoids")
         return list(batch.episodes(dtype=dtype))
     generator = torch_generator("episodes", count, size, k_shot)
     return [_of_images(generator, size, dtype, k_shot) for _ in range(count)]
@@ -74,19 +71,19 @@ def doubled(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: value.double() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
-def configured(name: str, **settings: object) -> Part:
+def configured(name: str, **settings: object) -> Section:
     """Return the configuration of a learner, of its own defaults but for ``settings``."""
     return RunSpec.model_validate({"learner": {"name": name, **settings}}).learner
 
 
-def learner_of(config: Part, size: int, engine: Engine = "torch") -> Learner:
+def learner_of(config: Section, size: int, engine: Engine = "torch") -> Learner:
     """Return the learner for tasks of images of a side, or for sinusoids if its network takes values."""
     if takes_values(config):
         return build_learner(config, TaskShape(1, (1,), regression=True, engine=engine))
     return build_learner(config, TaskShape(N_WAY, (1, size, size), TRAIN_CLASSES, engine=engine))
 
 
-def takes_values(config: Part) -> bool:
+def takes_values(config: Section) -> bool:
     """Say whether a learner's network is that of regressions."""
     return getattr(config, "network", None) is not None and config.network.name == "mlp"
 
@@ -105,17 +102,17 @@ def phi_of(learner: Learner, dtype: torch.dtype, start: int = 0) -> dict[str, to
     return phi
 
 
-def norm_of(config: Part) -> str:
+def norm_of(config: Section) -> str:
     """Return how a learner's network normalises."""
     return getattr(config.network, "norm", "none")
 
 
-def estimating(name: str, **settings: object) -> Part:
+def estimating(name: str, **settings: object) -> Section:
     """Return the configuration of an estimator, of its own defaults but for ``settings``."""
-    return TypeAdapter(EstimatorConfig).validate_python({"name": name, **settings})
+    return ESTIMATORS[name].Config(name=name, **settings)
 
 
-def small(config: Part) -> Part:
+def small(config: Section) -> Section:
     """Return a configuration with few channels in its network, if it has channels."""
     if takes_values(config):
         return config
@@ -128,7 +125,7 @@ def step_of(version: int = 0, chunk: int = 1) -> Step:
     return Step(RunSpec.model_validate({"numerics": {"chunk": chunk}}), version)
 
 
-def contribution(estimator: Part, learner: Learner, phi: dict, tasks: list[Episode], step: Step) -> Contribution:
+def contribution(estimator: Section, learner: Learner, phi: dict, tasks: list[Episode], step: Step) -> Contribution:
     """Return what a job of ``tasks`` contributes."""
     return build_estimator(estimator).contribute(learner, phi, tasks, step, JOB)
 

@@ -11,7 +11,7 @@ from phiforge.learning.tensors import decode
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.episodes import Episode
-from phiforge.tasks.families.sinusoid import sample_sinusoids
+from phiforge.tasks.families import build_family
 
 JUDGED = 100
 """Unseen tasks that φ is judged by, before and after."""
@@ -74,7 +74,7 @@ def run(training: Training) -> Losses:
 
 def tasks_of(spec: RunSpec, count: int, *seed: int | str) -> list[Episode]:
     """Return sinusoid tasks named by a seed."""
-    return list(sample_sinusoids(spec.data, spec.task, count, *seed).episodes())
+    return list(build_family(spec.data).sample("train", spec.task, count, *seed).episodes())
 
 
 def judged(learner: Learner, phi: dict, spec: RunSpec) -> float:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from phiforge.learning.engines import Engine
 from phiforge.learning.learners import LEARNERS
+from phiforge.spec.task import Engine
 from tests.contributions import serves
 
 ROOT = Path(__file__).parents[2]

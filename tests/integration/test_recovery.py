@@ -10,11 +10,12 @@ from client.chaos.spec import small_run
 from client.submission import submit
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import look
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile, reconcile_all
 from phiforge.runs.steps import Commit
+from tests.fleet import steps_of
 
 pytestmark = pytest.mark.services
 
@@ -44,9 +45,9 @@ def recoveries() -> tuple[float, float]:
 def commit(platform: Platform, run: str, version: int) -> bool:
     """Publish what stands for every contribution, and commit."""
     for job in range(JOBS):
-        platform.exchange.publish(run, version, job, b"contribution", Origin("", "", "", 0.0))
-    made = Commit(b"phi", b"optimizer", "hash", "", b"{}", loss=0.0, accuracy=0.0, tasks=8)
-    return platform.exchange.commit(run, version, JOBS, made)
+        steps_of(platform).publish(run, version, job, b"contribution", Origin("", "", "", 0.0))
+    made = Commit(b"phi", b"optimizer", "hash", "", b"{}", {"loss": 0.0, "accuracy": 0.0}, tasks=8)
+    return steps_of(platform).commit(run, version, JOBS, made)
 
 
 def shift_signs_of_life(platform: Platform, run: str, milliseconds: int) -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from phiforge.learning.networks import Conv4Config
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import decode, encode
 from tests.certificate.material import configured, episodes
 

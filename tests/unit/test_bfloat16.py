@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from benchmarks.patterns import patterns
 from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.tensors import torch_type
 from phiforge.spec.task import Numerics
 from tests.certificate.material import configured, contribution, episodes, estimating, phi_of, step_of
 from tests.certificate.training import TRAININGS, run
@@ -92,4 +93,4 @@ def test_a_short_training_learns(numerics):
 )
 def test_what_is_kept_in_which_type(dtype, kept, mixed):
     numerics = Numerics(dtype=dtype)
-    assert (numerics.kept, numerics.bfloat16) == (kept, mixed)
+    assert (torch_type(numerics.kept), numerics.bfloat16) == (kept, mixed)

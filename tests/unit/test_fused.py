@@ -9,7 +9,8 @@ from phiforge.learning.engines.fused.block import normalised_pooled
 from phiforge.learning.engines.fused.convolution import convolve
 from phiforge.learning.engines.fused.first_block import first_block
 from phiforge.learning.generators import torch_generator
-from phiforge.learning.networks import Conv4Config, build_network
+from phiforge.learning.networks import build_network
+from phiforge.learning.networks.conv4 import Conv4Config
 from tests.unit.cases import random_of
 
 SIDES = [(4, 6), (5, 7), (3, 2), (2, 3)]

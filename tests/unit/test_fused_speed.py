@@ -6,13 +6,13 @@ import time
 import pytest
 import torch
 
-from phiforge.learning.engines import Engine
 from phiforge.learning.estimators import Step, build_estimator
+from phiforge.learning.estimators.backpropagation import BackpropagationConfig
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import TaskShape, build_learner
 from phiforge.learning.learners.maml import MamlConfig
-from phiforge.spec.estimator import BackpropagationConfig
 from phiforge.spec.run import RunSpec
+from phiforge.spec.task import Engine
 from tests.unit.cases import task_of
 
 IMAGES = (1, 28, 28)

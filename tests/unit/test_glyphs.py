@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from phiforge.base.canonical import sha256_hex
-from phiforge.spec.data import GlyphsData
+from phiforge.base.settings import Settings
 from phiforge.spec.task import Task
 from phiforge.tasks.datasets.bases.dataset import SPLITS
-from phiforge.tasks.datasets.glyphs import Glyphs
+from phiforge.tasks.datasets.glyphs import Glyphs, GlyphsData
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch
 
@@ -21,7 +21,7 @@ def told():
 @pytest.fixture(scope="module")
 def glyphs(told):
     """The dataset of the default config."""
-    return Glyphs(GlyphsData(), lambda *each: told.append(each)).build()
+    return Glyphs(GlyphsData(), Settings(), lambda *each: told.append(each)).build()
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def few():
 
 
 def build(**changes):
-    return Glyphs(GlyphsData(drawings=2, **changes)).build()
+    return Glyphs(GlyphsData(drawings=2, **changes), Settings()).build()
 
 
 def digest(images):
@@ -118,7 +118,7 @@ def test_image_size():
 
 def test_the_fingerprint_names_what_draws(glyphs):
     # Given a source that draws nothing, I expect the fingerprint that the dataset carries: typefaces and versions.
-    found = Glyphs(GlyphsData()).fingerprint()
+    found = Glyphs(GlyphsData(), Settings()).fingerprint()
     assert found == glyphs.source
     assert {"DejaVuSans", "DejaVuSerif-BoldItalic", "torch", "content"} <= set(found)
 

@@ -15,10 +15,14 @@ from phiforge.learning.estimators.bases.estimator import mean_values
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.reduction import MOMENTUM, reduce
 from phiforge.learning.tensors import decode, encode, fingerprint
+from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.exchange import Exchange
+from phiforge.runs.steps import Ticket
 from phiforge.spec.run import RunSpec
 
 JOBS, TASKS = 12, 2
+
+NO_SCORES = {"loss": 0.0, "accuracy": 0.0}
 
 
 def spec_of(estimator="backpropagation", **outer):
@@ -36,9 +40,8 @@ def payload_of(seed, tasks=TASKS, dtype=torch.float32):
     sizes = 10.0 ** generator.integers(-8, 9, 4)
     w, b = np.split(generator.standard_normal(4) * sizes, [3])
     values = {"w": torch.tensor(w[None], dtype=dtype), "b": torch.tensor(b[0], dtype=dtype)}
-    return Contribution(
-        float(generator.random() * tasks), float(generator.integers(0, tasks + 1)), tasks, values
-    ).to_bytes()
+    scores = {"loss": float(generator.random() * tasks), "accuracy": float(generator.integers(0, tasks + 1))}
+    return Contribution(scores, tasks, values).to_bytes()
 
 
 def reduced(payloads, phi=None, estimator="backpropagation", version=3, **outer):
@@ -77,12 +80,12 @@ class Arrived:
 def test_the_order_of_arrival_does_not_matter(arrival, seed, estimator):
     # Given the contributions of twelve jobs, if they come in any order
     payloads = [payload_of((seed, job)) for job in range(JOBS)]
-    exchange = Exchange(redis.Redis(), "test")
-    exchange.redis = Arrived({job: payloads[job] for job in arrival})
+    steps, last = SynchronousExchange(Exchange(redis.Redis(), "test")), Ticket(3, arrival[-1])
+    steps._redis = Arrived({job: payloads[job] for job in arrival})
     # I expect them back in order of job, and so the same commit to the bit.
-    step = exchange.open_step("run", 3, JOBS, own={arrival[-1]: payloads[arrival[-1]]})
+    step = steps.open_step("run", 3, JOBS, own={last: payloads[last.job]})
     found = list(step.contributions.values())
-    assert list(step.origins) == list(step.contributions) == list(range(JOBS))
+    assert list(step.origins) == list(step.contributions) == [(3, job) for job in range(JOBS)]
     assert found == payloads
     assert reduced(found, estimator=estimator) == reduced(payloads, estimator=estimator)
 
@@ -92,7 +95,7 @@ def test_the_order_of_jobs_is_what_is_summed():
     phi = {"w": torch.zeros((), dtype=torch.float64)}
 
     def sum_of(*values):
-        payloads = [Contribution(0.0, 0.0, 1, {"w": torch.tensor(value, dtype=torch.float64)}) for value in values]
+        payloads = [Contribution(NO_SCORES, 1, {"w": torch.tensor(value, dtype=torch.float64)}) for value in values]
         return -decode(reduced([each.to_bytes() for each in payloads], phi, lr=float(len(values))).phi)["w"].item()
 
     # I expect them summed from the first job to the last.
@@ -102,7 +105,7 @@ def test_the_order_of_jobs_is_what_is_summed():
 
 def test_sums_are_in_float64():
     # Given float32 contributions whose sum float32 would lose, I expect the sum.
-    payloads = [Contribution(0.0, 0.0, 1, {"w": torch.tensor(value)}).to_bytes() for value in (1e8, 1.0, -1e8, 2.0)]
+    payloads = [Contribution(NO_SCORES, 1, {"w": torch.tensor(value)}).to_bytes() for value in (1e8, 1.0, -1e8, 2.0)]
     phi = {"w": torch.tensor(0.0)}
     assert decode(reduced(payloads, phi, lr=4.0).phi)["w"].item() == -3.0
     mean = mean_values([Contribution.from_bytes(payload) for payload in payloads])
@@ -129,8 +132,10 @@ def test_against_numpy(seed, dtype):
         expected[name] = torch.tensor(moved, dtype=dtype)
     assert fingerprint(decode(found.phi)) == fingerprint(expected) == found.phi_hash
     # and the mean loss and accuracy of a task.
-    assert found.loss == pytest.approx(sum(each.loss for each in contributions) / tasks, rel=1e-12)
-    assert found.accuracy == pytest.approx(sum(each.accuracy for each in contributions) / tasks, rel=1e-12)
+    assert found.scores["loss"] == pytest.approx(sum(each.loss for each in contributions) / tasks, rel=1e-12)
+    assert found.scores["accuracy"] == pytest.approx(
+        sum(each.scores["accuracy"] for each in contributions) / tasks, rel=1e-12
+    )
 
 
 def test_what_is_reduced_is_named_by_its_hashes():
@@ -154,7 +159,9 @@ def test_the_state_goes_with_phi():
 
 def test_the_whole_gradient_is_clipped_not_each_jobs():
     # Given two jobs of one task that pull apart, and norms far above what is allowed
-    payloads = [Contribution(0.0, 0.0, 1, {"w": torch.tensor(value)}).to_bytes() for value in ([9.0, 8.0], [-9.0, 0.0])]
+    payloads = [
+        Contribution(NO_SCORES, 1, {"w": torch.tensor(value)}).to_bytes() for value in ([9.0, 8.0], [-9.0, 0.0])
+    ]
     found = reduced(payloads, {"w": torch.zeros(2)}, lr=1.0, clip_norm=2.0)
     # I expect their mean (0, 4), cut to length 2.
     assert decode(found.phi)["w"].tolist() == [0.0, -2.0]
@@ -176,8 +183,8 @@ def test_the_whole_gradient_is_clipped_not_each_jobs():
 )
 def test_steps_that_are_not_finite(loss, gradient, outer):
     # Given one job of three whose loss or gradient is not finite, or a step that float32 cannot hold
-    good = Contribution(1.0, 0.5, 1, {"w": torch.tensor([1.0, 1.0])}).to_bytes()
-    bad = Contribution(loss, 0.5, 1, {"w": torch.tensor([1.0, gradient])}).to_bytes()
+    good = Contribution({"loss": 1.0, "accuracy": 0.5}, 1, {"w": torch.tensor([1.0, 1.0])}).to_bytes()
+    bad = Contribution({"loss": loss, "accuracy": 0.5}, 1, {"w": torch.tensor([1.0, gradient])}).to_bytes()
     # I expect an error that says what to change, and no commit.
     with pytest.raises(RunError, match=r"the step from version 3 is not finite .*lower outer\.lr"):
         reduced([good, bad, good], {"w": torch.zeros(2)}, **outer)
@@ -194,14 +201,21 @@ def test_payloads_that_are_no_contributions(damage):
         reduced(payloads)
 
 
-@given(st.floats(allow_nan=False), st.floats(0, 1e6), st.integers(0, 2**53), st.integers(0, 2**32), st.booleans())
-def test_contributions_round_trip(loss, accuracy, tasks, seed, notes):
+further = st.dictionaries(st.text("abc_2", min_size=1, max_size=8), st.floats(allow_nan=False), max_size=3)
+
+
+sums = st.tuples(st.floats(allow_nan=False), st.floats(0, 1e6))
+
+
+@given(sums, further, st.integers(0, 2**53), st.integers(0, 2**32), st.booleans())
+def test_contributions_round_trip(always, more, tasks, seed, notes):
     # Given any contribution, with statistics or without, if it is written and read, I expect it back to the bit.
     values = Contribution.from_bytes(payload_of(seed)).values
     statistics = {f"statistics/{name}": value + 1 for name, value in values.items()} if notes else {}
-    contribution = Contribution(loss, accuracy, tasks, values, statistics)
+    scores = dict(zip(("loss", "accuracy"), always, strict=True)) | more
+    contribution = Contribution(scores, tasks, values, statistics)
     found = Contribution.from_bytes(contribution.to_bytes())
-    assert (found.loss, found.accuracy, found.tasks) == (loss, accuracy, tasks)
+    assert (found.scores, found.tasks) == (scores, tasks)
     assert fingerprint(found.values) == fingerprint(values)
     assert fingerprint(found.statistics) == fingerprint(statistics)
     assert found.to_bytes() == contribution.to_bytes()
@@ -215,7 +229,7 @@ MEAN, VAR = "statistics/norm0.mean", "statistics/norm0.var"
 def noting(tasks, mean, var, dtype=torch.float32):
     """A contribution with a gradient of w and the statistics that a job saw."""
     statistics = {MEAN: torch.tensor(mean, dtype=dtype), VAR: torch.tensor(var, dtype=dtype)}
-    return Contribution(0.0, 0.0, tasks, {"w": torch.tensor([2.0 * tasks], dtype=dtype)}, statistics).to_bytes()
+    return Contribution(NO_SCORES, tasks, {"w": torch.tensor([2.0 * tasks], dtype=dtype)}, statistics).to_bytes()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -233,8 +247,7 @@ def test_statistics_move_towards_the_mean_over_tasks(optimizer, dtype):
     assert {value.dtype for value in found.values()} == {dtype}
     # and the rest of φ to be as without them.
     without = [
-        Contribution(each.loss, each.accuracy, each.tasks, each.values).to_bytes()
-        for each in map(Contribution.from_bytes, payloads)
+        Contribution(each.scores, each.tasks, each.values).to_bytes() for each in map(Contribution.from_bytes, payloads)
     ]
     plain = decode(reduced(without, phi, optimizer={"name": optimizer}).phi)
     assert torch.equal(found["w"], plain["w"])
@@ -259,7 +272,7 @@ def test_statistics_do_not_depend_on_the_order_of_names(order):
 
     def payload(names):
         seen = {name: torch.tensor([float(name[15])]) for name in names}
-        return Contribution(0.0, 0.0, 1, {"w": torch.ones(1)}, seen).to_bytes()
+        return Contribution(NO_SCORES, 1, {"w": torch.ones(1)}, seen).to_bytes()
 
     shuffled = reduced([payload([names[index] for index in order])] * 2, phi)
     assert shuffled == reduced([payload(names)] * 2, phi)

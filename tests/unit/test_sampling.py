@@ -14,11 +14,11 @@ from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeigh
 from phiforge.learning.learners.prototypical import PrototypicalConfig
 from phiforge.runs.record import Record, RunRecord, evaluation_episodes_key, training_episodes_key
 from phiforge.runs.store import LocalStore
-from phiforge.spec.data import SinusoidData
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge.tasks.families.sinusoid import SinusoidData
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch, without_replacement
 from sampler.service import Sampler
@@ -235,7 +235,8 @@ def sampled(tmp_path):
 
     def write(run, spec):
         store = LocalStore(tmp_path / run)
-        runs[run] = RunRecord(run, spec, "digest", TINY.dataset.image_shape, len(TINY.dataset.splits["train"]), 0.0)
+        shape, classes = TINY.dataset.image_shape, len(TINY.dataset.splits["train"])
+        runs[run] = RunRecord(run, spec, "hash", "digest", shape, classes, 0.0)
         moving = {
             "exchange": SimpleNamespace(state=lambda run: None),
             "record": Record(store),

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from phiforge.spec.data import SinusoidData
 from phiforge.spec.task import Task
-from phiforge.tasks.families.sinusoid import sample_sinusoids
+from phiforge.tasks.families.sinusoid import Sinusoid, SinusoidData
 
 TASK = Task(n_way=1, k_shot=5, n_query=10)
 WAVES = SinusoidData()
@@ -41,7 +40,9 @@ def recovered(x, y):
 
 def test_each_task_is_one_sinusoid():
     # Given many tasks, if the nearest sinusoid is found by least squares
-    found = np.array([recovered(x, y) for x, y in zip(*points_of(sample_sinusoids(WAVES, TASK, 500, 0)), strict=True)])
+    found = np.array(
+        [recovered(x, y) for x, y in zip(*points_of(Sinusoid(WAVES).sample("train", TASK, 500, 0)), strict=True)]
+    )
     amplitudes, phases, errors = found.T
     # I expect all points on it, as near as float32 holds them,
     assert errors.max() < 1e-5
@@ -62,7 +63,7 @@ def test_each_task_is_one_sinusoid():
 @given(configs, tasks, st.integers(1, 3), st.integers(0, 2**63))
 def test_what_an_episode_is(config, task, episodes, seed):
     # Given any bounds and any task
-    batch = sample_sinusoids(config, task, episodes, seed)
+    batch = Sinusoid(config).sample("train", task, episodes, seed)
     # I expect as many tasks, of the shapes and types that are documented,
     assert len(batch) == episodes
     assert batch.support_x.shape == batch.support_y.shape == (episodes, task.k_shot, 1)
@@ -78,29 +79,29 @@ def test_what_an_episode_is(config, task, episodes, seed):
     assert config.inputs[0] - slack <= x.min() <= x.max() <= config.inputs[1] + slack
     assert np.abs(y).max() <= config.amplitudes[1] + slack
     # and the same bytes once more.
-    assert sample_sinusoids(config, task, episodes, seed).to_bytes() == batch.to_bytes()
+    assert Sinusoid(config).sample("train", task, episodes, seed).to_bytes() == batch.to_bytes()
 
 
 def test_support_and_query_are_disjoint():
     # Given many tasks, I expect no x twice in one, and no x of one task in another (but for float32's few digits).
-    x, _ = points_of(sample_sinusoids(WAVES, TASK, 200, 0))
+    x, _ = points_of(Sinusoid(WAVES).sample("train", TASK, 200, 0))
     assert all(len(set(row)) == TASK.drawings for row in x)
     assert len(set(x.flatten())) > 0.99 * x.size
 
 
 def test_seeds_name_tasks():
     # Given a task, I expect another with another seed or another number,
-    first, other = (sample_sinusoids(WAVES, TASK, 2, *seed) for seed in ((0, "train", 1), (0, "train", 2)))
+    first, other = (Sinusoid(WAVES).sample("train", TASK, 2, *seed) for seed in ((0, "train", 1), (0, "train", 2)))
     assert not np.array_equal(first.support_x, other.support_x)
     assert not np.array_equal(first.support_x[0], first.support_x[1])
     # and the same whatever is drawn with it.
-    assert np.array_equal(sample_sinusoids(WAVES, TASK, 5, 0, "train", 1).query_y[:2], first.query_y)
+    assert np.array_equal(Sinusoid(WAVES).sample("train", TASK, 5, 0, "train", 1).query_y[:2], first.query_y)
 
 
 def test_bounds_that_leave_no_choice():
     # Given one amplitude, one phase and one x, I expect them: 2 sin(1 - 0.5).
     config = SinusoidData(amplitudes=(2, 2), phases=(0.5, 0.5), inputs=(1, 1))
-    batch = sample_sinusoids(config, TASK, 1, 0)
+    batch = Sinusoid(config).sample("train", TASK, 1, 0)
     assert batch.support_x.flatten().tolist() == [1.0] * 5
     assert batch.query_y.flatten().tolist() == pytest.approx([2 * math.sin(0.5)] * 10, rel=1e-6)
 

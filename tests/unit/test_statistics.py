@@ -69,8 +69,10 @@ def test_a_summary_does_not_depend_on_how_tasks_were_chunked(values, data):
     # Given tasks in one chunk, and the same tasks in two
     losses = [1 - value for value in values]
     cut = data.draw(st.integers(0, len(values)))
-    whole = summary(7, "hash", [ChunkScores(losses, values)])
-    halves = [ChunkScores(losses[:cut], values[:cut]), ChunkScores(losses[cut:], values[cut:])]
+    whole = summary(7, "hash", [ChunkScores({"loss": losses, "accuracy": values})])
+    halves = [
+        ChunkScores({"loss": losses[part], "accuracy": values[part]}) for part in (slice(None, cut), slice(cut, None))
+    ]
     # I expect the same summary, also by way of their bytes, with every task's score in order.
     assert summary(7, "hash", [ChunkScores.from_bytes(half.to_bytes()) for half in halves]) == whole
     assert whole["per_task"] == {"loss": losses, "accuracy": values}

@@ -53,7 +53,7 @@ def contributed(config, estimator="backpropagation", engine="vmap", chunk=2, cou
 def assert_close(found: Contribution, expected: Contribution):
     assert relative_error(found.values, expected.values) < EXACT
     assert found.loss == pytest.approx(expected.loss, rel=EXACT)
-    assert (found.accuracy, found.tasks) == (expected.accuracy, expected.tasks)
+    assert (found.scores["accuracy"], found.tasks) == (expected.scores["accuracy"], expected.tasks)
     assert found.statistics.keys() == expected.statistics.keys()
     if expected.statistics:
         assert relative_error(found.statistics, expected.statistics) < EXACT
@@ -85,12 +85,12 @@ def test_regressions_are_served_too(name):
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_what_is_recordable_does_not_change_with_progress(name):
+def test_what_is_capturable_does_not_change_with_progress(name):
     # Given a job of the first version and of one at half the run, from the same φ; I expect the same of it, so that one
-    # recording serves both, but of a learner whose loss changes, which says that it is not recordable.
+    # recording serves both, but of a learner whose loss changes, which says that it is not capturable.
     first, later = (contributed(config_of(name), at=version) for version in (0, 500))
     assert (first.to_bytes() != later.to_bytes()) == (name == "maml_plus_plus")
-    assert not LEARNERS["maml_plus_plus"].recordable
+    assert not LEARNERS["maml_plus_plus"].capturable
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 4, 5, 100])
@@ -135,9 +135,9 @@ def test_scores_are_those_of_torch(name, norm):
         for learner in (learner_of(config, SIDE, engine) for engine in ("torch", "vmap"))
     )
     # I expect what plain torch finds one by one.
-    assert mapped.accuracy == plain.accuracy
-    assert mapped.loss == pytest.approx(plain.loss, rel=EXACT)
-    assert all(math.isfinite(loss) for loss in plain.loss)
+    assert mapped.of["accuracy"] == plain.of["accuracy"]
+    assert mapped.of["loss"] == pytest.approx(plain.of["loss"], rel=EXACT)
+    assert all(math.isfinite(loss) for loss in plain.of["loss"])
 
 
 @pytest.mark.parametrize("mode", [EVALUATION, Mode(training=True, second_order=True)], ids=["unseen", "training"])

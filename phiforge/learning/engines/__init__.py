@@ -2,14 +2,14 @@
 
 ``torch`` is plain torch, on any device. ``fused`` computes a block of Conv-4 in one or two passes over memory, with
 derivatives worked out by hand and loops compiled by numba: the same mathematics in about half the time, on a CPU.
-``vmap`` computes several episodes at once by torch's function transforms: few large operations, recorded on a GPU.
+``vmap`` computes several episodes at once by torch's function transforms: few large operations, captured on a GPU.
 """
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any
 
-Engine = Literal["torch", "fused", "vmap"]
+from phiforge.spec.task import Engine
 
 
 def lacks(engine: Engine, device: str) -> str | None:

@@ -1,26 +1,16 @@
-"""Every estimator: one file an idea; adding one is a file and a line here."""
+"""How L(φ) is minimised: one estimator a file, found by the file's name or by an installed package's entry point."""
 
-from phiforge.learning.estimators.backpropagation import Backpropagation, FirstOrder
+from phiforge.base.errors import RegistryError
 from phiforge.learning.estimators.bases.estimator import Contribution, Estimator, Step
-from phiforge.learning.estimators.evolution import Evolution
-from phiforge.learning.estimators.implicit import Implicit
-from phiforge.learning.estimators.reinforce import Reinforce
-from phiforge.learning.estimators.reptile import Reptile
-from phiforge.registry.section import Part
-
-ESTIMATORS: dict[str, type[Estimator]] = {
-    "backpropagation": Backpropagation,
-    "evolution": Evolution,
-    "first_order": FirstOrder,
-    "implicit": Implicit,
-    "reinforce": Reinforce,
-    "reptile": Reptile,
-}
+from phiforge.registry import ESTIMATORS, PartConfig
 
 
-def build_estimator(config: Part) -> Estimator:
-    """Return the estimator that ``config`` (one of EstimatorConfig) names."""
-    return ESTIMATORS[getattr(config, "name")](config)  # noqa: B009
+def build_estimator(config: PartConfig) -> Estimator:
+    """Return the estimator that ``config`` describes; raises MissingPartError if there is none such here."""
+    estimator = ESTIMATORS[config.name]
+    if not issubclass(estimator, Estimator):
+        raise RegistryError(f"estimator '{config.name}' is {estimator.__qualname__}, expected a subclass of Estimator")
+    return estimator(config)
 
 
 __all__ = ["ESTIMATORS", "Contribution", "Estimator", "Step", "build_estimator"]

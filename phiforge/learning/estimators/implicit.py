@@ -4,26 +4,39 @@ Rajeswaran et al. 2019, "Meta-Learning with Implicit Gradients", algorithm 2 and
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
     Contribution,
     Estimator,
     Step,
+    Sums,
+    added,
     descended_entries,
     mean_values,
+    scores_of,
     summed,
 )
+from phiforge.learning.estimators.bases.reasons import own_norm, untrainable
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner
-from phiforge.learning.learners.bases.learner import outcome, task_loss
-from phiforge.learning.learners.maml import MamlConfig
 from phiforge.learning.networks.bases.normalisation import mean_statistics
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
-from phiforge.spec.estimator import ImplicitConfig
+from phiforge.registry import PartConfig
+from phiforge.registry.abilities import LearnerPart
 from phiforge.tasks.episodes import Episode
+
+
+class ImplicitConfig(PartConfig):
+    """∂L/∂φ from where the inner loop ends, by the implicit function theorem (Rajeswaran et al. 2019, "iMAML")."""
+
+    name: Literal["implicit"] = "implicit"
+    iterations: int = Field(default=5, ge=1, le=1000, description="Conjugate gradient iterations.")
 
 
 class Implicit(Estimator):
@@ -32,30 +45,46 @@ class Implicit(Estimator):
     Exact where θ minimises the support loss plus λ/2 · |θ - φ|²; memory does not grow with the inner steps.
     """
 
+    Config = ImplicitConfig
     config: ImplicitConfig
+
+    @classmethod
+    def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
+        """Refuse what is not an initialisation pulled back to φ."""
+        pull = learner.pull(config)
+        if pull is None:
+            return untrainable(learner) or f"learner '{learner.name}' has no proximal inner loss: use learner 'maml'"
+        if not pull:
+            return (
+                f"estimator 'implicit' needs learner '{learner.name}' with proximal above 0, and enough inner_steps to "
+                "converge"
+            )
+        return own_norm(config)
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return the summed implicit gradient."""
-        if not isinstance(learner, GradientLearner) or not isinstance(learner.config, MamlConfig):
+        pull = learner.pull(learner.config)
+        if not isinstance(learner, GradientLearner) or not pull:
             raise TypeError(f"learner {learner.name!r} has no proximal inner loss")
         mode = Mode(training=True, progress=step.progress)
-        gradients, losses, accuracies = [], 0.0, 0.0
+        gradients: list[Tensors] = []
+        sums: Sums = {}
         for episode in episodes:
             path = learner.path(phi, episode.support_x, episode.support_y, mode)
             at = mode.at(len(path) - 1)
             theta = {name: value.detach() for name, value in path[-1].items()}
             points = {name: value.requires_grad_() for name, value in descended_entries(theta).items()}
-            found = outcome(learner.model.outputs({**theta, **points}, episode.query_x, at), episode.query_y)
+            found = learner.outcome(learner.model.outputs({**theta, **points}, episode.query_x, at), episode.query_y)
             slope = _gradient(found.loss, points, create_graph=False)
             learning = mode.learning(len(path) - 1)
             support = task_loss(
                 learner.model.outputs({**theta, **points}, episode.support_x, learning), episode.support_y
             )
-            product = _curvature(support, points, learner.config.proximal)
+            product = _curvature(support, points, pull)
             gradients.append(conjugate_gradient(product, slope, self.config.iterations))
-            losses, accuracies = losses + found.loss.item(), accuracies + found.accuracy.item()
+            sums = added(sums, scores_of(found))
         values = {name: value.to(phi[name].dtype) for name, value in summed(gradients).items()}
-        return Contribution(losses, accuracies, len(episodes), values, mean_statistics(phi, mode.noted))
+        return Contribution(sums, len(episodes), values, mean_statistics(phi, mode.noted))
 
     def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
         """Return the mean gradient over the meta-batch."""

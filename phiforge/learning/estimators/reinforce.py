@@ -1,19 +1,46 @@
 """REINFORCE: choices that did better than their job's mean become likelier (Williams 1992, section 4)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from phiforge.learning.estimators.bases.estimator import Contribution, Estimator, Step, mean_values
+from phiforge.learning.estimators.bases.estimator import (
+    Contribution,
+    Estimator,
+    Step,
+    Sums,
+    added,
+    mean_values,
+    scores_of,
+)
 from phiforge.learning.estimators.bases.gradients import gradient_of
+from phiforge.learning.estimators.bases.reasons import untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
+from phiforge.registry import PartConfig
+from phiforge.registry.abilities import LearnerPart
 from phiforge.tasks.episodes import Episode
+
+
+class ReinforceConfig(PartConfig):
+    """The score function: choices that did better than their job's mean become likelier (Williams 1992, section 4)."""
+
+    name: Literal["reinforce"] = "reinforce"
 
 
 class Reinforce(Estimator):
     """The contribution is Σ (lⁿ - b) ∂ log p(choiceⁿ)/∂φ, where b is the mean loss of the job's other episodes."""
+
+    Config = ReinforceConfig
+
+    @classmethod
+    def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
+        """Refuse what makes no choices."""
+        if learner.chooses:
+            return None
+        return untrainable(learner) or f"learner '{learner.name}' draws no choices: use learner 'chosen_training'"
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return the summed score-function gradient: unbiased, since no baseline has seen the choice it is for."""
@@ -31,8 +58,10 @@ class Reinforce(Estimator):
             if outcome.log_probability is not None
         ]
         values = {name: value.to(phi[name].dtype) for name, value in gradient_of(scores, leaves).items()}
-        accuracy = sum(outcome.accuracy.item() for outcome in outcomes)
-        return Contribution(float(losses.sum()), accuracy, len(episodes), values)
+        sums: Sums = {}
+        for outcome in outcomes:
+            sums = added(sums, scores_of(outcome))
+        return Contribution({**sums, "loss": float(losses.sum())}, len(episodes), values)
 
     def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
         """Return the mean gradient over the meta-batch."""

@@ -1,28 +1,47 @@
 """Reptile: move φ towards what inner training makes of it (Nichol, Achiam and Schulman 2018, algorithm 1 and 2)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
     Contribution,
     Estimator,
     Step,
+    Sums,
+    added,
     descended_entries,
     mean_values,
+    scores_of,
     summed,
 )
+from phiforge.learning.estimators.bases.reasons import not_all_moved, own_norm, untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner, gradients_at
-from phiforge.learning.learners.bases.learner import outcome, task_loss
 from phiforge.learning.networks.bases.normalisation import mean_statistics
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
-from phiforge.spec.estimator import ReptileConfig
+from phiforge.registry import PartConfig
+from phiforge.registry.abilities import LearnerPart
 from phiforge.tasks.episodes import Episode
 
 _BETA2, _EPSILON = 0.999, 1e-8
+
+
+class ReptileConfig(PartConfig):
+    """φ moves towards what inner training made of it (Nichol, Achiam and Schulman 2018, algorithm 1)."""
+
+    name: Literal["reptile"] = "reptile"
+    inner_optimizer: Literal["sgd", "adam"] = Field(
+        default="adam", description="Of the inner training; adam with beta1 = 0, as published."
+    )
+    inner_lr: float = Field(default=1e-3, gt=0, description="Step size of the inner training.")
+    inner_steps: int = Field(default=5, ge=1, le=10_000, description="Steps of the inner training.")
+    batch: int | None = Field(default=10, ge=1, description="Support examples of each step; null: all.")
 
 
 class Reptile(Estimator):
@@ -31,22 +50,29 @@ class Reptile(Estimator):
     An outer ``sgd`` with ``lr`` as the paper's ε then moves φ by ε · mean(θ - φ).
     """
 
+    Config = ReptileConfig
     config: ReptileConfig
+
+    @classmethod
+    def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
+        """Refuse what is not an initialisation, all of which moves."""
+        return untrainable(learner) or not_all_moved(learner) or own_norm(config)
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return the summed difference; loss and accuracy are θ's on the query set, which moves nothing."""
         if not isinstance(learner, GradientLearner):
             raise TypeError(f"learner {learner.name!r} has no inner training")
         mode = Mode(training=True, progress=step.progress)
-        differences, losses, accuracies = [], 0.0, 0.0
+        differences: list[Tensors] = []
+        sums: Sums = {}
         for index, episode in enumerate(episodes):
             theta = self.trained(learner, phi, episode, mode, torch_generator(*step.seed("episode", job, index)))
             with torch.no_grad():
-                found = outcome(learner.model.outputs(theta, episode.query_x, mode.at(0)), episode.query_y)
+                found = learner.outcome(learner.model.outputs(theta, episode.query_x, mode.at(0)), episode.query_y)
             differences.append({name: phi[name] - theta[name] for name in descended_entries(phi)})
-            losses, accuracies = losses + found.loss.item(), accuracies + found.accuracy.item()
+            sums = added(sums, scores_of(found))
         values = {name: value.to(phi[name].dtype) for name, value in summed(differences).items()}
-        return Contribution(losses, accuracies, len(episodes), values, mean_statistics(phi, mode.noted))
+        return Contribution(sums, len(episodes), values, mean_statistics(phi, mode.noted))
 
     def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
         """Return the mean difference over the meta-batch."""

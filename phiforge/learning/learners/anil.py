@@ -16,7 +16,7 @@ class AnilConfig(InnerLoopConfig):
 class Anil(Maml):
     """φ is the initial θ⁰ as in MAML; F_φ moves the head and leaves the body as it is."""
 
-    name = "anil"
+    Config = AnilConfig
     whole_start = False
 
     def moves(self, name: str) -> bool:

@@ -16,7 +16,7 @@ class BoilConfig(InnerLoopConfig):
 class Boil(Maml):
     """φ is the initial θ⁰ as in MAML; F_φ moves the body and leaves the head as it is (section 3, equation 2)."""
 
-    name = "boil"
+    Config = BoilConfig
     whole_start = False
 
     def moves(self, name: str) -> bool:

@@ -10,16 +10,17 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, Predictor, outcome
+from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
 from phiforge.learning.learners.from_scratch import trained
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 from phiforge.tasks.episodes import Episode
 
 
-class ChosenTrainingConfig(Part):
+class ChosenTrainingConfig(PartConfig):
     """The lists to choose from."""
 
     name: Literal["chosen_training"] = "chosen_training"
@@ -35,7 +36,7 @@ class ChosenTrainingConfig(Part):
 class ChosenTraining(ModelLearner):
     """φ is the logits of each number of steps, ``steps``, and of each rate, ``rates``."""
 
-    name = "chosen_training"
+    Config = ChosenTrainingConfig
     chooses = True
     averages = False
     any_n_way = True
@@ -54,9 +55,9 @@ class ChosenTraining(ModelLearner):
         choice = self.choose(phi, mode, generator)
         predict = self._train(choice, episode.support_x, episode.support_y, generator)
         with torch.no_grad():
-            found = outcome(predict(episode.query_x), episode.query_y)
+            found = self.outcome(predict(episode.query_x), episode.query_y)
         log_probability = torch.stack([phi[name].log_softmax(dim=0)[index] for name, index in choice.items()]).sum()
-        return Outcome(found.loss, found.accuracy, log_probability)
+        return Outcome(found.loss, found.scores, log_probability)
 
     def choose(self, phi: Phi, mode: Mode, generator: Generator) -> dict[str, int]:
         """Return the index chosen from each list: drawn in meta-training, the likeliest on unseen tasks."""

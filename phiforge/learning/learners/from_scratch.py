@@ -7,16 +7,18 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import descended, gradients_at
-from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor, task_loss
+from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.headed import Headed
 from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 
 
-class FromScratchConfig(Part):
+class FromScratchConfig(PartConfig):
     """Settings of the training on one support set."""
 
     name: Literal["from_scratch"] = "from_scratch"
@@ -28,7 +30,7 @@ class FromScratchConfig(Part):
 class FromScratch(ModelLearner):
     """φ is empty; F_φ draws a fresh network and trains it by gradient descent on the support set alone."""
 
-    name = "from_scratch"
+    Config = FromScratchConfig
     learns = False
     averages = False
     any_n_way = True

@@ -26,7 +26,7 @@ class LayerRatesConfig(InnerLoopConfig):
 class LayerRates(LearnedStart):
     """φ is θ⁰ under ``start/``, α_l under ``rates/`` and λ_l under ``decays/``: θ_l − α_l (∇θ_l + λ_l θ_l)."""
 
-    name = "layer_rates"
+    Config = LayerRatesConfig
     config: LayerRatesConfig
 
     def init_phi(self, generator: Generator) -> Tensors:

@@ -15,9 +15,10 @@ from phiforge.learning.learners.bases.coordinatewise import OPTIMIZER, Coordinat
 from phiforge.learning.learners.bases.gradient import InnerLoopConfig
 from phiforge.learning.learners.bases.learned_start import START
 from phiforge.learning.learners.bases.learner import Phi
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.learning.networks.bases.network import linear
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors, with_prefix
 
 LAYERS = 2
@@ -38,7 +39,7 @@ class LearnedOptimizerConfig(InnerLoopConfig):
 class LearnedOptimizer(CoordinatewiseLearner[list[LstmState]]):
     """φ is the LSTM under ``optimizer/`` and, if it is learned, θ⁰ under ``start/``."""
 
-    name = "learned_optimizer"
+    Config = LearnedOptimizerConfig
     config: LearnedOptimizerConfig
 
     def init_phi(self, generator: Generator) -> Tensors:

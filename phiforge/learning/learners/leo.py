@@ -15,16 +15,17 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import Loss, gradients_at
-from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, Predictor, accuracy
+from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, Predictor
 from phiforge.learning.learners.bases.networked import EmbeddingLearner
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.network import linear, uniform
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 from phiforge.tasks.episodes import Episode
 
 
-class LeoConfig(Part):
+class LeoConfig(PartConfig):
     """Settings of LEO."""
 
     name: Literal["leo"] = "leo"
@@ -54,7 +55,7 @@ class _Code(NamedTuple):
 class Leo(EmbeddingLearner):
     """φ is the embedding, an encoder with a relation network, a decoder, and two step sizes (as their logarithms)."""
 
-    name = "leo"
+    Config = LeoConfig
     inner_gradient = True
     any_n_way = True
     config: LeoConfig
@@ -84,7 +85,7 @@ class Leo(EmbeddingLearner):
         if mode.training:
             penalty = (code.adapted.detach() - code.first).square().sum(dim=1).mean()
             loss = loss + self.config.kl_weight * code.divergence + self.config.encoder_weight * penalty
-        return Outcome(loss, accuracy(logits, episode.query_y))
+        return self.outcome(logits, episode.query_y, loss)
 
     def _code(self, phi: Phi, x: Tensor, y: Tensor, mode: Mode, generator: Generator) -> _Code:
         with torch.enable_grad():

@@ -1,6 +1,6 @@
 """MAML: learn the initial parameters (Finn, Abbeel and Levine 2017, "Model-Agnostic Meta-Learning", algorithm 2)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Generator
@@ -8,6 +8,7 @@ from torch import Generator
 from phiforge.learning.learners.bases.gradient import GradientLearner, InnerLoopConfig, descended
 from phiforge.learning.learners.bases.learner import Phi
 from phiforge.learning.tensors import Tensors
+from phiforge.registry import PartConfig
 
 
 class MamlConfig(InnerLoopConfig):
@@ -22,8 +23,13 @@ class MamlConfig(InnerLoopConfig):
 class Maml(GradientLearner):
     """φ is the initial θ⁰ of a network with a linear head; F_φ takes gradient steps from it on the support set."""
 
-    name = "maml"
+    Config: ClassVar[type[PartConfig]] = MamlConfig
     whole_start = True
+
+    @classmethod
+    def pull(cls, config: PartConfig) -> float | None:
+        """Return λ of iMAML's pull; learners that derive from this one have none."""
+        return getattr(config, "proximal", None)
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the network's and the head's fresh parameters."""
@@ -31,7 +37,6 @@ class Maml(GradientLearner):
 
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
         """Return θ − inner_lr · (∇θ + λ (θ − φ)) (with λ: Rajeswaran et al. 2019, equation 4)."""
-        pull = getattr(self.config, "proximal", 0.0)
-        if pull:
+        if pull := self.pull(self.config):
             gradients = {name: slope + pull * (theta[name] - phi[name]) for name, slope in gradients.items()}
         return descended(theta, gradients, self.config.inner_lr)

@@ -13,8 +13,10 @@ from torch import Generator
 
 from phiforge.learning.learners.bases.gradient import InnerLoopConfig, descended
 from phiforge.learning.learners.bases.learned_start import LearnedStart
-from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, accuracy, task_loss
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi
+from phiforge.learning.networks import NetworkConfig
+from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors, with_prefix
 from phiforge.tasks.episodes import Episode
 
@@ -39,8 +41,8 @@ class MamlPlusPlusConfig(InnerLoopConfig):
 class MamlPlusPlus(LearnedStart):
     """φ is θ⁰ under ``start/`` and, of each of its tensors, a rate for each step under ``rates/``."""
 
-    name = "maml_plus_plus"
-    recordable = False  # its losses' weights change with progress
+    Config = MamlPlusPlusConfig
+    capturable = False  # its losses' weights change with progress
     config: MamlPlusPlusConfig
 
     def init_phi(self, generator: Generator) -> Tensors:
@@ -67,7 +69,7 @@ class MamlPlusPlus(LearnedStart):
         outputs = [self.model.outputs(theta, episode.query_x, mode.at(step)) for step, theta in enumerate(path, 1)]
         weights = step_weights(len(path), mode.progress / self.config.multi_step_until)
         losses = [weight * task_loss(each, episode.query_y) for weight, each in zip(weights, outputs, strict=True)]
-        return Outcome(torch.stack(losses).sum(), accuracy(outputs[-1], episode.query_y))
+        return self.outcome(outputs[-1], episode.query_y, torch.stack(losses).sum())
 
 
 def step_weights(steps: int, progress: float) -> list[float]:

@@ -28,7 +28,7 @@ class MatchingConfig(MetricConfig):
 class Matching(MetricLearner):
     """φ embeds images; a query's class probabilities are the labels it attends to by cosine similarity (equation 1)."""
 
-    name = "matching"
+    Config = MatchingConfig
     config: MatchingConfig
 
     def init_phi(self, generator: Generator) -> Tensors:

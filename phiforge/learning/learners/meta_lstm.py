@@ -14,16 +14,17 @@ from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.coordinatewise import OPTIMIZER, CoordinatewiseLearner, Slope, preprocess
 from phiforge.learning.learners.bases.learned_start import START
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.learning.networks.bases.network import uniform
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors, with_prefix
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 
 GATES = ("step", "forget")
 
 
-class MetaLstmConfig(Part):
+class MetaLstmConfig(PartConfig):
     """Settings of Meta-LSTM."""
 
     name: Literal["meta_lstm"] = "meta_lstm"
@@ -45,7 +46,7 @@ class _Memory(NamedTuple):
 class MetaLstm(CoordinatewiseLearner[_Memory]):
     """φ is θ⁰ under ``start/``, and the LSTM and the gates, shared by all coordinates, under ``optimizer/``."""
 
-    name = "meta_lstm"
+    Config = MetaLstmConfig
     config: MetaLstmConfig
 
     def init_phi(self, generator: Generator) -> Tensors:

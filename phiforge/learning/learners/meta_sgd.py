@@ -20,7 +20,7 @@ class MetaSgdConfig(InnerLoopConfig):
 class MetaSgd(LearnedStart):
     """φ is θ⁰ under ``start/`` and α, of the same shapes, under ``rates/``; a step is θ − α ∘ ∇θ."""
 
-    name = "meta_sgd"
+    Config = MetaSgdConfig
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the model's fresh parameters, and rates all equal."""

@@ -7,10 +7,10 @@ from torch import Generator, Tensor
 from phiforge.learning.learners.bases.learner import Learner, Mode, Phi, Predictor
 from phiforge.learning.learners.bases.metric import largest_of_class, squared_distances
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 
 
-class PixelNearestNeighbourConfig(Part):
+class PixelNearestNeighbourConfig(PartConfig):
     """Nothing to set."""
 
     name: Literal["pixel_nearest_neighbour"] = "pixel_nearest_neighbour"
@@ -19,7 +19,7 @@ class PixelNearestNeighbourConfig(Part):
 class PixelNearestNeighbour(Learner):
     """φ is empty; F_φ labels a query like the support image nearest to it in Euclidean distance of pixels."""
 
-    name = "pixel_nearest_neighbour"
+    Config = PixelNearestNeighbourConfig
     learns = False
     any_n_way = True
 

@@ -11,16 +11,17 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import descended, gradients_at
-from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, Predictor, outcome
+from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, Predictor
 from phiforge.learning.learners.bases.networked import EmbeddingLearner
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.network import linear
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 from phiforge.tasks.episodes import Episode
 
 
-class PooledConfig(Part):
+class PooledConfig(PartConfig):
     """Settings of pooled training and of fine-tuning."""
 
     name: Literal["pooled"] = "pooled"
@@ -34,7 +35,7 @@ class PooledConfig(Part):
 class Pooled(EmbeddingLearner):
     """φ is a network and a head over all training classes; F_φ keeps the network and trains a fresh head."""
 
-    name = "pooled"
+    Config = PooledConfig
     any_n_way = True
     config: PooledConfig
 
@@ -61,7 +62,7 @@ class Pooled(EmbeddingLearner):
             return super().query_outcome(phi, episode, mode, generator)
         x = torch.cat([episode.support_x, episode.query_x])
         labels = episode.classes[torch.cat([episode.support_y, episode.query_y])]
-        return outcome(self._logits(phi, self.network.features(phi, x, mode.at(0))), labels)
+        return self.outcome(self._logits(phi, self.network.features(phi, x, mode.at(0))), labels)
 
     def _fresh_head(self, classes: int, generator: Generator) -> Tensors:
         head = linear("head", self.network.feature_count, classes, generator)

@@ -17,7 +17,7 @@ class PrototypicalConfig(MetricConfig):
 class Prototypical(MetricLearner):
     """φ embeds images; F_φ averages each class's support embeddings into the prototype that queries are compared to."""
 
-    name = "prototypical"
+    Config = PrototypicalConfig
 
     def compare(self, phi: Phi, support: Tensor, labels: Tensor, query: Tensor) -> Tensor:
         """Return minus the squared distances to the prototypes."""

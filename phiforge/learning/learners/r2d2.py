@@ -25,8 +25,8 @@ class R2d2Config(MetricConfig):
 class R2d2(MetricLearner):
     """φ embeds images and holds ln λ, and the scale and shift that make predictions into logits (equation 6)."""
 
-    name = "r2d2"
-    recordable = False  # whether its equations can be solved is looked at
+    Config = R2d2Config
+    capturable = False  # whether its equations can be solved is looked at
     config: R2d2Config
 
     def init_phi(self, generator: Generator) -> Tensors:

@@ -1,43 +1,48 @@
 """Relation networks: learn the comparison itself (Sung et al. 2018, "Learning to Compare", section 3 and figure 2)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learning.learners.bases.learner import Learner, Mode, Outcome, Phi, Predictor, TaskShape, accuracy
+from phiforge.base.errors import RegistryError
+from phiforge.learning.learners.bases.learner import Learner, Mode, Outcome, Phi, Predictor, TaskShape
 from phiforge.learning.learners.bases.metric import class_means, membership
-from phiforge.learning.networks.bases.network import linear, multiplying, uniform
+from phiforge.learning.networks import build_network
+from phiforge.learning.networks.bases.network import MapNetwork, linear, multiplying, uniform
 from phiforge.learning.networks.bases.normalisation import Pass, init_norm, normalise
-from phiforge.learning.networks.conv4 import Conv4, Conv4Config
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import NETWORKS, PartConfig, PartOf
 from phiforge.tasks.episodes import Episode
 
 BLOCKS = 2
 
 
-class RelationConfig(Part):
+class RelationConfig(PartConfig):
     """Settings of the relation network; its embedding keeps maps, so only its first blocks pool."""
 
     name: Literal["relation"] = "relation"
     hidden: int = Field(default=8, ge=1, le=1024, description="Units between the maps and the relation score.")
-    network: Conv4Config = Conv4Config(pools=2)
+    network: Annotated[PartConfig, PartOf(NETWORKS, able="maps", default="conv4")] = Conv4Config(pools=2)
 
 
 class Relation(Learner):
     """φ is an embedding and a relation module: two convolutional blocks and two linear layers over pairs of maps."""
 
-    name = "relation"
+    Config = RelationConfig
     any_n_way = True
     mapped = True
     config: RelationConfig
 
     def __init__(self, config: RelationConfig, shape: TaskShape) -> None:
         super().__init__(config, shape)
-        self.network = Conv4(config.network, shape.input_shape, engine=shape.engine, bfloat16=shape.bfloat16)
+        network = build_network(config.network, shape.input_shape, engine=shape.engine, bfloat16=shape.bfloat16)
+        if not isinstance(network, MapNetwork):
+            raise RegistryError(f"network '{config.network.name}' has no maps to relate, though its class says so")
+        self.network = network
 
     @property
     def transductive(self) -> bool:
@@ -51,7 +56,7 @@ class Relation(Learner):
         for block in range(BLOCKS):
             phi[f"relation{block}.weight"] = uniform((channels, inputs, 3, 3), 9 * inputs, generator)
             phi[f"relation{block}.bias"] = uniform((channels,), 9 * inputs, generator)
-            phi |= init_norm(self.config.network.norm, f"relation_norm{block}", channels, 0)
+            phi |= init_norm(self.network.norm, f"relation_norm{block}", channels, 0)
             inputs, height, width = channels, _pooled(height), _pooled(width)
         phi |= linear("hidden", channels * height * width, self.config.hidden, generator)
         return phi | linear("score", self.config.hidden, 1, generator)
@@ -66,7 +71,7 @@ class Relation(Learner):
         """Return the mean squared error of the scores to 1 for the right class and 0 for others (equation 2)."""
         scores = self.adapt(phi, episode.support_x, episode.support_y, mode, generator)(episode.query_x)
         wanted = membership(episode.query_y, self.shape.n_way).to(scores)
-        return Outcome(F.mse_loss(scores, wanted), accuracy(scores, episode.query_y))
+        return self.outcome(scores, episode.query_y, F.mse_loss(scores, wanted))
 
     def _relate(self, phi: Phi, means: Tensor, maps: Tensor, at: Pass) -> Tensor:
         pairs = torch.cat(
@@ -80,7 +85,7 @@ class Relation(Learner):
             for block in range(BLOCKS):
                 pairs = self.network.convolve(pairs, phi[f"relation{block}.weight"], phi[f"relation{block}.bias"])
                 pairs = normalise(
-                    self.config.network.norm, pairs, phi, f"relation_norm{block}", at, explicit=self.network.transformed
+                    self.network.norm, pairs, phi, f"relation_norm{block}", at, explicit=self.network.transformed
                 )
                 pairs = F.relu(self.network.pool(pairs, ceil_mode=True))
             hidden = F.relu(F.linear(pairs.flatten(1), phi["hidden.weight"], phi["hidden.bias"]))

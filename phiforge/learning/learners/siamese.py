@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi, accuracy
+from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi
 from phiforge.learning.learners.bases.metric import MetricConfig, MetricLearner, largest_of_class
 from phiforge.learning.networks.bases.network import linear
 from phiforge.learning.tensors import Tensors
@@ -26,7 +26,7 @@ class SiameseConfig(MetricConfig):
 class Siamese(MetricLearner):
     """φ embeds images and weighs the differences of features; a query gets the class of the likeliest pair."""
 
-    name = "siamese"
+    Config = SiameseConfig
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the embedding's fresh parameters and the weights of the differences."""
@@ -43,7 +43,7 @@ class Siamese(MetricLearner):
         same = episode.query_y[:, None] == episode.support_y[None, :]
         loss = 0.5 * (mean_where(same, F.softplus(-logits)) + mean_where(~same, F.softplus(logits)))
         by_class = largest_of_class(logits, episode.support_y, self.shape.n_way)
-        return Outcome(loss, accuracy(by_class, episode.query_y))
+        return self.outcome(by_class, episode.query_y, loss)
 
 
 def mean_where(chosen: Tensor, values: Tensor) -> Tensor:

@@ -1,28 +1,36 @@
-"""The networks that F_φ builds, as pure functions of their parameters."""
+"""The networks that F_φ builds, as pure functions of their parameters: one a file."""
 
 from typing import Annotated
 
-from pydantic import Field
-
-from phiforge.learning.engines import Engine
+from phiforge.base.errors import RegistryError
 from phiforge.learning.networks.bases.network import Network
-from phiforge.learning.networks.conv4 import Conv4, Conv4Config
-from phiforge.learning.networks.mlp import Mlp, MlpConfig
+from phiforge.registry import NETWORKS, PartConfig, PartOf
+from phiforge.spec.task import Engine
 
-NetworkConfig = Annotated[Conv4Config | MlpConfig, Field(discriminator="name")]
+NetworkConfig = Annotated[PartConfig, PartOf(NETWORKS)]
+"""A field of a learner's configuration that takes any network."""
 
 
 def build_network(
-    config: NetworkConfig,
+    config: PartConfig,
     input_shape: tuple[int, ...],
     inner_steps: int = 0,
     engine: Engine = "torch",
     bfloat16: bool = False,
 ) -> Network:
-    """Return the network of ``config`` for inputs of ``input_shape``, whose model takes up to ``inner_steps`` steps."""
-    if isinstance(config, Conv4Config):
-        return Conv4(config, input_shape, inner_steps, engine, bfloat16)
-    return Mlp(config, input_shape, bfloat16)
+    """Return the network that ``config`` describes.
+
+    Args:
+        config: the configuration of any network of the registry.
+        input_shape: the shape of one input, (channels, height, width) of images.
+        inner_steps: how many steps of an inner loop its parameters take at most, for what has parameters of each step.
+        engine: what computes it.
+        bfloat16: whether it multiplies in that type.
+    """
+    network = NETWORKS[config.name]
+    if not issubclass(network, Network):
+        raise RegistryError(f"network '{config.name}' is {network.__qualname__}, expected a subclass of Network")
+    return network(config, input_shape, inner_steps, engine, bfloat16)
 
 
-__all__ = ["Conv4Config", "MlpConfig", "Network", "NetworkConfig", "build_network"]
+__all__ = ["NETWORKS", "Network", "NetworkConfig", "build_network"]

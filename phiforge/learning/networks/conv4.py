@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import Engine, fused_block, transforms
+from phiforge.learning.engines import fused_block, transforms
 from phiforge.learning.engines.vmap.convolution import convolve, pool
-from phiforge.learning.networks.bases.network import Network, multiplying, uniform
+from phiforge.learning.networks.bases.network import MapNetwork, multiplying, uniform
 from phiforge.learning.networks.bases.normalisation import (
     GROUPS,
     PLAIN,
@@ -19,16 +19,18 @@ from phiforge.learning.networks.bases.normalisation import (
     Pass,
     init_norm,
     is_transductive,
+    keeps_statistics,
     normalise,
     normalises_by_set,
 )
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
+from phiforge.spec.task import Engine
 
 BLOCKS = 4
 
 
-class Conv4Config(Part):
+class Conv4Config(PartConfig):
     """Four blocks of 3x3 convolution, normalisation, ReLU and 2x2 max-pooling (Vinyals et al. 2016, section 4.1)."""
 
     name: Literal["conv4"] = "conv4"
@@ -51,8 +53,37 @@ class Conv4Config(Part):
         return int(2**self.pools)
 
 
-class Conv4(Network):
+class Conv4(MapNetwork):
     """The network as pure functions of its parameters."""
+
+    Config = Conv4Config
+    images = True
+    config: Conv4Config
+
+    @classmethod
+    def smallest_image(cls, config: Conv4Config) -> int:
+        """Return the side of the smallest image that is not pooled away."""
+        return config.smallest_image
+
+    @classmethod
+    def shrinking(cls, config: Conv4Config) -> str:
+        """Say what it does to images."""
+        return f"halves the image {config.pools} times"
+
+    @classmethod
+    def averages(cls, config: Conv4Config) -> bool:
+        """As its normalisation."""
+        return keeps_statistics(config.norm)
+
+    @classmethod
+    def fixes_some(cls, config: Conv4Config) -> bool:
+        """Under ``per_step``, whose normalisation is not for a task."""
+        return config.norm == "per_step"
+
+    @classmethod
+    def has_fused_blocks(cls, config: Conv4Config) -> bool:
+        """Where blocks normalise by the set at hand."""
+        return normalises_by_set(config.norm, PLAIN)
 
     def __init__(
         self,
@@ -63,17 +94,20 @@ class Conv4(Network):
         bfloat16: bool = False,
     ) -> None:
         """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
-        self.config = config
+        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
         self.fused = fused_block() if engine == "fused" else None
         self.transformed = transforms(engine)
         self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
         self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
-        self.bfloat16 = bfloat16
-        self.inner_steps = inner_steps
         self.image_channels, height, width = input_shape
         self.map_shape = (config.channels, height // config.smallest_image, width // config.smallest_image)
         self.feature_count = self.map_shape[0] * self.map_shape[1] * self.map_shape[2]
+        self.norm = config.norm
         self.transductive = is_transductive(config.norm)
+
+    def adapts(self, name: str) -> bool:
+        """Say whether an inner loop may change a parameter: a step's own normalisation is not for a task."""
+        return super().adapts(name) and not (self.fixes_some(self.config) and name.startswith("norm"))
 
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: weights and biases uniform in ±1/sqrt(fan-in), normalisation at identity.

@@ -11,10 +11,10 @@ from torch import Generator, Tensor
 from phiforge.learning.networks.bases.network import Network, linear, multiplying
 from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 
 
-class MlpConfig(Part):
+class MlpConfig(PartConfig):
     """Hidden layers of equal width with ReLU."""
 
     name: Literal["mlp"] = "mlp"
@@ -23,22 +23,22 @@ class MlpConfig(Part):
 
 
 class Mlp(Network):
-    """The hidden layers as pure functions of their parameters; a head comes on top."""
+    """The hidden layers as pure functions of their parameters; inputs are flattened, a head comes on top."""
 
+    Config = MlpConfig
     transductive = False
+    config: MlpConfig
 
-    def __init__(self, config: MlpConfig, input_shape: tuple[int, ...], bfloat16: bool = False) -> None:
-        """Prepare for inputs of ``input_shape``, which are flattened."""
-        self.config = config
-        self.bfloat16 = bfloat16
-        self.inputs = math.prod(input_shape)
-        self.feature_count = config.width
+    @property
+    def feature_count(self) -> int:  # type: ignore[override]
+        """The width of the last hidden layer."""
+        return self.config.width
 
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: ``layer0.weight``, ``layer0.bias``, ..."""
         parameters: Tensors = {}
         for layer in range(self.config.layers):
-            inputs = self.config.width if layer else self.inputs
+            inputs = self.config.width if layer else math.prod(self.input_shape)
             parameters |= linear(f"layer{layer}", inputs, self.config.width, generator)
         return parameters
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -11,14 +11,17 @@ import torch.nn.functional as F
 from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from pydantic import Field
 from torch import Tensor
 
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.seeds import numpy_generator
-from phiforge.learning.device import one_thread
-from phiforge.spec.data import GlyphsData
+from phiforge.base.settings import Settings
+from phiforge.registry import PartConfig
 from phiforge.tasks.datasets.bases import splits
 from phiforge.tasks.datasets.bases.dataset import Dataset, Progress, SourceClass
+from phiforge.tasks.datasets.bases.source import DatasetSource
+from phiforge.tasks.datasets.bases.threads import one_thread
 
 FACES = (
     *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
@@ -35,6 +38,17 @@ CONTENT_SEED = "glyphs-1"
 """Names the jitter; change it when the drawing changes."""
 
 
+class GlyphsData(PartConfig):
+    """Letters of the world's scripts drawn from matplotlib's typefaces: a stand-in that needs no download."""
+
+    name: Literal["glyphs"] = "glyphs"
+    split_seed: int = Field(default=0, ge=0, description="Shuffles the letters before they are split.")
+    rotations: bool = Field(default=False, description="Turns by 90, 180, 270 degrees are further classes.")
+    drawings: int = Field(default=20, ge=2, le=100, description="Jittered drawings of each letter.")
+    jitter: float = Field(default=1.0, ge=0.0, le=2.0, description="Strength of the affine and elastic jitter.")
+    image_size: int = Field(default=28, ge=8, le=105)
+
+
 class Letter(NamedTuple):
     """One character and the faces that have it."""
 
@@ -42,13 +56,20 @@ class Letter(NamedTuple):
     faces: tuple[str, ...]
 
 
-class Glyphs:
+class Glyphs(DatasetSource):
     """Draws every letter ``drawings`` times: a random face, then affine and elastic jitter."""
 
-    def __init__(self, config: GlyphsData, progress: Progress | None = None) -> None:
-        self.config = config
-        self.progress = progress
+    Config = GlyphsData
+    config: GlyphsData
+
+    def __init__(self, config: GlyphsData, settings: Settings, progress: Progress | None = None) -> None:
+        super().__init__(config, settings, progress)
         self.folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
+
+    @classmethod
+    def input_shape(cls, config: GlyphsData) -> tuple[int, ...]:
+        """Return (channels, height, width)."""
+        return 1, config.image_size, config.image_size
 
     def fingerprint(self) -> dict[str, str]:
         """Return the versions of what draws, and the typefaces' hashes."""

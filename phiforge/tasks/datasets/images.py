@@ -8,18 +8,20 @@ import hashlib
 import io
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from pydantic import Field
 
 from phiforge.base.errors import DataError
-from phiforge.spec.data import ImagesData
+from phiforge.base.settings import Settings
+from phiforge.registry import PartConfig
 from phiforge.tasks.datasets.bases import splits
 from phiforge.tasks.datasets.bases.dataset import Dataset, Progress, SourceClass
 from phiforge.tasks.datasets.bases.files import FileTree, open_tree
+from phiforge.tasks.datasets.bases.source import DatasetSource
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -35,6 +37,23 @@ FEWEST = 2
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
+class ImagesData(PartConfig):
+    """A person's own pictures, one folder a class; where they are is a setting, PHIFORGE_IMAGES."""
+
+    name: Literal["images"] = "images"
+    split_seed: int = Field(default=0, ge=0, description="Shuffles the classes before they are split.")
+    validation: float = Field(default=0.16, gt=0, lt=1, description="Fraction of the classes that choose the best φ.")
+    test: float = Field(default=0.2, gt=0, lt=1, description="Fraction of the classes that judge it once.")
+    rotations: bool = Field(default=False, description="Turns by 90, 180, 270 degrees are further classes.")
+    colour: Literal["grey", "rgb"] = "grey"
+    image_size: int = Field(default=28, ge=8, le=256)
+
+    @property
+    def channels(self) -> int:
+        """Channels of one image."""
+        return 3 if self.colour == "rgb" else 1
+
+
 class Picture(NamedTuple):
     """One file: its place in the tree, and the SHA-256 of its bytes."""
 
@@ -42,20 +61,27 @@ class Picture(NamedTuple):
     digest: str
 
 
-class Images:
+class Images(DatasetSource):
     """Reads pictures, resizes them by an area-preserving filter and splits their classes by a seed."""
 
-    def __init__(self, config: ImagesData, place: Path | None, progress: Progress | None = None) -> None:
+    Config = ImagesData
+    config: ImagesData
+
+    def __init__(self, config: ImagesData, settings: Settings, progress: Progress | None = None) -> None:
         """Find the classes; raises DataError, naming all that is wrong with names and numbers, if they are none."""
-        if place is None:
+        super().__init__(config, settings, progress)
+        if settings.images is None:
             raise DataError(
                 "data 'images' needs PHIFORGE_IMAGES: a folder, or a zip, of one folder of pictures a class"
             )
-        self.config = config
-        self.progress = progress
-        self._tree = open_tree(place)
+        self._tree = open_tree(settings.images)
         self._classes = _classes_of(self._tree)
         self._check_sizes()
+
+    @classmethod
+    def input_shape(cls, config: ImagesData) -> tuple[int, ...]:
+        """Return (channels, height, width)."""
+        return config.channels, config.image_size, config.image_size
 
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 over the names and bytes of all pictures: where they lie does not matter."""

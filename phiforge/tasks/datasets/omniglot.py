@@ -5,18 +5,21 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import DataError
-from phiforge.spec.data import OmniglotData
+from phiforge.base.settings import Settings
+from phiforge.registry import PartConfig
 from phiforge.tasks.datasets.bases import splits
 from phiforge.tasks.datasets.bases.dataset import SPLITS, Dataset, Progress, SourceClass, TaskClass
 from phiforge.tasks.datasets.bases.download import download
+from phiforge.tasks.datasets.bases.source import DatasetSource
 
 CHARACTERS = {"images_background": 964, "images_evaluation": 659}
 DRAWINGS = 20
@@ -32,6 +35,19 @@ SHA256 = {
 }
 
 
+class OmniglotData(PartConfig):
+    """Handwritten characters, 1623 classes x 20 drawings (Lake et al. 2015)."""
+
+    name: Literal["omniglot"] = "omniglot"
+    split: Literal["half", "lake", "vinyals", "random1200"] = "half"
+    split_seed: int = Field(default=0, ge=0, description="Shuffles the characters of 'half' and 'random1200'.")
+    validation_characters: int = Field(
+        default=100, ge=1, description="Characters taken out of the training side (not used by 'vinyals')."
+    )
+    rotations: bool = Field(default=True, description="Turns by 90, 180, 270 degrees are further classes.")
+    image_size: int = Field(default=28, ge=8, le=105)
+
+
 class Character(NamedTuple):
     """One character of one archive and its drawings as PNG bytes, in order."""
 
@@ -40,23 +56,30 @@ class Character(NamedTuple):
     drawings: list[bytes]
 
 
-class Omniglot:
+class Omniglot(DatasetSource):
     """Reads Omniglot from a local folder of zips or extracted trees, or downloads the zips first."""
+
+    Config = OmniglotData
+    config: OmniglotData
 
     def __init__(
         self,
         config: OmniglotData,
-        folder: Path | None,
-        cache: Path,
+        settings: Settings,
         progress: Progress | None = None,
         urls: tuple[str, str] = (IMAGES_URL, LISTS_URL),
     ) -> None:
-        """Find the archives; raises DataError if ``folder`` lacks them or they cannot be downloaded."""
-        self.config = config
-        self.folder = folder or cache / "omniglot"
-        self.progress = progress
+        """Find the archives; raises DataError if the folder given lacks them or they cannot be downloaded."""
+        super().__init__(config, settings, progress)
+        folder = settings.omniglot
+        self.folder = folder or settings.home / "data" / "omniglot"
         self._images_url, self._lists_url = urls
         self._archives = {name: self._find(name, download_it=folder is None) for name in CHARACTERS}
+
+    @classmethod
+    def input_shape(cls, config: OmniglotData) -> tuple[int, ...]:
+        """Return (channels, height, width)."""
+        return 1, config.image_size, config.image_size
 
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 of each archive, and of each split list that is used."""

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from phiforge.spec.data import OmniglotData
+from phiforge.base.settings import Settings
 from phiforge.tasks.datasets import omniglot
 from phiforge.tasks.datasets.bases import splits
-from phiforge.tasks.datasets.omniglot import DRAWINGS, Omniglot
+from phiforge.tasks.datasets.omniglot import DRAWINGS, Omniglot, OmniglotData
 
 SMALL = {
     "images_background": ("Ay/character01", "Ay/character02", "Bee/character01"),
@@ -72,7 +72,7 @@ def write_lists(folder):
 def read(folder, cache=Path("nowhere"), **changes):
     """Build the dataset of a small Omniglot."""
     with small_is_whole():
-        return Omniglot(SMALL_CONFIG.model_copy(update=changes), folder, cache).build()
+        return Omniglot(SMALL_CONFIG.model_copy(update=changes), Settings(home=cache, omniglot=folder)).build()
 
 
 SMALL_CONFIG = OmniglotData(validation_characters=1, image_size=105)

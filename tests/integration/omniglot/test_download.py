@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from phiforge.base.errors import DataError
+from phiforge.base.settings import Settings
 from phiforge.tasks.datasets import omniglot
 from phiforge.tasks.datasets.omniglot import Omniglot
 from tests.integration.omniglot.small import SMALL, SMALL_CONFIG, small_is_whole
@@ -42,17 +43,17 @@ def test_a_download(whole, tmp_path):
         patch.setattr(omniglot, "SHA256", hashes)
         # If no folder is given, I expect the archives and lists to be downloaded, and to give the same dataset;
         with served(whole) as url:
-            found = Omniglot(config, None, tmp_path, urls=(url, f"{url}/splits/vinyals")).build()
-        expected = Omniglot(config, whole, tmp_path).build()
+            found = Omniglot(config, Settings(home=tmp_path), urls=(url, f"{url}/splits/vinyals")).build()
+        expected = Omniglot(config, Settings(home=tmp_path, omniglot=whole)).build()
         np.testing.assert_array_equal(found.images, expected.images)
         assert (found.classes, found.splits, found.source) == (expected.classes, expected.splits, expected.source)
         # and, now that the server is gone, to be there still.
-        again = Omniglot(config, None, tmp_path, urls=(url, f"{url}/splits/vinyals")).build()
+        again = Omniglot(config, Settings(home=tmp_path), urls=(url, f"{url}/splits/vinyals")).build()
         assert again.source == found.source
 
 
 def test_a_download_of_something_else(whole, tmp_path):
     # Given a server whose archives are not Omniglot's, if they are downloaded, I expect an error, and nothing kept.
     with small_is_whole(), served(whole) as url, pytest.raises(DataError, match="its SHA-256 is"):
-        Omniglot(SMALL_CONFIG, None, tmp_path, urls=(url, url))
+        Omniglot(SMALL_CONFIG, Settings(home=tmp_path), urls=(url, url))
     assert list((tmp_path / "omniglot").iterdir()) == []

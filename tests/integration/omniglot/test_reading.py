@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from phiforge.base.settings import Settings
 from phiforge.tasks.datasets.bases.dataset import SPLITS
 from phiforge.tasks.datasets.omniglot import Omniglot
 from tests.integration.omniglot.small import PAPER, SMALL, SMALL_CONFIG, png, read, small_is_whole, write_zips
@@ -53,7 +54,7 @@ def test_a_changed_drawing_changes_the_fingerprint(files, tmp_path, tree):
                 zipfile.ZipFile(path).extractall(folder)
                 path.unlink()
         with small_is_whole():
-            fingerprints.append(Omniglot(SMALL_CONFIG, folder, tmp_path).fingerprint())
+            fingerprints.append(Omniglot(SMALL_CONFIG, Settings(home=tmp_path, omniglot=folder)).fingerprint())
         files["images_background"]["images_background/Bee/character01/07.png"] = png(~PAPER[0, 0])
     # I expect the archive with that drawing to have another hash, and only that.
     before, after = fingerprints

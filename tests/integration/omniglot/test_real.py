@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from phiforge.base.errors import DataError
-from phiforge.spec.data import OmniglotData
+from phiforge.base.settings import Settings
 from phiforge.tasks.datasets.bases.dataset import SPLITS
-from phiforge.tasks.datasets.omniglot import SHA256, Omniglot
+from phiforge.tasks.datasets.omniglot import SHA256, Omniglot, OmniglotData
 from tests.servers import missing
 
 PROJECT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ def real(tmp_path, **changes):
     """The real Omniglot, which is never downloaded."""
     config = OmniglotData(**changes)
     try:
-        source = Omniglot(config, FOLDER, tmp_path)
+        source = Omniglot(config, Settings(home=tmp_path, omniglot=FOLDER))
     except DataError as error:
         missing(f"{error}; the tests look where PHIFORGE_OMNIGLOT says")
     if config.split == "vinyals" and not (FOLDER / "splits" / "vinyals").is_dir():

@@ -4,10 +4,10 @@ import pytest
 
 from client.verification import verify
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES, QueueName
 from phiforge.fleet.refusals import Refusals
 from phiforge.fleet.roster import Roster
-from phiforge.runs.platform import Platform
 from tests.fleet import hashes, wait_for_end, wait_until
 from tests.secured import SecuredStack
 
@@ -81,7 +81,7 @@ def test_a_dataset_that_cannot_be_sampled_fails_the_run(platform: Platform, stac
     # Given a run whose dataset is not there: only the sampler sees it, and it may not write a run's state in Redis
     record = platform.run(finished)._replace(run=f"{finished}-x", dataset="0" * 64)
     platform.record.create(record)
-    platform.record.save_checkpoint(record.run, platform.record.checkpoint(finished, 0))
+    platform.checkpoints.save(record.run, platform.checkpoints.load(finished, 0))
     # If services find it
     platform.record.activate(record.run)
     # I expect it marked failed with the reason, stopped and retired.

@@ -8,8 +8,8 @@ import redis
 from client.servers import RedisServer, S3Server
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.runs.connection import connect
-from phiforge.runs.platform import Platform
 from phiforge.runs.store import open_store
 from tests.integration.secured.servers import permitted
 from tests.secured import SecuredStack, make_secrets

@@ -6,7 +6,7 @@ import pytest
 
 from client.submission import submit
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.badinput.conftest import waves
 
 LEASE_SECONDS = 0.4

@@ -13,7 +13,7 @@ from client.stack import Service, Stack
 from client.submission import submit
 from client.verification import verify
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.fleet import hashes, small_spec, wait_for_end, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]

@@ -19,9 +19,9 @@ from phiforge.base.errors import (
 )
 from phiforge.base.metrics import BROKEN_ATTEMPTS, MESSAGES
 from phiforge.fleet.attempts import MOST_ATTEMPTS
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.platform import Platform
 from phiforge.runs.record import RunRecord
 
 pytestmark = pytest.mark.services

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from phiforge.fleet import refusals
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName
 from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
-from phiforge.runs.platform import Platform
 from tests.integration.supervision.conftest import LEASE_SECONDS
 
 pytestmark = pytest.mark.services

@@ -1,8 +1,6 @@
 """Every kind of learner, with settings that make it quick, on every normalisation that it takes."""
 
-from pydantic import TypeAdapter
-
-from phiforge.learning.learners import LearnerConfig, Mode
+from phiforge.learning.learners import LEARNERS, Mode
 from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 
 TRAINING = Mode(training=True, second_order=True)
@@ -33,7 +31,7 @@ FORGETFUL = {"chosen_training", "from_scratch", "learned_optimizer", "meta_lstm"
 
 
 def config_of(name, **settings):
-    return TypeAdapter(LearnerConfig).validate_python({"name": name} | settings)
+    return LEARNERS[name].Config.model_validate({"name": name} | settings)
 
 
 def conv4(norm):

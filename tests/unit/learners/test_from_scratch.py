@@ -5,9 +5,10 @@ import torch
 
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, TaskShape, build_learner
-from phiforge.learning.learners.bases.learner import accuracy, task_loss
 from phiforge.learning.learners.from_scratch import FromScratchConfig
 from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.learning.scores.accuracy import accuracy
+from phiforge.learning.scores.loss import task_loss
 from tests.unit.cases import SHAPE, adapt, task_of
 from tests.unit.learners.kinds import TRAINING
 

@@ -3,9 +3,9 @@
 import torch
 
 from phiforge.learning.learners import EVALUATION, Mode, TaskShape, build_learner
-from phiforge.learning.learners.bases.learner import task_loss
 from phiforge.learning.learners.maml import MamlConfig
 from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.learning.scores.loss import task_loss
 from tests.unit.cases import FLAT, SHAPE, adapt, constant_images, doubles, identity_phi, phi_of, task_of
 
 

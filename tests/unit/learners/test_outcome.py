@@ -5,7 +5,8 @@ import torch
 
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, LEARNERS, Mode
-from phiforge.learning.learners.bases.learner import TOLERANCE, accuracy, task_loss
+from phiforge.learning.scores.accuracy import TOLERANCE, accuracy
+from phiforge.learning.scores.loss import task_loss
 from tests.unit.cases import adapt, learner_of, outcome_of, phi_of, regression_of, task_of
 from tests.unit.learners.kinds import CONFIGS, OF_EACH_KIND, SETTINGS, TRAINING, config_of, named
 

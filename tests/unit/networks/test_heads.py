@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from phiforge.learning.generators import torch_generator
-from phiforge.learning.learners.bases.learner import task_loss
 from phiforge.learning.networks import build_network
 from phiforge.learning.networks.bases.headed import HEAD, Headed
 from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.networks.mlp import MlpConfig
+from phiforge.learning.scores.loss import task_loss
 from tests.unit.networks.cases import NORMS, SHAPE, parameters_of, random_of
 from tests.unit.networks.textbook import textbook_features
 

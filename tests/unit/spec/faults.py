@@ -12,7 +12,7 @@ ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinf
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (
     "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
-    "numerics"
+    "numerics, scores"
 )
 BASELINE = {
     "learner": {"name": "pixel_nearest_neighbour"},
@@ -150,7 +150,7 @@ FAULTS = [
     ({"evaluation": {"task": {"ways": 5}}}, ["evaluation.task.ways: unknown; allowed here: n_way, k_shot, n_query"]),
     (
         {"learner": {"name": "prototypical", "inner_lr": 1}},
-        ["learner.inner_lr: unknown; allowed here: network, name"],
+        ["learner.inner_lr: unknown; allowed here: name, network"],
     ),
     ({"estimator": {"name": "none", "samples": 3}}, ["estimator.samples: unknown; allowed here: name"]),
     (
@@ -169,9 +169,12 @@ FAULTS = [
         {"learner": {"name": "maml", "network": {"name": "mlp", "norm": "layer"}}},
         ["learner.network.norm: unknown; allowed here: name, width, layers"],
     ),
-    ({"learner": {"name": "relation", "network": {"name": "mlp"}}}, ["learner.network.name: Input should be 'conv4'"]),
+    (
+        {"learner": {"name": "relation", "network": {"name": "mlp"}}},
+        ["learner.network.name: 'mlp' is unknown; allowed: conv4"],
+    ),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
-    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: omniglot, glyphs, images, sinusoid"]),
+    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
@@ -221,6 +224,17 @@ FAULTS = [
     ),
     ({"numerics": {"engine": "vmap"}, "estimator": {"name": "reptile"}}, ["numerics.engine: 'vmap' computes the grad"]),
     ({"numerics": {"engine": "jax"}}, ["numerics.engine: Input should be 'auto', 'torch', 'fused' or 'vmap'"]),
+    # rates of their own, and further scores
+    ({"outer": {"groups": [{"lr": 1}]}}, ["outer.groups.0.pattern: Field required"]),
+    ({"outer": {"groups": [{"pattern": "*", "lr": -1}]}}, ["outer.groups.0.lr: Input should be greater than or equal"]),
+    (
+        {"outer": {"groups": [{"pattern": "*", "lr": 1, "momentum": 1}]}},
+        ["outer.groups.0.momentum: unknown; allowed here: pattern, lr"],
+    ),
+    ({"scores": [{"name": "f1"}]}, ["scores.0.name: 'f1' is unknown; allowed: accuracy, loss"]),
+    ({"scores": ["accuracy"]}, ["scores.0: Input should be a valid dictionary"]),
+    ({"scores": [{"name": "loss", "beta": 1}]}, ["scores.0.beta: unknown; allowed here: name"]),
+    ({"scores": [{"name": "accuracy"}]}, ["scores: 'accuracy' is of every run already"]),
     # numbers out of their range
     ({"seed": -1}, ["seed: Input should be greater than or equal to 0"]),
     ({"seed": 2**63}, ["seed: Input should be less than 9223372036854775808"]),
@@ -276,6 +290,6 @@ FAULTS = [
     ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
     ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
     ({1: {}}, ["1: "]),
-    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: omniglot, glyphs, images, sinusoid"]),
+    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
     ({1: 2}, ["1: Keys should be strings"]),
 ]

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from phiforge.learning.learners import LEARNERS
+from phiforge.registry import DATA
 from phiforge.spec.read import parse_spec, read_spec
 from tests.unit.spec.cases import SPECS, facts_of
 
@@ -16,7 +17,10 @@ def test_specs_that_come_with_it(path):
     spec, dataset = parse_spec(read_spec(path), facts_of), path.stem.split("-")[0]
     assert spec.data.name == ("glyphs" if dataset == "demo" else dataset)
     n_way, k_shot = map(int, (re.findall(r"-(\d+)w(\d+)s$", path.stem) or [(5, 1)])[0])
-    assert spec.data.regression or (spec.evaluation_task.n_way, spec.evaluation_task.k_shot) == (n_way, k_shot)
+    assert DATA[spec.data.name].regression or (spec.evaluation_task.n_way, spec.evaluation_task.k_shot) == (
+        n_way,
+        k_shot,
+    )
     assert spec.name.split("-")[0] == path.stem.split("-")[0]
 
 

@@ -3,16 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from phiforge.base.errors import FormatError
 from phiforge.base.seeds import SeedPart
-from phiforge.learning.learners import Learner, Phi
+from phiforge.learning.learners import Learner, Outcome, Phi
 from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.tensors import Tensors, decode, encode, with_prefix, without_prefix
-from phiforge.registry.section import Part
+from phiforge.registry.abilities import EstimatorPart
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.episodes import Episode
 
@@ -34,24 +35,50 @@ class Step:
         return (self.spec.seed, "step", self.version, *parts)
 
 
+Sums = Mapping[str, float]
+"""Scores by name, ``loss`` and ``accuracy`` among them, summed over episodes."""
+
+_ALWAYS = ("loss", "accuracy")
+"""The scores that every contribution has, and in this order stores beside its number of tasks."""
+
+
+def scores_of(outcome: Outcome) -> dict[str, float]:
+    """Return the loss and every score of one episode."""
+    return {"loss": outcome.loss.item(), **{name: value.item() for name, value in outcome.scores.items()}}
+
+
+def added(sums: Sums, more: Sums) -> dict[str, float]:
+    """Return the sum by name; what is in one alone counts as it is."""
+    return {name: sums.get(name, 0.0) + more.get(name, 0.0) for name in {**sums, **more}}
+
+
 @dataclass(frozen=True)
 class Contribution:
     """What one job adds to the outer step: sums over its episodes, and tensors that only its estimator understands.
 
-    ``values`` are gradients for some estimators, parameter differences or scores of perturbations for others.
+    ``scores``: sums by name, ``loss`` and ``accuracy`` among them. ``tasks``: how many episodes. ``values`` are
+    gradients for some estimators, parameter differences or scores of perturbations for others.
     ``statistics``: means over the job's passes, in the shapes of the entries of φ that normalisation averages.
     """
 
-    loss: float
-    accuracy: float
+    scores: Sums
     tasks: int
     values: Tensors
     statistics: Tensors = field(default_factory=dict)
 
+    @property
+    def loss(self) -> float:
+        """The summed query loss."""
+        return self.scores["loss"]
+
     def to_bytes(self) -> bytes:
         """Return safetensors bytes; equal contributions give equal bytes."""
-        sums = torch.tensor([self.loss, self.accuracy, self.tasks], dtype=torch.float64)
-        return encode({"sums": sums} | with_prefix("values", self.values) | with_prefix("averages", self.statistics))
+        sums = torch.tensor([*(self.scores[name] for name in _ALWAYS), self.tasks], dtype=torch.float64)
+        more = {
+            name: torch.tensor(value, dtype=torch.float64) for name, value in self.scores.items() if name not in _ALWAYS
+        }
+        tensors = with_prefix("values", self.values) | with_prefix("averages", self.statistics)
+        return encode({"sums": sums} | tensors | with_prefix("scores", more))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Contribution":
@@ -60,14 +87,15 @@ class Contribution:
         if "sums" not in tensors:
             raise FormatError(f"not a contribution: its tensors are {sorted(tensors)}, without 'sums'")
         loss, accuracy, tasks = tensors["sums"].tolist()
+        more = {name: float(value) for name, value in without_prefix("scores", tensors).items()}
         values, statistics = without_prefix("values", tensors), without_prefix("averages", tensors)
-        return cls(loss, accuracy, int(tasks), values, statistics)
+        return cls({"loss": loss, "accuracy": accuracy} | more, int(tasks), values, statistics)
 
 
-class Estimator(ABC):
+class Estimator(EstimatorPart, ABC):
     """One way to minimise L(φ), as two pure functions."""
 
-    def __init__(self, config: Part) -> None:
+    def __init__(self, config: Any) -> None:  # noqa: ANN401 - its own configuration
         self.config = config
 
     @abstractmethod

@@ -14,22 +14,22 @@ from torch import Generator, Tensor
 
 from phiforge.learning.engines import transforms
 from phiforge.learning.engines.vmap.episodes import mapped, stacked
+from phiforge.learning.estimators.bases.estimator import scores_of
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.tensors import Tensors
 from phiforge.tasks.episodes import Episode
 
 
-class Found(NamedTuple):
-    """Sums over the episodes of a chunk: the query loss, the accuracy, and the gradient by name."""
+class ChunkGradient(NamedTuple):
+    """Sums over the episodes of a chunk: scores by name, and the gradient by name of φ's entries."""
 
-    loss: float
-    accuracy: float
+    scores: dict[str, float]
     gradient: Tensors
 
 
 def summed_gradient(
     learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
-) -> Found:
+) -> ChunkGradient:
     """Return Σ ∂lⁿ/∂φ in the entries ``at`` of φ; ``draws`` has the randomness of each episode.
 
     What normalisation sees is appended to ``mode.noted``, episode by episode.
@@ -47,20 +47,20 @@ def gradient_of(objectives: Sequence[Tensor], leaves: Mapping[str, Tensor]) -> T
 
 def _by_autograd(
     learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
-) -> Found:
+) -> ChunkGradient:
     leaves = {name: value.detach().requires_grad_() for name, value in at.items()}
     outcomes = [
         learner.query_outcome({**phi, **leaves}, episode, mode, generator)
         for episode, generator in zip(episodes, draws, strict=True)
     ]
     gradient = gradient_of([outcome.loss for outcome in outcomes], leaves)
-    loss, accuracy = (outcome.loss.item() for outcome in outcomes), (outcome.accuracy.item() for outcome in outcomes)
-    return Found(sum(loss), sum(accuracy), gradient)
+    scores = [scores_of(outcome) for outcome in outcomes]
+    return ChunkGradient({name: sum(each[name] for each in scores) for name in scores[0]}, gradient)
 
 
 def _by_transforms(
     learner: Learner, phi: Phi, at: Tensors, episodes: Sequence[Episode], mode: Mode, draws: Sequence[Generator]
-) -> Found:
+) -> ChunkGradient:
     points = {name: value.detach() for name, value in at.items()}
     compute = partial(_summed, learner, mode, draws[0])  # what engine ``vmap`` serves draws nothing
     found = mapped(learner, (mode.training, mode.second_order), compute, dict(phi), points, stacked(episodes))
@@ -68,15 +68,14 @@ def _by_transforms(
         kept = mode.noted.setdefault(name, [])
         for index in range(len(episodes)):
             kept += [(step, values[index]) for step, values in seen]
-    return Found(sum(found.losses.tolist()), sum(found.accuracies.tolist()), found.total)
+    return ChunkGradient({name: sum(values.tolist()) for name, values in found.scores.items()}, found.total)
 
 
 class _Mapped(NamedTuple):
-    """What a map finds: Σ ∂lⁿ/∂φ by name, and of each episode loss, accuracy and what normalisation saw in a step."""
+    """What a map finds: Σ ∂lⁿ/∂φ by name, and of each episode its scores and what normalisation saw in a step."""
 
     total: Tensors
-    losses: Tensor
-    accuracies: Tensor
+    scores: dict[str, Tensor]
     noted: dict[str, list[tuple[int, Tensor]]]
 
 
@@ -86,13 +85,14 @@ def _summed(
     """Return the sums over the episodes that ``parts`` hold, each [episodes, ...], with the gradient at ``points``."""
     steps: dict[str, list[int]] = {}
 
-    def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensor, dict[str, list[Tensor]]]]:
+    def loss_of(points: Tensors, *parts: Tensor) -> tuple[Tensor, tuple[Tensors, dict[str, list[Tensor]]]]:
         alone = replace(mode, noted={})
         outcome = learner.query_outcome({**phi, **points}, Episode(*parts), alone, nothing)
         steps.update({name: [step for step, _ in seen] for name, seen in alone.noted.items()})
-        return outcome.loss, (outcome.accuracy, {n: [value for _, value in seen] for n, seen in alone.noted.items()})
+        values = {name: [value for _, value in seen] for name, seen in alone.noted.items()}
+        return outcome.loss, (dict(outcome.scores), values)
 
     each = torch.func.vmap(torch.func.grad_and_value(loss_of, has_aux=True), in_dims=(None, *(0 for _ in parts)))
-    gradients, (losses, (accuracies, noted)) = each(points, *parts)
+    gradients, (losses, (scores, noted)) = each(points, *parts)
     total = {name: gradient.sum(dim=0, dtype=torch.float64) for name, gradient in gradients.items()}
-    return _Mapped(total, losses, accuracies, {n: list(zip(steps[n], v, strict=True)) for n, v in noted.items()})
+    return _Mapped(total, {"loss": losses} | scores, {n: list(zip(steps[n], v, strict=True)) for n, v in noted.items()})

@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import loss_and_gradients
 from phiforge.learning.learners.bases.learned_start import START
-from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor, task_loss
+from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors, without_prefix
 
 OPTIMIZER = "optimizer"

@@ -7,18 +7,20 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import Engine, transforms
-from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor, task_loss
+from phiforge.learning.engines import transforms
+from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
-from phiforge.learning.networks import Conv4Config, NetworkConfig
-from phiforge.learning.networks.bases.normalisation import is_statistic
+from phiforge.learning.networks import NetworkConfig
+from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
+from phiforge.spec.task import Engine
 
 Loss = Callable[[Mapping[str, Tensor]], Tensor]
 
 
-class InnerLoopConfig(Part):
+class InnerLoopConfig(PartConfig):
     """What all inner loops have; the defaults are those of 5-way Omniglot."""
 
     inner_lr: float = Field(default=0.4, gt=0, description="Step size of the inner loop, at first if it is learned.")
@@ -39,9 +41,8 @@ class GradientLearner(ModelLearner):
         return dict(phi)
 
     def moves(self, name: str) -> bool:
-        """Say whether the inner loop changes a parameter of the model: a step's own normalisation is not for a task."""
-        per_step = isinstance(self.config.network, Conv4Config) and self.config.network.norm == "per_step"
-        return not is_statistic(name) and not (per_step and name.startswith("norm"))
+        """Say whether the inner loop changes a parameter of the model: all that its network lets it."""
+        return self.model.network.adapts(name)
 
     @abstractmethod
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:

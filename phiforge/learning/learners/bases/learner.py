@@ -3,24 +3,23 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import Engine
 from phiforge.learning.networks.bases.normalisation import Noted, Pass
+from phiforge.learning.scores import build_score
+from phiforge.learning.scores.accuracy import accuracy
+from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
+from phiforge.registry.abilities import LearnerPart
+from phiforge.spec.task import Engine
 from phiforge.tasks.episodes import Episode
 
 Phi = Mapping[str, Tensor]
 Predictor = Callable[[Tensor], Tensor]
 """The model that F_φ returns: inputs [n, ...] -> logits [n, n_way], or values [n, 1] of a regression."""
-
-TOLERANCE = 0.5
-"""A regression's prediction counts as accurate when it is this close to its target."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,11 @@ class TaskShape:
 
     ``input_shape``: (channels, height, width) of images, (1,) of a regression's x. ``train_classes``: the classes that
     training tasks are drawn from. ``regression``: targets are values, not labels. ``engine``: computes its network.
-    ``bfloat16``: its network multiplies in that type.
+    ``bfloat16``: its network multiplies in that type. ``scores``: further scores of each task, by configuration.
+
+    Example::
+
+        TaskShape(n_way=5, input_shape=(1, 28, 28))
     """
 
     n_way: int
@@ -38,6 +41,7 @@ class TaskShape:
     regression: bool = False
     engine: Engine = "torch"
     bfloat16: bool = False
+    scores: tuple[PartConfig, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -76,42 +80,37 @@ EVALUATION = Mode(training=False)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the model built for one task did on its query set: ``loss`` and ``accuracy`` are scalars.
+    """How the model built for one task did on its query set.
 
+    ``loss``: a scalar, differentiable in φ where the learner is. ``scores``: scalars by name, ``accuracy`` among them.
     ``log_probability``: of the choices that F_φ drew, differentiable in φ, if it drew any.
     """
 
     loss: Tensor
-    accuracy: Tensor
+    scores: Mapping[str, Tensor]
     log_probability: Tensor | None = None
 
+    @property
+    def accuracy(self) -> Tensor:
+        """The accuracy, a scalar."""
+        return self.scores["accuracy"]
 
-class Learner(ABC):
-    """One F_φ as pure functions: all state is in φ, all randomness in the generator given."""
 
-    name: ClassVar[str]
-    learns: ClassVar[bool] = True
-    """Whether there is a φ to meta-train at all (baselines have none)."""
-    inner_gradient: ClassVar[bool] = False
-    """Whether F_φ takes gradient steps on parameters that φ decides, so that first and second order differ."""
-    whole_start: ClassVar[bool] = False
-    """Whether φ is the initial parameters of an inner loop that moves them all, and nothing else."""
-    chooses: ClassVar[bool] = False
-    """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
-    regresses: ClassVar[bool] = False
-    """Whether it can also learn tasks whose targets are values."""
-    averages: ClassVar[bool] = True
-    """Whether it keeps, and on unseen tasks uses, the statistics that ``norm: running`` and ``per_step`` average."""
-    mapped: ClassVar[bool] = False
-    """Whether engine ``vmap`` can compute it: it draws nothing, and no value decides what is computed."""
-    recordable: ClassVar[bool] = True
-    """Whether a GPU may record what engine ``vmap`` computes of it: no progress changes it, and no check stops it."""
-    any_n_way: ClassVar[bool] = False
-    """Whether the same φ serves tasks of any number of ways."""
+class Learner(LearnerPart, ABC):
+    """One F_φ as pure functions: all state is in φ, all randomness in the generator given.
 
-    def __init__(self, config: Part, shape: TaskShape) -> None:
+    Example::
+
+        learner = build_learner(MamlConfig(), TaskShape(n_way=5, input_shape=(1, 28, 28)))
+        phi = learner.init_phi(torch_generator("phi"))
+        predict = learner.adapt(phi, support_x, support_y, EVALUATION, torch_generator(0))
+        logits = predict(query_x)
+    """
+
+    def __init__(self, config: Any, shape: TaskShape) -> None:  # noqa: ANN401 - its own configuration
         self.config = config
         self.shape = shape
+        self.scores = [build_score(each) for each in shape.scores]
 
     @property
     @abstractmethod
@@ -132,23 +131,16 @@ class Learner(ABC):
     def query_outcome(self, phi: Phi, episode: Episode, mode: Mode, generator: Generator) -> Outcome:
         """Return lⁿ, the loss on the query set of the model built from the support set, and its accuracy."""
         predict = self.adapt(phi, episode.support_x, episode.support_y, mode, generator)
-        return outcome(predict(episode.query_x), episode.query_y)
+        return self.outcome(predict(episode.query_x), episode.query_y)
 
+    def outcome(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Outcome:
+        """Return what ``outputs`` came to.
 
-def outcome(outputs: Tensor, targets: Tensor) -> Outcome:
-    """Return the mean loss and the accuracy of ``outputs`` [n, outputs]."""
-    return Outcome(task_loss(outputs, targets), accuracy(outputs, targets))
-
-
-def task_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean cross-entropy with labels [n], or the mean squared error to values [n, 1]."""
-    if targets.is_floating_point():
-        return F.mse_loss(outputs, targets)
-    return F.cross_entropy(outputs, targets)
-
-
-def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the fraction of ``outputs`` [n, ...] whose largest entry is at the label, or that are near the value."""
-    if targets.is_floating_point():
-        return ((outputs.detach() - targets).abs() <= TOLERANCE).to(torch.float64).mean()
-    return (outputs.detach().argmax(dim=1) == targets).to(torch.float64).mean()
+        Args:
+            outputs: of the query set: [n, n_way], or [n, 1] of a regression.
+            targets: labels [n], or values [n, 1].
+            loss: the learner's own; by default the cross-entropy or the squared error.
+        """
+        found = {each.name: each.of(outputs.detach(), targets) for each in self.scores}
+        loss = task_loss(outputs, targets) if loss is None else loss
+        return Outcome(loss, {"accuracy": accuracy(outputs, targets)} | found)

@@ -7,12 +7,13 @@ from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import EmbeddingLearner
-from phiforge.learning.networks import Conv4Config, NetworkConfig
+from phiforge.learning.networks import NetworkConfig
+from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors
-from phiforge.registry.section import Part
+from phiforge.registry import PartConfig
 
 
-class MetricConfig(Part):
+class MetricConfig(PartConfig):
     """What every embedding has."""
 
     network: NetworkConfig = Conv4Config()

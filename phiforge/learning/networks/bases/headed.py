@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import Engine
 from phiforge.learning.networks import NetworkConfig, build_network
 from phiforge.learning.networks.bases.network import linear, multiplying
 from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.tensors import Tensors
+from phiforge.spec.task import Engine
 
 HEAD = ("head.weight", "head.bias")
 

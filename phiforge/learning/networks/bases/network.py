@@ -1,22 +1,48 @@
 """What every network is: inputs to features, as a pure function of its parameters."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
+from phiforge.learning.networks.bases.normalisation import PLAIN, Norm, Pass, is_statistic
 from phiforge.learning.tensors import Tensors
+from phiforge.registry.abilities import NetworkPart
+from phiforge.spec.task import Engine
 
 
-class Network(ABC):
-    """``feature_count`` numbers for each input; all parameters are given with each call."""
+class Network(NetworkPart, ABC):
+    """``feature_count`` numbers for each input; all parameters are given with each call.
+
+    Example::
+
+        network = build_network(Conv4Config(channels=32), (1, 28, 28))
+        parameters = network.init(torch.Generator().manual_seed(0))
+        features = network.features(parameters, images)  # [n, network.feature_count]
+    """
 
     feature_count: int
     transductive: bool
     """Whether the features of one input depend on the other inputs of its set."""
+
+    def __init__(
+        self,
+        config: Any,  # noqa: ANN401 - its own configuration
+        input_shape: tuple[int, ...],
+        inner_steps: int = 0,
+        engine: Engine = "torch",
+        bfloat16: bool = False,
+    ) -> None:
+        """Prepare for inputs of ``input_shape``; see ``build_network``."""
+        self.config, self.input_shape, self.inner_steps = config, input_shape, inner_steps
+        self.engine, self.bfloat16 = engine, bfloat16
+
+    def adapts(self, name: str) -> bool:
+        """Say whether an inner loop may change the parameter ``name``: not what stands for a step, nor statistics."""
+        return not is_statistic(name)
 
     @abstractmethod
     def init(self, generator: Generator) -> Tensors:
@@ -25,6 +51,25 @@ class Network(ABC):
     @abstractmethod
     def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
         """Map inputs ``x`` [n, ...] to features [n, feature_count]."""
+
+
+class MapNetwork(Network):
+    """A network whose features are those of a map [channels, height, width], and that lends its operations."""
+
+    maps = True
+    map_shape: tuple[int, int, int]
+    norm: Norm
+    """How it normalises its maps."""
+    convolve: Callable[..., Tensor]
+    """As F.conv2d with padding 1, by its engine."""
+    pool: Callable[..., Tensor]
+    """As F.max_pool2d with kernel size 2, by its engine."""
+    transformed: bool
+    """Whether its engine computes by function transforms."""
+
+    @abstractmethod
+    def feature_map(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
+        """Map images ``x`` [n, channels, height, width] to maps [n, *map_shape]."""
 
 
 def multiplying(x: Tensor, bfloat16: bool) -> AbstractContextManager[object]:

@@ -1,0 +1,33 @@
+"""Why an estimator makes no sense for a learner, where several estimators give the same reason."""
+
+from typing import Any
+
+from phiforge.registry import NETWORKS
+from phiforge.registry.abilities import LearnerPart
+
+
+def untrainable(learner: type[LearnerPart]) -> str | None:
+    """Refuse what has no φ."""
+    return None if learner.learns else f"learner '{learner.name}' has no φ to learn: use estimator 'none'"
+
+
+def without_gradient(learner: type[LearnerPart]) -> str | None:
+    """Refuse what makes choices."""
+    if not learner.chooses:
+        return None
+    return f"learner '{learner.name}' makes choices, which have no gradient: use estimator 'reinforce' or 'evolution'"
+
+
+def not_all_moved(learner: type[LearnerPart]) -> str | None:
+    """Refuse what is not an initialisation, all of which moves."""
+    if learner.whole_start:
+        return None
+    return f"learner '{learner.name}' has entries of φ that its inner loop does not move: use learner 'maml'"
+
+
+def own_norm(config: Any) -> str | None:  # noqa: ANN401 - a learner's configuration
+    """Refuse networks that the inner loop leaves alone in part: the estimator would take it for moved."""
+    network = getattr(config, "network", None)
+    if network is None or not NETWORKS[network.name].fixes_some(network):
+        return None
+    return f"norm '{network.norm}' has entries of φ that the inner loop does not move: use estimator 'backpropagation'"

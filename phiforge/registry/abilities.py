@@ -1,0 +1,132 @@
+"""What a spec may ask of each kind of part before anything is computed: flags on its class, and a few questions.
+
+Nothing here needs torch. The bases in ``phiforge.learning`` and ``phiforge.tasks`` add what a part computes.
+"""
+
+from typing import Any, ClassVar
+
+from phiforge.registry.part import Part
+
+
+class LearnerPart(Part):
+    """What is known of a learner F_φ by its class alone."""
+
+    learns: ClassVar[bool] = True
+    """Whether there is a φ to meta-train at all (baselines have none)."""
+    inner_gradient: ClassVar[bool] = False
+    """Whether F_φ takes gradient steps on parameters that φ decides, so that first and second order differ."""
+    whole_start: ClassVar[bool] = False
+    """Whether φ is the initial parameters of an inner loop that moves them all, and nothing else."""
+    chooses: ClassVar[bool] = False
+    """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
+    regresses: ClassVar[bool] = False
+    """Whether it can also learn tasks whose targets are values."""
+    averages: ClassVar[bool] = True
+    """Whether it keeps, and on unseen tasks uses, the statistics that ``norm: running`` and ``per_step`` average."""
+    mapped: ClassVar[bool] = False
+    """Whether engine ``vmap`` can compute it: it draws nothing, and no value decides what is computed."""
+    capturable: ClassVar[bool] = True
+    """Whether a GPU may capture what engine ``vmap`` computes of it: no progress changes it, and no check stops it."""
+    any_n_way: ClassVar[bool] = False
+    """Whether the same φ serves tasks of any number of ways."""
+
+    @classmethod
+    def pull(cls, config: Any) -> float | None:  # noqa: ANN401 - its own configuration
+        """Return λ of the pull back to φ in its inner loss; None if its inner loss has none."""
+        return None
+
+
+class EstimatorPart(Part):
+    """What is known of an estimator, a way to minimise L(φ), by its class alone."""
+
+    updates: ClassVar[bool] = True
+    """Whether it makes updates of φ at all."""
+    mapped: ClassVar[bool] = False
+    """Whether engine ``vmap`` computes what it contributes."""
+    no_local_steps: ClassVar[str | None] = None
+    """Why a job cannot take several steps by itself with it, if it cannot."""
+    no_staleness: ClassVar[str | None] = None
+    """Why its contributions cannot be applied to a φ that has moved on, if they cannot."""
+
+    @classmethod
+    def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
+        """Say why this estimator makes no sense for a learner so configured, or None."""
+        raise NotImplementedError
+
+
+class NetworkPart(Part):
+    """What is known of a network by its class and its configuration."""
+
+    images: ClassVar[bool] = False
+    """Whether it looks at images alone."""
+    maps: ClassVar[bool] = False
+    """Whether it can return feature maps, which learners that relate maps need."""
+
+    @classmethod
+    def smallest_image(cls, config: Any) -> int:  # noqa: ANN401 - its own configuration
+        """Return the side of the smallest image that it takes, in pixels."""
+        return 1
+
+    @classmethod
+    def shrinking(cls, config: Any) -> str:  # noqa: ANN401 - its own configuration
+        """Say why images must not be smaller, after "network 'NAME' "."""
+        return "takes no smaller image"
+
+    @classmethod
+    def averages(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether it keeps averages of what its passes see in φ."""
+        return False
+
+    @classmethod
+    def fixes_some(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether an inner loop leaves some of its parameters as they are."""
+        return False
+
+    @classmethod
+    def has_fused_blocks(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether engine ``fused`` has a part in it."""
+        return False
+
+
+class OptimizerPart(Part):
+    """What is known of an outer optimiser by its class alone."""
+
+    slots: ClassVar[tuple[str, ...]] = ()
+    """What it keeps of each entry of φ between updates, by name."""
+    counts_updates: ClassVar[bool] = False
+    """Whether it must know how many updates its state has seen."""
+
+
+class DataPart(Part):
+    """What is known of where tasks come from, by its class and its configuration."""
+
+    regression: ClassVar[bool] = False
+    """Whether the targets of its tasks are values, not labels."""
+    published: ClassVar[bool] = True
+    """Whether it is a set of examples that lies in object storage; else its tasks are drawn from a formula."""
+    chooses_by: ClassVar[str] = "accuracy"
+    """The score of the validation tasks by which the best version is chosen."""
+
+    @classmethod
+    def input_shape(cls, config: Any) -> tuple[int, ...]:  # noqa: ANN401 - its own configuration
+        """Return the shape of one input: (channels, height, width) of images, (1,) of a regression's x."""
+        raise NotImplementedError
+
+
+class FamilyPart(DataPart):
+    """A family of tasks that are drawn from a formula."""
+
+    published: ClassVar[bool] = False
+
+
+class DatasetPart(DataPart):
+    """A set of examples in classes, of which N-way K-shot tasks are made."""
+
+
+class ScorePart(Part):
+    """What is known of a score, a number that says how well a model did on one task's query set."""
+
+    higher_is_better: ClassVar[bool] = True
+    """Which way it is better."""
+    regression: ClassVar[bool | None] = None
+    """Whether it is of regressions alone (True), of labels alone (False), or of both (None)."""

@@ -1,0 +1,37 @@
+"""What a dataset is to those who publish it: where its examples come from."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from phiforge.base.settings import Settings
+from phiforge.registry.abilities import DatasetPart
+from phiforge.tasks.datasets.bases.dataset import Dataset, Progress
+
+
+class DatasetSource(DatasetPart, ABC):
+    """A set of images in classes that can be collected: downloaded, read from a folder or drawn.
+
+    Example::
+
+        source = Glyphs(GlyphsConfig(drawings=8), Settings())
+        dataset = source.build()
+        dataset.images.shape, len(dataset.classes), dataset.splits["test"][0]
+    """
+
+    def __init__(self, config: Any, settings: Settings, progress: Progress | None = None) -> None:  # noqa: ANN401
+        """Find it; raises DataError if it cannot be had.
+
+        Args:
+            config: its own configuration.
+            settings: where this process keeps and finds things: ``home``, ``omniglot``, ``images``.
+            progress: told what is being done, how much of it is done, and how much there is.
+        """
+        self.config, self.settings, self.progress = config, settings, progress
+
+    @abstractmethod
+    def fingerprint(self) -> dict[str, str]:
+        """Return what the images depend on, besides the configuration: hashes of files, versions of libraries."""
+
+    @abstractmethod
+    def build(self) -> Dataset:
+        """Read or draw the dataset; raises DataError if that cannot be done."""
