@@ -43,7 +43,7 @@ def test_a_server_of_another_authority_is_not_talked_to(
     with pytest.raises(StoreError, match="certificate verify failed"):
         open_store(mistrusting)
     trusting = Platform.open(settings["client"])
-    queue = type(trusting.queue)(mistrusting)
+    queue = type(trusting.queue)(mistrusting, trusting.exchange.waiting)
     with pytest.raises(Exception, match="certificate verify failed"):
         queue.app.connection_for_write().ensure_connection(max_retries=1, timeout=1)
     queue.close()
