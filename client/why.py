@@ -76,7 +76,8 @@ def where(platform: Platform, run: str, name: str, drawing: int | None = None) -
         catalogue = _catalogue(platform, record)
         images = _images(record, catalogue, name, drawing)
         for version, works in _works(platform, record, last):
-            found += [(record.run, each) for each in appearances(record, catalogue, version, images, works)]
+            jobs = [(work.version, work.job) for work in works]
+            found += [(record.run, each) for each in appearances(record.spec, catalogue, version, images, jobs)]
     return found
 
 

@@ -8,7 +8,7 @@ from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import learner_of
 from phiforge.runs.record import RunRecord
 
-_CURVE_FIELDS = ("version", "loss", "loss_ci95", "accuracy", "accuracy_ci95")
+_NOT_OF_THE_CURVE = ("phi_hash", "tasks", "per_task")
 
 
 def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
 
 
 def _point(platform: Platform, record: RunRecord, version: int) -> dict[str, float]:
-    """Return one point of the curve of validation accuracy against tasks seen."""
+    """Return one point of the curves of validation scores against tasks seen."""
     scores = platform.record.scores(record.run, "validation", version)
-    return {"tasks_seen": record.tasks_at(version)} | {name: scores[name] for name in _CURVE_FIELDS}
+    shown = {name: value for name, value in scores.items() if name not in _NOT_OF_THE_CURVE}
+    return {"tasks_seen": record.tasks_at(version)} | shown

@@ -12,7 +12,7 @@ import redis
 import torch
 from prometheus_client import start_http_server
 
-from phiforge.base.errors import ServiceError, StoreError
+from phiforge.base.errors import IncapableWorkerError, ServiceError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName
@@ -100,6 +100,8 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
             look(platform, queue)
         except (redis.RedisError, StoreError) as error:
             log.warning("cannot reconcile now, will try again: %s", error)
+        except IncapableWorkerError as error:
+            log.info("leaving to others: %s", error)
         except Exception:
             log.exception("reconcile failed, will try again")
 
@@ -107,7 +109,8 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
 def look(platform: Platform, queue: QueueName) -> None:
     """Reconcile all runs, unless another just did: one that serves ``queue``, or a trainer, whose rights go further.
 
-    So the store is asked no oftener by many.
+    So the store is asked no oftener by many. Raises IncapableWorkerError if this process cannot read some run: its look
+    then counts for nobody but itself.
     """
     locks, pause, trains = platform.locks, platform.settings.reconcile_seconds, queue == "training"
     with locks.hold(f"look:{queue}", _TURN * pause, stays=True) as ours:
