@@ -3,18 +3,19 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import NoReturn
 
 from phiforge.base.canonical import sha256_hex
-from phiforge.base.errors import AttemptError, FormatError, RunError
+from phiforge.base.errors import FormatError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import JOB_SECONDS, JOBS, TRAINED_TASKS, timed
-from phiforge.fleet.attempts import working
-from phiforge.fleet.fit import check_step, run_of
+from phiforge.fleet.fit import check_step
+from phiforge.fleet.messages import TRAIN
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import worker_name
+from phiforge.fleet.supervision import Asked, Supervision, Work
+from phiforge.fleet.working import working
 from phiforge.learning import finite
 from phiforge.learning.device import require
 from phiforge.learning.estimators import Contribution
@@ -29,12 +30,11 @@ from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import PATIENCE_SECONDS, Read, read_episodes
-from phiforge.runs.reconcile import fail
 from phiforge.runs.steps import Commit, OpenStep, State
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
 from trainer.head import Head, Place
-from trainer.prefetcher import Ahead
+from trainer.prefetcher import Prefetcher
 
 log = logging.getLogger(__name__)
 
@@ -46,48 +46,49 @@ class Trainer:
         self.platform = platform
         self.name = worker_name("training")
         self.head = Head(platform)
-        self.ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
+        self._supervision = Supervision(platform, "training")
+        self.prefetcher = Prefetcher(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
-        """Move ``run`` by one job and those kept after it; what this leaves undone is for ``reconcile`` to find."""
-        JOB_SECONDS.labels(phase="queue_wait").observe(max(0.0, time.time() - sent_at))
-        kept = self._handle(run, lambda: self._move(run, version, job))
-        while kept:
-            kept = self._handle(run, partial(self._go_on, kept))
+        """Move ``run`` by one job and those kept after it; what this leaves undone is for ``reconcile`` to find.
 
-    def _handle(self, run: str, move: Callable[[], Moved]) -> OpenJob | None:
+        Raises MessageError if the run has no such step or job.
+        """
+        JOB_SECONDS.labels(phase="queue_wait").observe(max(0.0, time.time() - sent_at))
+        kept = self._supervised(run, version, job, partial(self._move, version, job))
+        while kept:
+            going_on = partial(self._go_on, kept)
+            kept = self._supervised(kept.record.run, kept.state.head, kept.job, going_on)
+
+    def _supervised(self, run: str, version: int, job: int, move: Callable[[RunRecord], Moved]) -> OpenJob | None:
         """Let a job be moved; return the one to go on with, if any."""
         kept: OpenJob | None = None
-        try:
-            outcome, kept = move()
-        except NotReadyError as error:
-            outcome = error.outcome
-        except AttemptError as error:
-            outcome = Outcome.BROKEN
-            log.warning("will try again: %s", error)
-        except RunError as error:
-            outcome = Outcome.FAILED
-            fail(self.platform, run, str(error))
-        JOBS.labels(outcome=outcome.value).inc()
+
+        def do(record: RunRecord) -> Outcome:
+            nonlocal kept
+            outcome, kept = move(record)
+            return outcome
+
+        def plan(record: RunRecord) -> Work:
+            check_step(record, version, job)
+            return Work(self.platform.consistency(record).attempts_kind(version), partial(do, record))
+
+        put_back = partial(self.platform.queue.train, run, version, job)
+        outcome = self._supervision.supervise(Asked(TRAIN, run, _name(version, job), put_back), plan)
+        JOBS.labels(outcome=outcome).inc()
         return kept
 
-    def _move(self, run: str, version: int, job: int) -> Moved:
-        record = run_of(self.platform, run)
-        check_step(record, version, job)
-        consistency = self.platform.consistency(record)
-        with self._attempt(record, version, job):
-            return consistency.move(self, record, version, job)
+    def _move(self, version: int, job: int, record: RunRecord) -> Moved:
+        return self.platform.consistency(record).move(self, record, version, job)
 
-    def _go_on(self, kept: OpenJob) -> Moved:
-        with self._attempt(kept.record, kept.state.head, kept.job):
-            return self.platform.consistency(kept.record).go_on(self, kept)
-
-    def _attempt(self, record: RunRecord, version: int, job: int) -> AbstractContextManager[None]:
-        kind = self.platform.consistency(record).attempts_kind(version)
-        return self.platform.attempts.attempt(record.run, kind, f"job {job} of version {version}")
+    def _go_on(self, kept: OpenJob, record: RunRecord) -> Moved:
+        return self.platform.consistency(record).go_on(self, kept)
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
-        """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
+        """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from.
+
+        Raises IncapableWorkerError if this trainer cannot compute it, NotReadyError if what it takes is not there.
+        """
         require(record.spec.numerics, self.platform.settings.device)
         with timed("read"):
             phi = self.head.phi_on_device(Place.of(record.run, state))
@@ -106,7 +107,7 @@ class Trainer:
     @staticmethod
     def compute(record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int) -> Contribution:
         """Return what ``job`` contributes to the step from ``version``, which depends on the arguments alone."""
-        with working(f"job {job} of version {version}"):
+        with working(_name(version, job)):
             return contribute(record, phi, episodes, version, job)
 
     def _stop(
@@ -128,12 +129,12 @@ class Trainer:
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
-            read = self.ahead.take(record, version, job) or self._read(record, version, job)
+            read = self.prefetcher.take(record, version, job) or self._read(record, version, job)
         except NotReadyError:
             self.platform.queue.sample_training(record.run, version)
             self.platform.queue.train(record.run, version, job)
             raise
-        self.ahead.start(record, version, job)
+        self.prefetcher.prefetch_after(record, version, job)
         return read
 
     def _read(self, record: RunRecord, version: int, job: int, patience_seconds: float = PATIENCE_SECONDS) -> Read:
@@ -162,8 +163,12 @@ class Trainer:
 
     def published(self, record: RunRecord, version: int, count: int) -> None:
         """Begin to read for the job that is probably the next."""
-        self.ahead.published(record, version, count)
+        self.prefetcher.prefetch_next_version(record, version, count)
 
     def kept(self, record: RunRecord, version: int) -> int:
         """Return which job of ``version`` to go on with."""
-        return self.ahead.kept(record, version)
+        return self.prefetcher.job_to_keep(record, version)
+
+
+def _name(version: int, job: int) -> str:
+    return f"job {job} of version {version}"

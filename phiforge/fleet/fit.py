@@ -7,7 +7,10 @@ from phiforge.runs.submitted import RunRecord
 
 
 def run_of(platform: Platform, run: str) -> RunRecord:
-    """Return what was submitted as ``run``; raises MessageError if that cannot be read, for nothing will come of it."""
+    """Return what was submitted as ``run``; raises MessageError if that cannot be read, for nothing will come of it.
+
+    Raises IncapableWorkerError if this process lacks a part that is named there: another process may have it.
+    """
     try:
         return platform.run(run)
     except (RunError, FormatError) as error:

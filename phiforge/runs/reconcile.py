@@ -28,27 +28,37 @@ LOCK_SECONDS = 2.0
 
 
 def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None:
-    """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others."""
+    """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others.
+
+    Raises IncapableWorkerError, when all others were looked at, if this process cannot read some: others must look too.
+    """
     for run in platform.record.ended():
         if platform.exchange.retention_due(run, platform.settings.stall_seconds):
             platform.outbox.retain(run)
+    left: list[str] = []
     for run in platform.record.active():
         platform.sightings.note(run, platform.exchange.state(run))
         with platform.locks.hold(f"reconcile:{run}", LOCK_SECONDS) as mine:
             if mine:
-                _reconcile_alone(platform, run, keeps_checkpoints)
+                left += _reconcile_alone(platform, run, keeps_checkpoints)
+    if left:
+        raise IncapableWorkerError("; ".join(left))
 
 
-def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> None:
-    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is."""
+def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> list[str]:
+    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is.
+
+    Return why it is left to others, if it is.
+    """
     try:
         reconcile(platform, run, keeps_checkpoints)
     except (FormatError, RunError) as error:
         fail(platform, run, f"it cannot go on: {error}")
     except IncapableWorkerError as error:
-        log.warning("leaving run %s to others: %s", run, error)
+        return [f"run {run}: {error}"]
     except PhiforgeError:
         log.exception("cannot reconcile run %s", run)
+    return []
 
 
 def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -> None:

@@ -13,8 +13,9 @@ from client.stack import Stack
 from client.submission import resume, submit
 from phiforge.base.errors import AttemptError, RunError, StoreError
 from phiforge.base.settings import Settings
-from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts, working
+from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts
 from phiforge.fleet.platform import Platform
+from phiforge.fleet.working import working
 from phiforge.runs.reconcile import reconcile
 from tests.badinput.conftest import Submit, waves
 from tests.fleet import DEADLINE_SECONDS, steps_of

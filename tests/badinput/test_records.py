@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from client.submission import resume, submit
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs.datasets import _read_shard
@@ -203,8 +203,9 @@ def test_what_another_worker_can_read_is_left_to_it(platform: Platform, sampled:
     platform.store.put(f"submitted/{newer}.json", canonical_json(text | {"schema": 1000}))
     fresh = Platform.open(platform.settings)
     platform.exchange.redis.flushall()
-    # If runs are reconciled by a worker that cannot read it, I expect it to go on waiting for one that can.
-    reconcile_all(fresh)
+    # If runs are reconciled by a worker that cannot read it, I expect it to say so, and the run to wait for another.
+    with pytest.raises(IncapableWorkerError, match=f"run {newer}: .*recorded by a newer version"):
+        reconcile_all(fresh)
     assert fresh.record.status(newer) == "running"
     assert fresh.record.active() == sorted([newer, well])
     assert fresh.exchange.state(newer) is None

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from prometheus_client import REGISTRY
 
 from client.chaos.spec import small_run
 from client.submission import submit
-from phiforge.base.errors import StoreError
+from phiforge.base.errors import IncapableWorkerError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import look
@@ -113,6 +114,25 @@ def test_a_lock_that_stays_is_free_where_it_came_to_nothing(platform: Platform) 
     # I expect the next to have it.
     with platform.locks.hold("it", 60, stays=True) as next_one:
         assert next_one
+
+
+def test_the_look_of_who_cannot_read_a_run_counts_for_nobody(platform: Platform, run: str) -> None:
+    # Given two trainers, of which one lacks a part that a run names, and a run beside it
+    platform.exchange.redis.delete(platform.queue.name("training"))
+    lacking = Platform.open(platform.settings)
+
+    def unreadable(each: str) -> NoReturn:
+        raise IncapableWorkerError(f"the learner of {each} is not installed here")
+
+    lacking.run = unreadable  # type: ignore[assignment]
+    # If that one looks first, I expect it to say what it leaves to others,
+    with pytest.raises(IncapableWorkerError, match=f"run {run}: the learner of"):
+        look(lacking, "training")
+    assert platform.exchange.waiting(platform.queue.name("training")) == 0
+    # and the other to help the run all the same, at once.
+    look(platform, "training")
+    assert platform.exchange.waiting(platform.queue.name("training")) == JOBS
+    lacking.close()
 
 
 def test_of_many_trainers_one_looks(platform: Platform, run: str) -> None:

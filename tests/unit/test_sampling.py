@@ -243,6 +243,7 @@ def sampled(tmp_path):
             "exchange": SimpleNamespace(state=lambda run: None),
             "record": Record(store),
             "attempts": SimpleNamespace(attempt=lambda *_: nullcontext()),
+            "queue": SimpleNamespace(sample_training=print, sample_evaluation=print),
         }
         sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__, **moving))
         sampler.pool = lambda digest: {"digest": TINY}[digest]

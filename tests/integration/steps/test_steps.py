@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from client.submission import cancel, resume, submit
+from evaluator.chunk import Evaluator
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
@@ -307,19 +309,50 @@ def test_a_job_that_kills_its_workers_fails_the_run(platform: Platform, run: str
 
 
 @pytest.mark.parametrize("consistency", ["synchronous", "bounded_staleness"])
-def test_a_worker_that_lacks_the_engine_refuses_the_run(
+def test_a_worker_that_lacks_the_engine_leaves_the_job_to_others(
     platform: Platform, settings: Settings, consistency: str
 ) -> None:
     # Given a run whose engine was left to be settled, and a worker on another kind of device than the engine's
     run = submit(platform, small_spec(consistency=consistency))
     Sampler(platform).sample_training(run, 0, sent_at=0)
     assert platform.run(run).spec.numerics.engine == "fused"
-    platform.settings = settings.model_copy(update={"device": "cuda:0"})
-    # If it takes a job
-    Trainer(platform).handle(run, 0, 0, sent_at=0)
-    # I expect the run to fail and say how to submit it.
-    assert platform.record.status(run) == "failed"
-    assert "numerics.engine=torch" in platform.record.end_reason(run, "failed")
+    platform.exchange.redis.delete(platform.queue.name("training"))
+    platform.settings = settings.model_copy(update={"device": "cuda:0", "lease_seconds": 0.2})
+    trainer = Trainer(platform)
+    # If it takes a job, I expect that to be in the queue again, and to be no attempt that counts;
+    trainer.handle(run, 0, 0, sent_at=0)
+    assert platform.record.status(run) == "running"
+    assert platform.exchange.waiting(platform.queue.name("training")) == 1
+    assert platform.exchange.redis.keys(f"*{run}*attempts*") == []
+    # if nobody else is there to take it, the run to fail and say how to submit it.
+    deadline = time.monotonic() + 60
+    while platform.record.status(run) == "running":
+        assert time.monotonic() < deadline
+        trainer.handle(run, 0, 0, sent_at=0)
+    reason = platform.record.end_reason(run, "failed")
+    assert reason.startswith("no trainer of this fleet can do its work: 1 on cuda:0 with engines torch, vmap: ")
+    assert "lacks engine 'fused'" in reason
+    assert "numerics.engine=torch" in reason
+    assert run not in platform.record.active()
+
+
+def test_an_evaluator_that_lacks_the_engine_leaves_the_chunk_to_others(platform: Platform, settings: Settings) -> None:
+    # Given an evaluator on another kind of device than the engine's of a run, whose first chunk has its episodes
+    run = submit(platform, small_spec())
+    Sampler(platform).sample_evaluation(run, "validation", 0, sent_at=0)
+    queue = platform.queue.name("evaluation")
+    platform.exchange.redis.delete(queue)
+    elsewhere = settings.model_copy(update={"device": "cuda:0", "store_url": platform.store.url})
+    there = Platform.open(elsewhere)
+    # If it takes that chunk, I expect it to be in the queue again,
+    Evaluator(there).handle(run, "validation", 0, 0, sent_at=0)
+    there.close()
+    assert platform.exchange.scores(run, "validation", 0) == {}
+    assert platform.exchange.waiting(queue) == 1
+    # and scored by the next that can.
+    Evaluator(platform).handle(run, "validation", 0, 0, sent_at=0)
+    assert list(platform.exchange.scores(run, "validation", 0)) == [0]
+    assert platform.record.status(run) == "running"
 
 
 def test_a_step_that_is_not_finite_fails_the_run(platform: Platform) -> None:
