@@ -79,10 +79,10 @@ def submit(
 @app.command(rich_help_panel="Runs")
 def runs() -> None:
     """List every run: where it is and how well it does."""
-    from client.view import look, table
+    from client.view import table, view_of
 
     platform = _look()
-    console.print(table([look(platform, run) for run in platform.record.runs()]))
+    console.print(table([view_of(platform, run) for run in platform.record.runs()]))
 
 
 @app.command(rich_help_panel="Runs")
@@ -99,7 +99,7 @@ def watch(run: RunId) -> None:
 @app.command(rich_help_panel="Runs")
 def show(run: RunId) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
-    from phiforge.runs.found import found_in
+    from phiforge.runs.not_finite import not_finite_steps
     from phiforge.runs.record import RunStatus
 
     platform = _look()
@@ -117,7 +117,7 @@ def show(run: RunId) -> None:
         shown["report"] = platform.record.report(run)
     elif status is not RunStatus.RUNNING:
         shown["reason"] = platform.record.end_reason(run, status)
-    if status is RunStatus.FAILED and (kept := found_in(platform.store, run)):
+    if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
         shown["not_finite"] = [found.model_dump() for found in kept]
         shown["replay"] = f"phiforge replay {run}"
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
