@@ -11,11 +11,12 @@ import torch
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.repeatable import repeat_exactly
-from phiforge.runs.platform import Platform, learner_of
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.learners import learner_of
 from phiforge.tasks.episodes import EpisodeBatch
 
 _PATIENCE_SECONDS = 300.0
@@ -96,7 +97,7 @@ def _compute(platform: Platform, run: str, versions: range, place: Place, *, in_
     spec = record.spec
     torch.set_num_threads(spec.numerics.threads)
     learner, estimator = learner_of(record, spec.task), estimator_of(spec)
-    phi = platform.record.checkpoint(run, 0).phi
+    phi = platform.checkpoints.load(run, 0).phi
     jobs = range(spec.outer.jobs)[place.index :: place.count]
     batches = {
         (version, job): EpisodeBatch.from_bytes(platform.store.get(training_episodes_key(run, version, job)))

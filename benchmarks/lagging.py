@@ -20,14 +20,16 @@ from client.episodes import TrainingEpisodes
 from client.submission import checked_record, first_checkpoint
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.platform import Platform
 from phiforge.learning.device import require
 from phiforge.learning.scoring import score, summary
 from phiforge.learning.tensors import Tensors
 from phiforge.runs.commit_log import Entry
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import prepare
-from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.learners import learner_of
 from phiforge.runs.recompute import recompute
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from sampler.service import Sampler
 
 PAGE = """# What lag and local steps cost in accuracy
@@ -120,9 +122,10 @@ def judged(platform: Platform, record: RunRecord) -> list[Any]:
 
 def lagging(record: RunRecord) -> dict[int, Entry] | None:
     """Return a log in which every contribution saw a φ that was as old as it may be."""
-    if record.spec.consistency == "synchronous":
+    rules = consistency_of(record.spec)
+    if rules.in_step:
         return None
-    jobs, lag = record.spec.outer.jobs, record.spec.staleness
+    jobs, lag = record.spec.outer.jobs, rules.reach
     return {
         version + 1: {
             "version": version + 1,

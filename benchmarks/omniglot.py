@@ -24,7 +24,8 @@ from client.submission import resume, submit
 from client.view import percent, watch
 from phiforge.base.errors import RunError, ServiceError
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
 from phiforge.spec.read import parse_spec, read_spec
 
 SPECS = sorted(Path("specs").glob("omniglot-*-5w1s.yaml"))
@@ -99,15 +100,16 @@ def budgeted(raw: dict[str, Any], n_way: int, tasks: int) -> dict[str, Any]:
 
 def complete(platform: Platform, raw: dict[str, Any], console: Console, stack: Stack) -> dict[str, Any] | str:
     """Return the report of the run of a spec, after bringing it to its end; or why it failed."""
-    run = earlier(platform, settled(parse_spec(raw), platform.settings.device).hash) or submit(platform, raw)
-    if platform.record.status(run) == "cancelled":
+    spec_hash = settled(parse_spec(raw), platform.settings.device).hash
+    run = earlier(platform, spec_hash) or submit(platform, raw)
+    if platform.record.status(run) is RunStatus.CANCELLED:
         resume(platform, run)
-    if platform.record.status(run) != "failed":
+    if platform.record.status(run) is not RunStatus.FAILED:
         [view] = watch(platform, [run], console, stack.check)
         if view.status == "cancelled":
             raise ServiceError(f"run {run} was cancelled")
-    if platform.record.status(run) == "failed":
-        return platform.record.end_reason(run, "failed")
+    if platform.record.status(run) is RunStatus.FAILED:
+        return platform.record.end_reason(run, RunStatus.FAILED)
     return platform.record.report(run)
 
 
@@ -115,7 +117,7 @@ def earlier(platform: Platform, spec_hash: str) -> str | None:
     """Return the run of the same spec that was begun before, if any."""
     for run in platform.record.runs():
         try:
-            if platform.run(run).spec.hash == spec_hash:
+            if platform.record.submitted(run).spec_hash == spec_hash:
                 return run
         except (RunError, ValueError):
             continue  # of another version of the software

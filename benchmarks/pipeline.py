@@ -25,8 +25,8 @@ from client.servers import RedisServer, S3Server
 from client.stack import Stack
 from client.submission import cancel, submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import OBSERVED
-from phiforge.runs.platform import Platform
 from phiforge.spec.read import read_spec
 
 SPEC = Path("specs/omniglot-maml-5w1s.yaml")

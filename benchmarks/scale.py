@@ -25,12 +25,13 @@ from client.submission import checked_record, enqueue, first_checkpoint
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.datasets import prepare
-from phiforge.runs.platform import Platform, initial_phi
-from phiforge.runs.record import RunRecord
+from phiforge.runs.learners import initial_phi
 from phiforge.runs.steps import State
+from phiforge.runs.submitted import RunRecord
 from trainer.head import Place
 from trainer.worker import Trainer
 
@@ -56,6 +57,10 @@ class Lists:
     def name(self, _: str) -> str:
         """Return which list jobs wait in."""
         return _LIST
+
+    def waiting(self) -> int:
+        """Return how many jobs wait."""
+        return int(self.redis.llen(_LIST))
 
     def train(self, run: str, version: int, job: int) -> None:
         """Ask for a job."""
@@ -138,9 +143,9 @@ def measure(
     """Let ``workers`` take jobs that last ``seconds``, for ``duration`` seconds."""
     record = submitted(platform, workers, staleness)
     payload = contribution_of(record)
-    lists = Lists(platform)
+    lists: Any = Lists(platform)
     platform.exchange.redis.delete(_LIST)
-    platform.queue = lists  # type: ignore[assignment]
+    platform = Platform(platform.settings, platform.store, platform.exchange, lists)
     run = enqueue(platform, record, first_checkpoint(record))
     threads = [
         threading.Thread(target=serve, args=(StandIn(platform, seconds, payload), lists)) for _ in range(workers)

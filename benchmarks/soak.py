@@ -28,6 +28,7 @@ from client.submission import cancel, submit
 from client.verification import verify
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.base.settings import Settings
+from phiforge.runs.record import RunStatus
 
 TRAINERS = 3
 OUTAGE_SECONDS = 4.0
@@ -110,7 +111,7 @@ def soak(stage: Stage, seed: int, seconds: float, console: Console) -> Ledger:
         for kind in kinds(stage, seed):
             calm = time.monotonic() + CALM_SECONDS
             while time.monotonic() < calm:
-                if (status := stage.look()) != "running":
+                if (status := stage.look()) is not RunStatus.RUNNING:
                     raise ServiceError(f"the run is {status}: {stage.platform.record.end_reason(run, status)}")
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     sampled = time.monotonic()

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record, enqueue
 from client.verification import determined_checkpoint, expect_recorded, readable_checkpoint, recorded
 from phiforge.base.errors import RunError, SpecError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import DATA, PartConfig
+from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import Facts, load_facts, prepare
-from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.learners import initial_phi
 from phiforge.runs.recompute import recompute
-from phiforge.runs.record import Checkpoint, Parent, RunRecord
+from phiforge.runs.submitted import Parent, RunRecord
 from phiforge.spec.read import apply_override
 from phiforge.tasks.datasets.bases.dataset import Progress
 
@@ -29,7 +31,7 @@ def branch(
     """
     parent = platform.run(run)
     expect_recorded(run, version, parent.first_version, recorded(platform, run)[-1])
-    raw: dict[str, Any] = parent.spec.model_dump(mode="json")
+    raw = parent.spec.model_dump(mode="json")  # every field: what is absent in a record may have another default now
     raw["numerics"]["engine"] = parent.spec.numerics.settled_engine
     for override in overrides:
         apply_override(raw, override)
@@ -75,19 +77,14 @@ def _facts(platform: Platform, parent: RunRecord, data: PartConfig, progress: Pr
 def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Checkpoint:
     """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind.
 
-    So with tickets: unless they are the same in both runs, those of the versions from there on are worked on.
+    So with what else the checkpoint lists: where it is not right for the branch, that begins afresh.
     """
-    if _pace(parent) != _pace(record):
-        start = replace(start, tickets=None)
+    if not consistency_of(record.spec).has_pace_of(consistency_of(parent.spec)):
+        start = replace(start, extras={})
     before, after = parent.spec.outer.optimizer, record.spec.outer.optimizer
     if before.name == after.name:
         return start
     return replace(start, optimizer=init_state(record.spec.outer, start.phi, start.version))
-
-
-def _pace(record: RunRecord) -> tuple[str, int, int, int]:
-    """Return what decides which tickets there are at a version."""
-    return record.spec.consistency, record.spec.staleness, record.spec.outer.jobs, record.spec.outer.versions
 
 
 def _expect_fit(there: Tensors, needed: Tensors, where: str) -> None:

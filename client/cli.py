@@ -15,9 +15,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from phiforge.base.environment import read_settings
 from phiforge.base.errors import PhiforgeError
+from phiforge.base.settings import Settings
 
 if TYPE_CHECKING:
-    from phiforge.runs.platform import Platform
+    from phiforge.fleet.platform import Platform
+    from phiforge.runs.platform import RunPlatform
 
 app = typer.Typer(
     name="phiforge",
@@ -79,15 +81,17 @@ def runs() -> None:
     """List every run: where it is and how well it does."""
     from client.view import look, table
 
-    platform = _open()
+    platform = _look()
     console.print(table([look(platform, run) for run in platform.record.runs()]))
 
 
 @app.command(rich_help_panel="Runs")
 def watch(run: RunId) -> None:
     """Watch RUN until it is over; Ctrl-C stops watching, not the run."""
-    platform = _open()
-    if platform.record.status(run) == "running":
+    from phiforge.runs.record import RunStatus
+
+    platform = _look()
+    if platform.record.status(run) is RunStatus.RUNNING:
         platform.exchange.check()
     _watch(platform, [run])
 
@@ -95,24 +99,25 @@ def watch(run: RunId) -> None:
 @app.command(rich_help_panel="Runs")
 def show(run: RunId) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
-    from phiforge.runs.evidence import found_in
+    from phiforge.runs.found import found_in
+    from phiforge.runs.record import RunStatus
 
-    platform = _open()
-    record = platform.record.run(run)
+    platform = _look()
+    submitted = platform.record.submitted(run)
     status = platform.record.status(run)
     shown: dict[str, Any] = {
         "run": run,
         "status": status,
-        "dataset": record.dataset,
-        "spec": record.spec.model_dump(mode="json"),
+        "dataset": submitted.dataset,
+        "spec": submitted.spec,
     }
-    if record.parent:
-        shown["parent"] = record.parent._asdict()
-    if status == "complete":
+    if submitted.parent:
+        shown["parent"] = submitted.parent._asdict()
+    if status is RunStatus.COMPLETE:
         shown["report"] = platform.record.report(run)
-    elif status != "running":
+    elif status is not RunStatus.RUNNING:
         shown["reason"] = platform.record.end_reason(run, status)
-    if status == "failed" and (kept := found_in(platform.store, run)):
+    if status is RunStatus.FAILED and (kept := found_in(platform.store, run)):
         shown["not_finite"] = [found.model_dump() for found in kept]
         shown["replay"] = f"phiforge replay {run}"
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -302,11 +307,23 @@ def main() -> None:
 
 
 def _open() -> "Platform":
-    from phiforge.runs.platform import Platform
+    """Open what it takes to act on runs."""
+    from phiforge.fleet.platform import Platform
 
+    return Platform.open(_settings())
+
+
+def _look() -> "RunPlatform":
+    """Open what it takes to look at runs, which is there at once: without torch or Celery."""
+    from phiforge.runs.platform import RunPlatform
+
+    return RunPlatform.open(_settings())
+
+
+def _settings() -> Settings:
     settings = read_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return Platform.open(settings)
+    return settings
 
 
 def _open_for_service() -> "Platform":
@@ -324,7 +341,7 @@ def _open_for_service() -> "Platform":
             time.sleep(1.0)
 
 
-def _watch(platform: "Platform", runs: list[str]) -> None:
+def _watch(platform: "RunPlatform", runs: list[str]) -> None:
     from client.view import watch as watch_runs
 
     try:

@@ -15,7 +15,8 @@ from client.submission import submit
 from client.view import percent, watch
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
 from phiforge.spec.read import read_spec
 
 SPECS = Path(__file__).resolve().parents[1] / "specs"
@@ -50,8 +51,9 @@ def _train(settings: Settings, console: Console, stack: Stack) -> dict[str, dict
     platform = Platform.open(settings)
     runs = {method: submit(platform, read_spec(SPECS / f"{spec}.yaml")) for method, spec in METHODS.items()}
     for view in watch(platform, list(runs.values()), console, stack.check):
-        if view.status != "complete":
-            raise ServiceError(f"run {view.run} is {view.status}: {platform.record.end_reason(view.run, view.status)}")
+        status = platform.record.status(view.run)
+        if status is not RunStatus.COMPLETE:
+            raise ServiceError(f"run {view.run} is {status}: {platform.record.end_reason(view.run, status)}")
     return {method: platform.record.report(run) for method, run in runs.items()}
 
 

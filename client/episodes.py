@@ -1,8 +1,9 @@
 """The training episodes of a run, whether they are still in object storage or not."""
 
 from phiforge.base.errors import FormatError, MissingObjectError
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord, training_episodes_key
+from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
 from sampler.service import Sampler
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import torch
 
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
 from phiforge.learning.finite import alone, is_finite, offender, size
 from phiforge.learning.repeatable import repeat_exactly
 from phiforge.learning.tensors import torch_type
 from phiforge.runs import evidence
-from phiforge.runs.platform import Platform, learner_of
+from phiforge.runs.learners import learner_of
 
 
 def replay(platform: Platform, run: str, version: int | None = None) -> dict[str, Any]:

@@ -7,13 +7,16 @@ from typing import Any
 
 from client.settling import settled
 from phiforge.base.errors import RunError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.tensors import fingerprint
 from phiforge.registry import PartConfig
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.datasets import Facts, prepare
-from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.learners import initial_phi
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import Checkpoint, RunRecord
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
@@ -44,14 +47,21 @@ def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Fact
         return DatasetFacts(found[-1].classes, found[-1].drawings)
 
     spec = settled(parse_spec(raw, look_up), device)
-    digest, input_shape = found[-1].digest, found[-1].input_shape
-    return RunRecord(_run_id(spec), spec, digest, input_shape, _train_classes(spec, found[-1]), time.time())
+    return RunRecord(
+        run=_run_id(spec),
+        spec=spec,
+        spec_hash=spec.hash,
+        dataset=found[-1].digest,
+        input_shape=found[-1].input_shape,
+        train_classes=_train_classes(spec, found[-1]),
+        created_at=time.time(),
+    )
 
 
 def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
     """Write ``record`` and where it starts down, let services move it, and return its id."""
     platform.record.create(record)
-    platform.record.save_checkpoint(record.run, start)
+    platform.checkpoints.save(record.run, start)
     platform.record.activate(record.run)
     reconcile(platform, record.run)
     return record.run
@@ -59,20 +69,20 @@ def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
 
 def cancel(platform: Platform, run: str) -> None:
     """Stop ``run`` for now; raises RunError if it is over already."""
-    _expect(platform, run, "cancel", "running")
-    platform.record.end(run, "cancelled", "cancelled by its user")
-    platform.exchange.stop(run, "cancelled")
+    _expect(platform, run, "cancel", RunStatus.RUNNING)
+    platform.record.end(run, RunStatus.CANCELLED, "cancelled by its user")
+    platform.exchange.stop(run, RunStatus.CANCELLED)
 
 
 def resume(platform: Platform, run: str) -> None:
     """Let a cancelled or failed run go on from its newest checkpoint, to the same φ as if it had never stopped."""
-    _expect(platform, run, "resume", "cancelled", "failed")
+    _expect(platform, run, "resume", RunStatus.CANCELLED, RunStatus.FAILED)
     platform.record.reopen(run)
     platform.exchange.forget(run)
     reconcile(platform, run)
 
 
-def _expect(platform: Platform, run: str, action: str, *allowed: str) -> None:
+def _expect(platform: Platform, run: str, action: str, *allowed: RunStatus) -> None:
     platform.run(run)
     status = platform.record.status(run)
     if status not in allowed:

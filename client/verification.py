@@ -1,17 +1,18 @@
 """``phiforge verify``: versions computed again from a checkpoint, every hash compared with what was written down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from client.episodes import TrainingEpisodes
 from client.submission import first_checkpoint
 from phiforge.base.errors import FormatError, RunError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Difference, Entry, differences
-from phiforge.runs.consistency.bounded_staleness import is_ticketed, to_json
-from phiforge.runs.platform import Platform
-from phiforge.runs.recompute import is_determined, recompute
-from phiforge.runs.record import Checkpoint, RunRecord
+from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.recompute import recompute
+from phiforge.runs.submitted import RunRecord
 
 Report = Callable[[int], None]
 """Told which version was computed again."""
@@ -59,10 +60,8 @@ def verify(
             break
     found += [Difference(at + 1, job, "episode file", "whole", "damaged") for at, job in episodes.damaged]
     jobs = len(versions) * record.spec.outer.jobs
-    files = episodes.read, episodes.made
-    return Verified(
-        run, start.version, versions, checkpoints, jobs, *files, found, bit_reproducible=not is_ticketed(record.spec)
-    )
+    files, reproducible = (episodes.read, episodes.made), consistency_of(record.spec).bit_reproducible
+    return Verified(run, start.version, versions, checkpoints, jobs, *files, found, reproducible)
 
 
 def determined_checkpoint(
@@ -73,12 +72,11 @@ def determined_checkpoint(
     Of a run with bounded staleness that is one after which no contribution came from a φ before it: the first one at
     the latest. Raises RunError if none can be read.
     """
+    rules = consistency_of(record.spec)
     while True:
         start, damaged = readable_checkpoint(platform, record, after)
-        if start.version == record.first_version or not is_ticketed(record.spec):
-            return start, damaged
         entries = platform.record.log(record.run, start.version, upto)
-        if is_determined(start.version, entries, record.spec.outer.jobs):
+        if start.version == record.first_version or rules.is_determined(start.version, entries):
             return start, damaged
         after = start.version - 1
 
@@ -92,7 +90,9 @@ def readable_checkpoint(platform: Platform, record: RunRecord, upto: int) -> tup
     there = [version for version in platform.record.checkpoints(record.run) if version <= upto]
     for version in reversed(there):
         try:
-            return platform.record.checkpoint(record.run, version), damaged
+            checkpoint = platform.checkpoints.load(record.run, version)
+            consistency_of(record.spec).open_at(version, checkpoint.extras)
+            return checkpoint, damaged
         except FormatError as error:
             damaged.append(Difference(version, None, "checkpoint", "whole", str(error)))
     raise RunError(f"run {record.run!r} has no readable checkpoint up to version {upto} in {platform.store.url}")
@@ -137,19 +137,20 @@ def _start_differences(record: RunRecord, start: Checkpoint, logged: dict[int, E
 
 def _checkpoint_differences(platform: Platform, run: str, computed: Checkpoint) -> list[Difference]:
     try:
-        written = platform.record.checkpoint(run, computed.version)
+        written = platform.checkpoints.load(run, computed.version)
     except FormatError as error:
         return [Difference(computed.version, None, "checkpoint", str(error), "whole")]
-    return _unequal(computed.version, _names_of(written), _names_of(computed))
+    extras = written.extras.keys() | computed.extras.keys()
+    return _unequal(computed.version, _names_of(written, extras), _names_of(computed, extras))
 
 
-def _names_of(checkpoint: Checkpoint) -> dict[str, str]:
-    return {
+def _names_of(checkpoint: Checkpoint, extras: Iterable[str]) -> dict[str, str]:
+    named = {
         "checkpoint's phi_hash": fingerprint(checkpoint.phi),
         "checkpoint's optimizer_hash": fingerprint(checkpoint.optimizer),
         "checkpoint's tasks": str(checkpoint.tasks),
-        "checkpoint's tickets": "none" if checkpoint.tickets is None else str(to_json(checkpoint.tickets)),
     }
+    return named | {f"checkpoint's {name}": str(checkpoint.extras.get(name, "none")) for name in sorted(extras)}
 
 
 def _unequal(version: int, logged: dict[str, str], computed: dict[str, str]) -> list[Difference]:

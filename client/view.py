@@ -9,12 +9,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from phiforge.runs.platform import Platform
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import State
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 """Pause between two lines where the output is no terminal."""
+
+Check = Callable[[], None]
+"""Called at every look; may raise what ends it."""
 
 
 @dataclass(frozen=True)
@@ -34,40 +38,38 @@ class RunView:
     @property
     def over(self) -> bool:
         """Whether the run needs nothing more."""
-        return self.status in ("complete", "failed", "cancelled")
+        return self.status in (RunStatus.COMPLETE, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
-def look(platform: Platform, run: str) -> RunView:
+def look(platform: RunPlatform, run: str) -> RunView:
     """Return where ``run`` is, from the record alone if Redis cannot be reached; raises RunError if it is unknown."""
-    spec = platform.run(run).spec
-    status, state = platform.record.status(run), _state(platform, run)
+    submitted, status, state = platform.record.submitted(run), platform.record.status(run), _state(platform, run)
     version = state.head if state else platform.record.checkpoints(run)[-1]
     step_seconds = state.step_seconds if state else 0.0
     judged = _judged(platform, run)
-    left = (spec.outer.versions - version) * step_seconds if step_seconds else None
-    if status == "running" and version == spec.outer.versions:
-        status = "evaluating"
+    left = (submitted.versions - version) * step_seconds if step_seconds else None
+    evaluating = status is RunStatus.RUNNING and version == submitted.versions
     return RunView(
         run=run,
-        status=status,
+        status="evaluating" if evaluating else status.value,
         version=version,
-        versions=spec.outer.versions,
-        tasks_per_second=spec.outer.tasks / step_seconds if step_seconds else 0.0,
-        loss=state.loss if state else None,
+        versions=submitted.versions,
+        tasks_per_second=submitted.tasks / step_seconds if step_seconds else 0.0,
+        loss=state.scores.get("loss") if state else None,
         accuracy=judged["accuracy"] if judged else None,
         accuracy_ci95=judged["accuracy_ci95"] if judged else 0.0,
         seconds_left=left,
     )
 
 
-def _state(platform: Platform, run: str) -> State | None:
+def _state(platform: RunPlatform, run: str) -> State | None:
     try:
         return platform.exchange.state(run)
     except redis.ConnectionError:
         return None
 
 
-def _judged(platform: Platform, run: str) -> Mapping[str, float] | None:
+def _judged(platform: RunPlatform, run: str) -> Mapping[str, float] | None:
     """Return the latest validation scores."""
     try:
         if judged := platform.exchange.summaries(run).get("validation"):
@@ -78,7 +80,7 @@ def _judged(platform: Platform, run: str) -> Mapping[str, float] | None:
     return platform.record.scores(run, "validation", scored[-1]) if scored else None
 
 
-def watch(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     """Show ``runs`` until all are over and return their last views; ``check`` is called at every look."""
     if console.is_terminal:
         return _watch_live(platform, runs, console, check)
@@ -102,7 +104,7 @@ def percent(accuracy: float, ci95: float) -> str:
     return f"{100 * accuracy:.1f} ± {100 * ci95:.1f} %"
 
 
-def _watch_live(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+def _watch_live(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             views = [look(platform, run) for run in runs]
@@ -113,7 +115,7 @@ def _watch_live(platform: Platform, runs: Sequence[str], console: Console, check
             time.sleep(REFRESH_SECONDS)
 
 
-def _watch_lines(platform: Platform, runs: Sequence[str], console: Console, check: Callable[[], None]) -> list[RunView]:
+def _watch_lines(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     next_line = 0.0
     while True:
         views = [look(platform, run) for run in runs]

@@ -7,12 +7,12 @@ from typing import Any
 from client.episodes import TrainingEpisodes
 from client.verification import expect_recorded, recorded
 from phiforge.base.errors import RunError
+from phiforge.fleet.platform import Platform
 from phiforge.registry import DATA
 from phiforge.runs.commit_log import Entry, Work, works_of
-from phiforge.runs.consistency.bounded_staleness import is_ticketed
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import load_catalogue
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
 from phiforge.tasks.sources import Appearance, Sources, appearances, sources
@@ -76,19 +76,20 @@ def where(platform: Platform, run: str, name: str, drawing: int | None = None) -
         catalogue = _catalogue(platform, record)
         images = _images(record, catalogue, name, drawing)
         for version, works in _works(platform, record, last):
-            found += [(record.run, each) for each in appearances(record, catalogue, version, images, works)]
+            jobs = [(work.version, work.job) for work in works]
+            found += [(record.run, each) for each in appearances(record.spec, catalogue, version, images, jobs)]
     return found
 
 
 def _works(platform: Platform, record: RunRecord, last: int) -> Iterator[tuple[int, list[Work]]]:
-    """Yield of each version of a run which jobs it was made of; only where a run has tickets must the log say so."""
+    """Yield of each version of a run which jobs it was made of; the log is asked only where it must be."""
     jobs = record.spec.outer.jobs
-    if is_ticketed(record.spec):
-        for entry in platform.record.log(record.run, record.first_version, last):
-            yield entry["version"], works_of(entry, jobs)
-    else:
+    if consistency_of(record.spec).in_step:
         for version in range(record.first_version + 1, last + 1):
             yield version, works_of({"version": version}, jobs)
+    else:
+        for entry in platform.record.log(record.run, record.first_version, last):
+            yield entry["version"], works_of(entry, jobs)
 
 
 def appearance_json(run: str, appearance: Appearance) -> dict[str, Any]:

@@ -1,27 +1,31 @@
 """One evaluation message: from a chunk of fixed episodes to its scores, the summary and the run's report."""
 
-import logging
 import math
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import lru_cache, partial
 
 import torch
 
 from evaluator.report import build_report
-from phiforge.base.errors import AttemptError, RunError
+from phiforge.base.errors import RunError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
-from phiforge.fleet.attempts import working
-from phiforge.fleet.fit import check_judged, run_of
+from phiforge.fleet.fit import check_judged
+from phiforge.fleet.messages import EVALUATE
+from phiforge.fleet.platform import Platform
+from phiforge.fleet.supervision import Asked, Supervision, Work
+from phiforge.fleet.working import working
 from phiforge.learning.device import require
 from phiforge.learning.scoring import ChunkScores, score, summary
 from phiforge.runs import judging
-from phiforge.runs.platform import Platform, learner_of
-from phiforge.runs.reading import NotReadyError, read_episodes
-from phiforge.runs.reconcile import fail
-from phiforge.runs.record import Checkpoint, RunRecord, evaluation_episodes_key
+from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.keys import evaluation_episodes_key
+from phiforge.runs.learners import learner_of
+from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.reading import read_episodes
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
-
-log = logging.getLogger(__name__)
 
 
 class Evaluator:
@@ -29,47 +33,61 @@ class Evaluator:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        self._checkpoint = lru_cache(maxsize=4)(platform.record.checkpoint)
+        self._supervision = Supervision(platform, "evaluation")
+        self._checkpoint = lru_cache(maxsize=4)(platform.checkpoints.load)
 
     def handle(self, run: str, split: str, version: int, chunk: int, sent_at: float) -> None:
-        """Score one chunk unless its scores are there; the last chunk in moves the run on."""
-        record = run_of(self.platform, run)
-        check_judged(record, split, chunk, version)
-        if self.platform.record.status(run) != "running":
-            return
-        try:
-            if version not in self.platform.record.scored(run, split):
-                with self.platform.attempts.attempt(run, "evaluation", _name(split, version, chunk)):
-                    self._score_chunk(record, split, version, chunk)
-            if version in self.platform.record.scored(run, split):
-                self._conclude(record)
-        except NotReadyError as reason:
-            log.info("chunk %d of %s of run %s: %s", chunk, split, run, reason)
-        except AttemptError as error:
-            log.warning("will try again: %s", error)
-        except RunError as error:
-            fail(self.platform, run, str(error))
+        """Score one chunk unless its scores are there; the last chunk in moves the run on.
 
-    def _score_chunk(self, record: RunRecord, split: str, version: int, chunk: int) -> None:
+        Raises MessageError if the run has no such chunk, or does not judge such a version.
+        """
+
+        def plan(record: RunRecord) -> Work:
+            check_judged(record, split, chunk, version)
+            return Work("evaluation", partial(self._judge, record, split, version, chunk))
+
+        put_back = partial(self.platform.queue.evaluate, run, split, version, chunk)
+        self._supervision.supervise(Asked(EVALUATE, run, _name(split, version, chunk), put_back), plan)
+
+    def _judge(self, record: RunRecord, split: str, version: int, chunk: int) -> Outcome:
+        """Score a chunk of a run that goes on, unless the version is summed up, and do what is next once it is."""
+        if self.platform.record.status(record.run) is not RunStatus.RUNNING:
+            return Outcome.STOPPED
+        outcome = Outcome.DUPLICATE
+        if not self._is_summed_up(record, split, version):
+            outcome = self._score_chunk(record, split, version, chunk)
+        if self._is_summed_up(record, split, version):
+            self._conclude(record)
+        return outcome
+
+    def _is_summed_up(self, record: RunRecord, split: str, version: int) -> bool:
+        return version in self.platform.record.scored(record.run, split)
+
+    def _score_chunk(self, record: RunRecord, split: str, version: int, chunk: int) -> Outcome:
+        """Publish a chunk's scores unless they are there, and sum all up if it was the last."""
+        outcome = Outcome.DUPLICATE
         there = self.platform.exchange.scores(record.run, split, version)
         if chunk not in there:
+            require(record.spec.numerics, self.platform.settings.device)
             episodes = self._read_episodes(record, split, version, chunk)
             payload = self._score(record, version, split, chunk, episodes).to_bytes()
             reach("evaluator.scored")
             self.platform.exchange.publish_scores(record.run, split, version, chunk, payload)
-            there = self.platform.exchange.scores(record.run, split, version)
+            there, outcome = self.platform.exchange.scores(record.run, split, version), Outcome.PUBLISHED
         if len(there) == judging.chunks_of(record, split):
-            chunks = [ChunkScores.from_bytes(payload) for payload in there.values()]
-            phi_hash = self._checkpoint(record.run, version).phi_hash
-            scores = summary(version, phi_hash, chunks)
-            self.platform.record.save_scores(record.run, split, version, scores)
-            self.platform.exchange.note_summary(record.run, split, scores)
+            self._sum_up(record, split, version, there.values())
+        return outcome
+
+    def _sum_up(self, record: RunRecord, split: str, version: int, payloads: Iterable[bytes]) -> None:
+        chunks = [ChunkScores.from_bytes(payload) for payload in payloads]
+        scores = summary(version, self._checkpoint(record.run, version).phi_hash, chunks)
+        self.platform.record.save_scores(record.run, split, version, scores)
+        self.platform.exchange.note_summary(record.run, split, scores)
 
     def _score(self, record: RunRecord, version: int, split: str, chunk: int, episodes: list[Episode]) -> ChunkScores:
         """Score episodes; the seed is of the judged episodes, so that every run meets the same randomness."""
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
-        require(record.spec.numerics, device)
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)
@@ -107,7 +125,7 @@ class Evaluator:
                 return
             if version in self.platform.record.scored(record.run, "test"):
                 self.platform.record.save_report(record.run, build_report(self.platform, record, version))
-                self.platform.exchange.stop(record.run, "complete")
+                self.platform.exchange.stop(record.run, RunStatus.COMPLETE)
             else:
                 self.platform.exchange.touch(record.run, "evaluation")
                 judging.send(self.platform, record, "test", version)

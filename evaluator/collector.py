@@ -7,8 +7,8 @@ import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES
-from phiforge.runs.platform import Platform
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class RunCollector(Collector):
             version.add_metric([run], state.head)
             tasks.add_metric([run], state.tasks)
             step.add_metric([run], state.step_seconds)
-            if state.loss is not None and state.accuracy is not None:
-                loss.add_metric([run, "train"], state.loss)
-                accuracy.add_metric([run], state.accuracy)
+            if {"loss", "accuracy"} <= state.scores.keys():
+                loss.add_metric([run, "train"], state.scores["loss"])
+                accuracy.add_metric([run], state.scores["accuracy"])
             for split, judged in self.platform.exchange.summaries(run).items():
                 loss.add_metric([run, split], judged["loss"])
         return [version, tasks, step, loss, accuracy]

@@ -3,30 +3,32 @@
 import time
 from typing import Any
 
-from phiforge.runs.platform import Platform, learner_of
-from phiforge.runs.record import RunRecord
+from phiforge.fleet.platform import Platform
+from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.learners import learner_of
+from phiforge.runs.submitted import RunRecord
 
-_CURVE_FIELDS = ("version", "loss", "loss_ci95", "accuracy", "accuracy_ci95")
+_NOT_OF_THE_CURVE = ("phi_hash", "tasks", "per_task")
 
 
 def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, Any]:
     """Return the report of a run whose test episodes have been scored at version ``best``."""
-    spec = record.spec
+    spec, rules = record.spec, consistency_of(record.spec)
     test = platform.record.scores(record.run, "test", best)
-    checkpoint = platform.record.checkpoint(record.run, best)
+    checkpoint = platform.checkpoints.load(record.run, best)
     return {
         "run": record.run,
-        "spec_hash": spec.hash,
+        "spec_hash": record.spec_hash,
         "dataset": record.dataset,
         "learner": spec.learner.name,
         "estimator": spec.estimator.name,
-        "consistency": spec.consistency,
-        "bit_reproducible": spec.consistency == "synchronous",
+        "consistency": rules.name,
+        "bit_reproducible": rules.bit_reproducible,
         "transductive": learner_of(record, spec.evaluation_task).transductive,
         "parameters": sum(value.numel() for value in checkpoint.phi.values()),
         "best_version": best,
         "phi_hash": checkpoint.phi_hash,
-        "final_phi_hash": platform.record.checkpoint(record.run, spec.outer.versions).phi_hash,
+        "final_phi_hash": platform.checkpoints.load(record.run, spec.outer.versions).phi_hash,
         "tasks_seen": record.tasks_at(spec.outer.versions),
         "parent": record.parent._asdict() if record.parent else None,
         "seconds": time.time() - record.created_at,
@@ -38,6 +40,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
 
 
 def _point(platform: Platform, record: RunRecord, version: int) -> dict[str, float]:
-    """Return one point of the curve of validation accuracy against tasks seen."""
+    """Return one point of the curves of validation scores against tasks seen."""
     scores = platform.record.scores(record.run, "validation", version)
-    return {"tasks_seen": record.tasks_at(version)} | {name: scores[name] for name in _CURVE_FIELDS}
+    shown = {name: value for name, value in scores.items() if name not in _NOT_OF_THE_CURVE}
+    return {"tasks_seen": record.tasks_at(version)} | shown

@@ -6,10 +6,10 @@ from evaluator.chunk import Evaluator
 from evaluator.collector import RunCollector
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.messages import EVALUATE
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import serve
 from phiforge.learning.device import check_device
 from phiforge.learning.repeatable import repeat_exactly
-from phiforge.runs.platform import Platform
 
 
 def run(platform: Platform) -> None:

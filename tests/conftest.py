@@ -16,7 +16,7 @@ from xdist.remote import Producer
 from client.processes import free_port
 from client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore, S3Store, Store
 from tests.dealing import ByFileOrFolder
 from tests.servers import running

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from client.stack import Stack
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
+from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
+from phiforge.runs.record import RunStatus
 
 DEADLINE_SECONDS = 120.0
 
@@ -50,12 +53,22 @@ def wait_for_version(platform: Platform, run: str, version: int) -> None:
     wait_until(reached, f"version {version} of {run}")
 
 
-def wait_for_end(platform: Platform, run: str) -> str:
+def wait_for_end(platform: Platform, run: str) -> RunStatus:
     """Wait until ``run`` is over and return how it ended."""
-    wait_until(lambda: platform.record.status(run) != "running", f"the end of {run}")
+    wait_until(lambda: platform.record.status(run) is not RunStatus.RUNNING, f"the end of {run}")
     return platform.record.status(run)
 
 
 def hashes(platform: Platform, run: str) -> dict[int, str]:
     """Return the hash of φ at every version of a finished run, from its commit log."""
     return {entry["version"]: entry["phi_hash"] for entry in platform.record.log(run)}
+
+
+def steps_of(platform: Platform) -> SynchronousExchange:
+    """Return the open steps of a fleet's synchronous runs."""
+    return SynchronousExchange(platform.exchange)
+
+
+def tickets_of(platform: Platform) -> TicketExchange:
+    """Return the open tickets of a fleet's runs with bounded staleness."""
+    return TicketExchange(platform.exchange)

@@ -1,13 +1,13 @@
 """φ and the optimiser's state of the head, of which a trainer asks Redis only for what it does not hold itself."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 from phiforge.base.errors import FormatError
 from phiforge.base.metrics import DAMAGED
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import Tensors, decode, fingerprint
-from phiforge.runs.platform import Platform
-from phiforge.runs.reading import NotReadyError
+from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.steps import Commit, OpenStep, State
 
 
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     optimizer_hash: str
 
     @classmethod
-    def of(cls, run: str, at: State | OpenStep[Any]) -> Self:
+    def of(cls, run: str, at: State | OpenStep) -> Self:
         """Return the head that a state or an open step of ``run`` is at."""
         return cls(run, at.head, at.phi_hash, at.optimizer_hash)
 
@@ -71,12 +71,12 @@ class Head:
         """Drop a head that is damaged in Redis: ``reconcile`` restores it from the newest checkpoint."""
         DAMAGED.inc()
         self._platform.exchange.forget(run)
-        raise NotReadyError("damaged")
+        raise NotReadyError(Outcome.DAMAGED)
 
     def _read(self, place: Place, noted_hash: str, read: Callable[[str, int], bytes | None]) -> Held:
         data = read(place.run, place.version)
         if data is None and self._moved_on(place):
-            raise NotReadyError("stale")
+            raise NotReadyError(Outcome.STALE)
         tensors = _intact(data, noted_hash)
         if tensors is None:
             self.forget(place.run)

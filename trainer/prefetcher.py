@@ -5,9 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from phiforge.base.errors import PhiforgeError
 from phiforge.base.metrics import READ_AHEAD
-from phiforge.runs.consistency.bounded_staleness import is_ticketed
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.reading import Read
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 Reader = Callable[[RunRecord, int, int], Read]
 """Returns the episodes of a version's job at once, or raises."""
@@ -19,7 +19,7 @@ _RETRY_AFTER = 8
 """Jobs after which a guess is made again, once one was wrong: with many trainers most are, and each costs a read."""
 
 
-class Ahead:
+class Prefetcher:
     """Guesses which job this trainer takes next, and reads its episodes in a thread.
 
     Trainers take jobs from one queue in turn, so the distance between the last two, which is how many trainers there
@@ -31,7 +31,7 @@ class Ahead:
 
     def __init__(self, read: Reader) -> None:
         self._read = read
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._last: tuple[str, int] = ("", 0)
         self._distance, self._only = 1, False
         self._guess: tuple[str, int] | None = None
@@ -52,23 +52,23 @@ class Ahead:
         READ_AHEAD.labels(outcome="used" if read else "missing").inc()
         return read
 
-    def start(self, record: RunRecord, version: int, job: int) -> None:
-        """Begin to read, while a job is computed, for the one that probably comes after it."""
-        number, ticketed = _number(record, version, job), is_ticketed(record.spec)
-        self._note(record, number, ticketed)
+    def prefetch_after(self, record: RunRecord, version: int, job: int) -> None:
+        """Begin to read, while this job is computed, for the one that probably comes after it."""
+        number, in_step = _number(record, version, job), consistency_of(record.spec).in_step
+        self._note(record, number, in_step)
         self._quiet -= 1
         after = number + self._distance
-        if ticketed or self._distance <= _NO_CROWD or after // record.spec.outer.jobs == version:
+        if not in_step or self._distance <= _NO_CROWD or after // record.spec.outer.jobs == version:
             self._begin(record, after)
 
-    def published(self, record: RunRecord, version: int, count: int) -> None:
+    def prefetch_next_version(self, record: RunRecord, version: int, count: int) -> None:
         """Begin to read for the next version's job that is probably ours, whose contribution was the ``count``-th."""
         jobs = record.spec.outer.jobs
         place = count - 1 - (jobs - min(self._distance, jobs))
         if self._found is None and place >= 0:
             self._begin(record, (version + 1) * jobs + place)
 
-    def kept(self, record: RunRecord, version: int) -> int:
+    def job_to_keep(self, record: RunRecord, version: int) -> int:
         """Return which job of ``version`` this trainer keeps if it committed it: what it guessed, else its place's."""
         jobs, (run, last) = record.spec.outer.jobs, self._last
         after = divmod(last + self._distance, jobs)
@@ -76,10 +76,10 @@ class Ahead:
             return after[1]
         return min(self._distance, jobs) - 1
 
-    def _note(self, record: RunRecord, number: int, ticketed: bool) -> None:
+    def _note(self, record: RunRecord, number: int, in_step: bool) -> None:
         """Keep the distance between two jobs, which is how many trainers there are: of one version, if steps wait."""
         jobs, (run, last) = record.spec.outer.jobs, self._last
-        together = run == record.run and (ticketed or last // jobs == number // jobs)
+        together = run == record.run and (not in_step or last // jobs == number // jobs)
         if together:
             self._distance = max(1, number - last)
         elif self._only:

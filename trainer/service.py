@@ -2,10 +2,10 @@
 
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.messages import TRAIN
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import serve
 from phiforge.learning.device import check_device
 from phiforge.learning.repeatable import repeat_exactly
-from phiforge.runs.platform import Platform
 from trainer.worker import Trainer
 
 

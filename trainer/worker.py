@@ -6,35 +6,35 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-import torch
-
 from phiforge.base.canonical import sha256_hex
-from phiforge.base.errors import AttemptError, FormatError, RunError
+from phiforge.base.errors import FormatError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import JOB_SECONDS, JOBS, TRAINED_TASKS, timed
-from phiforge.fleet.attempts import working
-from phiforge.fleet.fit import check_step, run_of
+from phiforge.fleet.fit import check_step
+from phiforge.fleet.messages import TRAIN
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import worker_name
+from phiforge.fleet.supervision import Asked, Supervision, Work
+from phiforge.fleet.working import working
 from phiforge.learning import finite
 from phiforge.learning.device import require
-from phiforge.learning.estimators import Contribution, Step
-from phiforge.learning.estimators.bases.local_steps import estimator_of
+from phiforge.learning.estimators import Contribution
 from phiforge.learning.finite import NotFiniteError
 from phiforge.learning.tensors import Tensors
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.consistency.bounded_staleness import Ticket, is_ticketed
-from phiforge.runs.consistency.bounded_staleness.moves import Ticketed
+from phiforge.runs.consistency.base import Moved, OpenJob
 from phiforge.runs.consistency.committing import next_version
-from phiforge.runs.consistency.synchronous.moves import Moved, OpenJob, Synchronous
+from phiforge.runs.contributing import contribute
 from phiforge.runs.evidence import found_at, keep_job
-from phiforge.runs.platform import Platform, learner_of
-from phiforge.runs.reading import PATIENCE_SECONDS, NotReadyError, Read, read_episodes
-from phiforge.runs.reconcile import fail
-from phiforge.runs.record import RunRecord, training_episodes_key
-from phiforge.runs.steps import Commit, Job, OpenStep, State
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.learners import learner_of
+from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.reading import PATIENCE_SECONDS, Read, read_episodes
+from phiforge.runs.steps import Commit, OpenStep, State
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
 from trainer.head import Head, Place
-from trainer.prefetcher import Ahead
+from trainer.prefetcher import Prefetcher
 
 log = logging.getLogger(__name__)
 
@@ -46,41 +46,49 @@ class Trainer:
         self.platform = platform
         self.name = worker_name("training")
         self.head = Head(platform)
-        self._synchronous, self._ticketed = Synchronous(self), Ticketed(self)
-        self.ahead = Ahead(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
+        self._supervision = Supervision(platform, "training")
+        self.prefetcher = Prefetcher(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
-        """Move ``run`` by one job and those kept after it; what this leaves undone is for ``reconcile`` to find."""
-        JOB_SECONDS.labels(phase="queue_wait").observe(max(0.0, time.time() - sent_at))
-        kept = self._handle(run, lambda: self._move(run, version, job))
-        while kept:
-            kept = self._handle(run, partial(self._synchronous.go_on, kept))
+        """Move ``run`` by one job and those kept after it; what this leaves undone is for ``reconcile`` to find.
 
-    def _handle(self, run: str, move: Callable[[], Moved]) -> OpenJob | None:
+        Raises MessageError if the run has no such step or job.
+        """
+        JOB_SECONDS.labels(phase="queue_wait").observe(max(0.0, time.time() - sent_at))
+        kept = self._supervised(run, version, job, partial(self._move, version, job))
+        while kept:
+            going_on = partial(self._go_on, kept)
+            kept = self._supervised(kept.record.run, kept.state.head, kept.job, going_on)
+
+    def _supervised(self, run: str, version: int, job: int, move: Callable[[RunRecord], Moved]) -> OpenJob | None:
         """Let a job be moved; return the one to go on with, if any."""
-        kept = None
-        try:
-            outcome, kept = move()
-        except NotReadyError as reason:
-            outcome = str(reason)
-        except AttemptError as error:
-            outcome = "broken"
-            log.warning("will try again: %s", error)
-        except RunError as error:
-            outcome = "failed"
-            fail(self.platform, run, str(error))
+        kept: OpenJob | None = None
+
+        def do(record: RunRecord) -> Outcome:
+            nonlocal kept
+            outcome, kept = move(record)
+            return outcome
+
+        def plan(record: RunRecord) -> Work:
+            check_step(record, version, job)
+            return Work(self.platform.consistency(record).attempts_kind(version), partial(do, record))
+
+        put_back = partial(self.platform.queue.train, run, version, job)
+        outcome = self._supervision.supervise(Asked(TRAIN, run, _name(version, job), put_back), plan)
         JOBS.labels(outcome=outcome).inc()
         return kept
 
-    def _move(self, run: str, version: int, job: int) -> Moved:
-        record = run_of(self.platform, run)
-        check_step(record, version, job)
-        if is_ticketed(record.spec):
-            return Moved(self._ticketed.move(record, Ticket(version, job)))
-        return self._synchronous.move(record, version, job)
+    def _move(self, version: int, job: int, record: RunRecord) -> Moved:
+        return self.platform.consistency(record).move(self, record, version, job)
+
+    def _go_on(self, kept: OpenJob, record: RunRecord) -> Moved:
+        return self.platform.consistency(record).go_on(self, kept)
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
-        """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from."""
+        """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from.
+
+        Raises IncapableWorkerError if this trainer cannot compute it, NotReadyError if what it takes is not there.
+        """
         require(record.spec.numerics, self.platform.settings.device)
         with timed("read"):
             phi = self.head.phi_on_device(Place.of(record.run, state))
@@ -99,12 +107,8 @@ class Trainer:
     @staticmethod
     def compute(record: RunRecord, phi: Tensors, episodes: list[Episode], version: int, job: int) -> Contribution:
         """Return what ``job`` contributes to the step from ``version``, which depends on the arguments alone."""
-        spec = record.spec
-        if torch.get_num_threads() != spec.numerics.threads:
-            torch.set_num_threads(spec.numerics.threads)
-        learner, estimator, step = learner_of(record, spec.task), estimator_of(spec), Step(spec, version)
-        with working(f"job {job} of version {version}"):
-            return estimator.contribute(learner, phi, episodes, step, job)
+        with working(_name(version, job)):
+            return contribute(record, phi, episodes, version, job)
 
     def _stop(
         self,
@@ -125,12 +129,12 @@ class Trainer:
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
         """Return the job's episodes; while they are not there, ask for them and put the job at the queue's end."""
         try:
-            read = self.ahead.take(record, version, job) or self._read(record, version, job)
+            read = self.prefetcher.take(record, version, job) or self._read(record, version, job)
         except NotReadyError:
             self.platform.queue.sample_training(record.run, version)
             self.platform.queue.train(record.run, version, job)
             raise
-        self.ahead.start(record, version, job)
+        self.prefetcher.prefetch_after(record, version, job)
         return read
 
     def _read(self, record: RunRecord, version: int, job: int, patience_seconds: float = PATIENCE_SECONDS) -> Read:
@@ -138,7 +142,7 @@ class Trainer:
         outer = record.spec.outer
         return read_episodes(self.platform, key, record, record.spec.task, outer.job_tasks, patience_seconds)
 
-    def next_version(self, record: RunRecord, step: OpenStep[Job]) -> Commit:
+    def next_version(self, record: RunRecord, step: OpenStep) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
         place = Place.of(record.run, step)
         phi, optimizer = self.head.phi(place), self.head.optimizer(place)
@@ -149,7 +153,22 @@ class Trainer:
             log.exception("run %s: version %d cannot be made of its contributions", record.run, step.head)
             self.head.forget(record.run)
         except NotFiniteError as error:
-            largest = list(step.contributions)[error.job]
-            version, job = largest if isinstance(largest, Ticket) else (step.head, error.job)
+            version, job = list(step.contributions)[error.job]
             keep_job(self.platform.store, record.run, phi, found_at(version, job, None, phi, str(error)))
             raise
+
+    def keep(self, commit: Commit) -> None:
+        """Hold what was just committed: it is the head that the next job starts from."""
+        self.head.keep(commit)
+
+    def published(self, record: RunRecord, version: int, count: int) -> None:
+        """Begin to read for the job that is probably the next."""
+        self.prefetcher.prefetch_next_version(record, version, count)
+
+    def kept(self, record: RunRecord, version: int) -> int:
+        """Return which job of ``version`` to go on with."""
+        return self.prefetcher.job_to_keep(record, version)
+
+
+def _name(version: int, job: int) -> str:
+    return f"job {job} of version {version}"

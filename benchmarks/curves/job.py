@@ -14,7 +14,7 @@ from phiforge.fleet.memory import keep_freed_memory
 from phiforge.learning.device import require
 from phiforge.learning.repeatable import repeat_exactly
 from phiforge.learning.tensors import decode
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
 from trainer.worker import Trainer
 

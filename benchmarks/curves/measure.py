@@ -15,9 +15,10 @@ from benchmarks.page import say
 from client.episodes import TrainingEpisodes
 from client.submission import checked_record
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import encode
 from phiforge.runs.datasets import prepare
-from phiforge.runs.platform import Platform, initial_phi
+from phiforge.runs.learners import initial_phi
 from phiforge.tasks.episodes import EpisodeBatch
 
 

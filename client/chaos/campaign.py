@@ -10,6 +10,7 @@ from client.chaos.stage import Stage
 from client.chaos.verdict import Verdict, hashes, judge
 from client.submission import submit
 from phiforge.base.errors import ServiceError
+from phiforge.runs.record import RunStatus
 
 Reference = list[tuple[int, str]]
 """(version, φ's hash) of every version of the undisturbed run."""
@@ -36,7 +37,7 @@ def undisturbed(stage: Stage, spec: Mapping[str, Any], patience_seconds: float) 
     with stage.watching(run, patience_seconds):
         while not stage.over:
             pass
-    if (status := stage.platform.record.status(run)) != "complete":
+    if (status := stage.platform.record.status(run)) is not RunStatus.COMPLETE:
         raise ServiceError(f"the undisturbed run {run} is {status}: {stage.platform.record.end_reason(run, status)}")
     return hashes(stage.platform, run)
 

@@ -17,7 +17,7 @@ from client.chaos.tally import table
 from client.servers import weed_binary
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 
 TRAINERS = 3
 VERSIONS = 150

@@ -13,7 +13,8 @@ from client.chaos.watchdog import Watchdog
 from client.servers import RedisServer, S3Server
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
 
 LOOK_SECONDS = 0.02
 
@@ -62,9 +63,9 @@ class Stage:
     @property
     def over(self) -> bool:
         """Whether the run needs nothing more."""
-        return self.look() != "running"
+        return self.look() is not RunStatus.RUNNING
 
-    def look(self) -> str:
+    def look(self) -> RunStatus:
         """Start again what died, look at the run and return its status; raises ServiceError if it stands still."""
         time.sleep(LOOK_SECONDS)
         if self.fleet:

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
 
 
 class Verdict(NamedTuple):
@@ -26,8 +27,8 @@ def judge(platform: Platform, run: str, reference: list[tuple[int, str]], seen: 
     """Compare ``run`` with the ``reference``; ``seen`` is what a watchdog saw at the head, by version."""
     faults = []
     status = platform.record.status(run)
-    if status != "complete":
-        reason = platform.record.end_reason(run, status) if status != "running" else "it is not over"
+    if status is not RunStatus.COMPLETE:
+        reason = platform.record.end_reason(run, status) if status is not RunStatus.RUNNING else "it is not over"
         faults.append(f"it is {status}: {reason}")
     versions = platform.run(run).spec.outer.versions
     log = hashes(platform, run)

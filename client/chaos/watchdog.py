@@ -9,11 +9,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from phiforge.base.errors import ServiceError, StoreError
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES
 from phiforge.runs.exchange import Exchange
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import training_episodes_key
-from phiforge.runs.steps import State
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.record import RunStatus
+from phiforge.runs.steps import State, Ticket
 
 STATUS_SECONDS = 0.2
 """Pause between two looks at a run's status, which costs three requests to the store."""
@@ -40,11 +42,12 @@ class Watchdog:
         self._platform = platform
         client = redis.Redis.from_url(platform.settings.broker_url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
         self._exchange = Exchange(client, platform.settings.namespace)
+        self._looking = RunPlatform(platform.settings, platform.store, self._exchange)
         self._patience = patience_seconds
         self._sign: Sign | None = None
         self._moved_at = time.monotonic()
         self._may_rewind = False
-        self._status, self._status_at = "running", 0.0
+        self._status, self._status_at = RunStatus.RUNNING, 0.0
 
     def close(self) -> None:
         """Give the connection back."""
@@ -63,14 +66,14 @@ class Watchdog:
         """Allow the head to go back once: Redis is about to lose what it holds."""
         self._may_rewind = True
 
-    def look(self) -> str:
+    def look(self) -> RunStatus:
         """Return the run's status as last seen; raises ServiceError if the run stands still or contradicts itself."""
         with suppress(redis.RedisError):
             self._notice(self._exchange.state(self.run))
         self._look_at_status()
         still = time.monotonic() - self._moved_at
         self.longest = max(self.longest, still)
-        if self._status == "running" and still > self._patience:
+        if self._status is RunStatus.RUNNING and still > self._patience:
             raise ServiceError(f"run {self.run} stood still for {still:.1f} s:\n{self.picture()}")
         return self._status
 
@@ -80,7 +83,7 @@ class Watchdog:
         for what, look in (
             ("state", lambda: self._fields("state")),
             ("evaluation", lambda: self._fields("evaluation")),
-            ("contributions", lambda: self._exchange.contributed(self.run, self.head)),
+            ("contributions", lambda: sorted(map(str, self._contributed(self.head)))),
             ("waiting", lambda: {q: self._exchange.waiting(self._platform.queue.name(q)) for q in QUEUES}),
             ("checkpoints", lambda: self._platform.record.checkpoints(self.run)),
             ("scored", lambda: self._platform.record.scored(self.run, "validation")),
@@ -98,7 +101,7 @@ class Watchdog:
         known = self.hashes.setdefault(state.head, state.phi_hash)
         if known != state.phi_hash:
             raise ServiceError(f"version {state.head} of run {self.run} was seen with two φ: {known}, {state.phi_hash}")
-        sign = Sign(state.head, len(self._exchange.contributed(self.run, state.head)), self._scored_at())
+        sign = Sign(state.head, len(self._contributed(state.head)), self._scored_at())
         if self._sign and sign.head < self._sign.head:
             if not self._may_rewind:
                 raise ServiceError(f"run {self.run} went back from version {self._sign.head} to {sign.head}")
@@ -114,6 +117,11 @@ class Watchdog:
         moved_at, resends = self._exchange.redis.hmget(self._key("evaluation"), "moved_at", "resends")
         before = self._sign.scored_at if self._sign else b""
         return moved_at if moved_at and resends == b"0" else before
+
+    def _contributed(self, head: int) -> set[Ticket]:
+        """Return the jobs whose contributions wait to become a version."""
+        record = self._platform.run(self.run)
+        return self._looking.consistency(record).contributed(self.run, head)
 
     def _look_at_status(self) -> None:
         if time.monotonic() - self._status_at > STATUS_SECONDS:

@@ -17,7 +17,7 @@ JOB_SECONDS = Histogram(
 JOBS = Counter(
     "phiforge_jobs_total",
     "Jobs by outcome: published, duplicate, stale, stopped, waiting (episodes not there yet), damaged, broken, failed, "
-    "old (made from a φ that has moved on too far since: made again).",
+    "old (made from a φ that has moved on too far since: made again), incapable (put back for a worker that can).",
     ["outcome"],
 )
 COMMITS = Counter("phiforge_commits_total", "Versions this trainer committed.")
@@ -56,6 +56,11 @@ REFUSED_MESSAGES = Counter(
     "Messages dropped unread: unreadable (no message at all), unknown (of no kind that is served here), fields (one of "
     "the wrong type, missing or too many), misfit (no such run, version, job or chunk).",
     ["reason"],
+)
+MESSAGES = Counter(
+    "phiforge_messages_total",
+    "Messages by kind, and by what became of their work: the outcomes of jobs, for all services.",
+    ["message", "outcome"],
 )
 BROKEN_ATTEMPTS = Counter(
     "phiforge_broken_attempts_total", "Attempts that broke off for lack of memory or a fault of input or output."

@@ -5,15 +5,12 @@ any orderly way, be it for the lack of a server or by SIGTERM, is forgotten; one
 """
 
 import logging
-import os
-import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 
 import redis
-import torch
 
 from phiforge.base.errors import AttemptError, PhiforgeError, RunError
 from phiforge.base.metrics import BROKEN_ATTEMPTS
@@ -23,8 +20,6 @@ log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
 """Bad ends after which the run fails."""
-
-_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
 
 class Attempts:
@@ -89,33 +84,6 @@ def _of_the_house(work: str) -> Iterator[None]:
     except Exception as error:
         log.exception("%s", work)
         raise AttemptError(f"{work}: {type(error).__name__}: {error}") from error
-
-
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """Say what was being worked on when it breaks: AttemptError if another attempt may fare better, else RunError.
-
-    The same bytes through the same code raise the same error again, so most are not worth another attempt. A device
-    that failed is of no more use to this process, which asks itself to stop: whoever looks after it starts another.
-    """
-    try:
-        yield
-    except (PhiforgeError, redis.RedisError):
-        raise
-    except Exception as error:
-        log.exception("%s", what)
-        if isinstance(error, torch.AcceleratorError):
-            log.critical("the device failed, and every later use of it would: this process stops")
-            os.kill(os.getpid(), signal.SIGTERM)
-        kind = AttemptError if may_pass(error) else RunError
-        raise kind(f"{what}: {type(error).__name__}: {error}") from error
-
-
-def may_pass(error: Exception) -> bool:
-    """Say whether an error is of the moment: memory that others took, a device or a disk that failed."""
-    if isinstance(error, MemoryError | OSError | torch.OutOfMemoryError | torch.AcceleratorError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _MEMORY)
 
 
 def _given_up(badly: int, why: str) -> str:

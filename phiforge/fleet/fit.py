@@ -1,13 +1,16 @@
 """Whether a message fits the run it names: there is such a run, and it has such a version, job or chunk."""
 
 from phiforge.base.errors import FormatError, MessageError, RunError
+from phiforge.fleet.platform import Platform
 from phiforge.runs import judging
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 
 def run_of(platform: Platform, run: str) -> RunRecord:
-    """Return what was submitted as ``run``; raises MessageError if that cannot be read, for nothing will come of it."""
+    """Return what was submitted as ``run``; raises MessageError if that cannot be read, for nothing will come of it.
+
+    Raises IncapableWorkerError if this process lacks a part that is named there: another process may have it.
+    """
     try:
         return platform.run(run)
     except (RunError, FormatError) as error:

@@ -41,8 +41,10 @@ UNACKNOWLEDGED_SECONDS = 6 * 3600
 class Queue:
     """Sends and receives the messages of one fleet."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, length: Callable[[str], int]) -> None:
+        """Use the broker that ``settings`` name; ``length`` says how many messages wait under a name there."""
         self.namespace = settings.namespace
+        self._length = length
         self.app = _app(settings)
         self._serves = False
 
@@ -51,6 +53,10 @@ class Queue:
         """Whether this process takes messages, and has not been asked to stop."""
         asked = worker_state.should_stop, worker_state.should_terminate  # exit codes, of which one is 0
         return self._serves and all(each is None or each is False for each in asked)
+
+    def waiting(self, queue: QueueName = "training") -> int:
+        """Return how many messages of ``queue`` wait for somebody to take them."""
+        return self._length(self.name(queue))
 
     def name(self, queue: QueueName) -> str:
         """Return the broker's name of ``queue``."""

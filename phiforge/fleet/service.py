@@ -4,6 +4,7 @@ import gc
 import logging
 import random
 import threading
+from contextlib import suppress
 from functools import partial
 from wsgiref.simple_server import WSGIServer
 
@@ -11,10 +12,11 @@ import redis
 import torch
 from prometheus_client import start_http_server
 
-from phiforge.base.errors import ServiceError, StoreError
+from phiforge.base.errors import IncapableWorkerError, ServiceError, StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName
-from phiforge.runs.platform import Platform
+from phiforge.fleet.roster import Roster
 from phiforge.runs.reconcile import reconcile_all
 
 log = logging.getLogger(__name__)
@@ -41,9 +43,10 @@ def serve(platform: Platform, queue: QueueName) -> None:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     server = _metrics_server(settings)
     log.info("%s service: metrics on http://%s:%d/metrics", queue, settings.metrics_host, server.server_port)
-    stop = threading.Event()
+    stop, roster = threading.Event(), Roster.of(platform, queue)
+    _beat(platform, roster)  # who is there is seen before it takes its first message
     looking = partial(_reconcile_until, platform, stop, queue)
-    beating = partial(_beat_until, platform, stop)
+    beating = partial(_beat_until, platform, roster, stop)
     background = {"beat": beating} if queue == "sampling" else {"beat": beating, "reconcile": looking}
     threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in background.items()]
     for thread in threads:
@@ -55,6 +58,7 @@ def serve(platform: Platform, queue: QueueName) -> None:
         stop.set()
         for thread in threads:
             thread.join(timeout=5)
+        _leave(roster)
         server.shutdown()
 
 
@@ -69,13 +73,24 @@ def _metrics_server(settings: Settings) -> WSGIServer:
         ) from error
 
 
-def _beat_until(platform: Platform, stop: threading.Event) -> None:
-    """Renew the lease of whatever this process is at."""
+def _beat_until(platform: Platform, roster: Roster, stop: threading.Event) -> None:
     while not stop.wait(platform.attempts.lease_seconds / _BEATS):
-        try:
-            platform.attempts.beat()
-        except redis.RedisError as error:
-            log.warning("cannot renew leases now, will try again: %s", error)
+        _beat(platform, roster)
+
+
+def _beat(platform: Platform, roster: Roster) -> None:
+    """Say that this process lives, and renew the lease of whatever it is at."""
+    try:
+        platform.attempts.beat()
+        roster.beat()
+    except redis.RedisError as error:
+        log.warning("cannot renew leases now, will try again: %s", error)
+
+
+def _leave(roster: Roster) -> None:
+    """Let nobody wait for this process; if Redis cannot be told, it is forgotten in a while."""
+    with suppress(redis.RedisError):
+        roster.leave()
 
 
 def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName) -> None:
@@ -85,6 +100,8 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
             look(platform, queue)
         except (redis.RedisError, StoreError) as error:
             log.warning("cannot reconcile now, will try again: %s", error)
+        except IncapableWorkerError as error:
+            log.info("leaving to others: %s", error)
         except Exception:
             log.exception("reconcile failed, will try again")
 
@@ -92,7 +109,8 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
 def look(platform: Platform, queue: QueueName) -> None:
     """Reconcile all runs, unless another just did: one that serves ``queue``, or a trainer, whose rights go further.
 
-    So the store is asked no oftener by many.
+    So the store is asked no oftener by many. Raises IncapableWorkerError if this process cannot read some run: its look
+    then counts for nobody but itself.
     """
     locks, pause, trains = platform.locks, platform.settings.reconcile_seconds, queue == "training"
     with locks.hold(f"look:{queue}", _TURN * pause, stays=True) as ours:

@@ -1,10 +1,14 @@
-"""What a process computes on: its device, what that lacks for a run, and how many threads of it."""
+"""What a process computes on: its device, what that lacks for a run, and which of its errors pass."""
+
+from typing import get_args
 
 import torch
 
-from phiforge.base.errors import RunError, SettingsError
+from phiforge.base.errors import IncapableWorkerError, SettingsError
 from phiforge.learning.engines import lacks
-from phiforge.spec.task import Numerics
+from phiforge.spec.task import Engine, Numerics
+
+_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
 
 def check_device(name: str) -> None:
@@ -20,9 +24,37 @@ def check_device(name: str) -> None:
 
 
 def require(numerics: Numerics, device: str) -> None:
-    """Raise RunError if this process cannot compute on ``device`` as a run asks."""
+    """Raise IncapableWorkerError if this process cannot compute on ``device`` as a run asks: another may."""
     engine = numerics.settled_engine
     if reason := lacks(engine, device):
-        raise RunError(f"this worker lacks engine '{engine}': {reason}; submit again with numerics.engine=torch")
-    if numerics.bfloat16 and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise RunError(f"this worker lacks bfloat16 on {device!r}; submit again with numerics.dtype=float32")
+        raise _lacking(f"engine '{engine}': {reason}", "engine=torch")
+    if numerics.bfloat16 and not _multiplies_bfloat16(device):
+        raise IncapableWorkerError(
+            f"this worker lacks bfloat16 on {device!r}; submit again with numerics.dtype=float32"
+        )
+
+
+def _lacking(what: str, way_out: str) -> IncapableWorkerError:
+    return IncapableWorkerError(f"this worker lacks {what}; submit again with numerics.{way_out}")
+
+
+def description(device: str) -> str:
+    """Return a few words about what a process computes on, for whoever reads why no worker could do something."""
+    engines = [engine for engine in get_args(Engine) if not lacks(engine, device)]
+    return f"{device} with engines {', '.join(engines)}"
+
+
+def may_pass(error: Exception) -> bool:
+    """Say whether an error is of the moment: memory that others took, a device or a disk that failed."""
+    if isinstance(error, MemoryError | OSError | torch.OutOfMemoryError | torch.AcceleratorError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _MEMORY)
+
+
+def is_lost(error: Exception) -> bool:
+    """Say whether an error means that this process cannot use its device any more."""
+    return isinstance(error, torch.AcceleratorError)
+
+
+def _multiplies_bfloat16(device: str) -> bool:
+    return not device.startswith("cuda") or torch.cuda.is_bf16_supported(including_emulation=False)

@@ -15,7 +15,10 @@ from phiforge.base.errors import FormatError
 Entry = dict[str, Any]
 """One version of the commit log."""
 
-OBSERVED, DIGEST = "observed", "digest"
+OBSERVED, DIGEST, SCORES = "observed", "digest", "scores"
+
+PLAIN_SCORES = ("loss", "accuracy")
+"""The scores that stand in an entry by themselves; others are together under ``scores``."""
 
 
 class Origin(NamedTuple):
@@ -62,8 +65,8 @@ class Lineage(NamedTuple):
     optimizer_hash: str
     jobs: Sequence[tuple[str, str]]
     """In order: the digest of the job's episodes, the SHA-256 of its contribution."""
-    loss: float
-    accuracy: float
+    scores: Mapping[str, float]
+    """Means over the version's tasks, by name."""
     works: Sequence[Work] = ()
     """In the order of jobs, where a version need not be made of its own jobs, computed from the φ before it."""
 
@@ -72,8 +75,15 @@ class Lineage(NamedTuple):
         jobs = [{"episodes": episodes, "contribution": contribution} for episodes, contribution in self.jobs]
         if self.works:
             jobs = [job | work._asdict() for job, work in zip(jobs, self.works, strict=True)]
-        fields = {name: value for name, value in self._asdict().items() if name != "works"} | {"jobs": jobs}
+        plain = {name: value for name, value in self._asdict().items() if name not in ("works", SCORES)}
+        fields = plain | {"jobs": jobs} | _logged(self.scores)
         return fields | {DIGEST: sha256_hex(canonical_json(fields))}
+
+
+def _logged(scores: Mapping[str, float]) -> dict[str, Any]:
+    plain = {name: value for name, value in scores.items() if name in PLAIN_SCORES}
+    others = {name: value for name, value in scores.items() if name not in PLAIN_SCORES}
+    return plain | ({SCORES: others} if others else {})
 
 
 def works_of(entry: Mapping[str, Any], jobs: int) -> list[Work]:
@@ -130,7 +140,7 @@ def differences(logged: Mapping[str, Any], computed: Mapping[str, Any]) -> list[
     """Return where two entries of one version differ: what goes in first, then each job, then what comes out."""
     version = int(computed["version"])
     before = _fields(version, logged, computed, ("spec_hash", "phi_hash_before"))
-    after = _fields(version, logged, computed, ("loss", "accuracy", "optimizer_hash", "phi_hash"))
+    after = _fields(version, logged, computed, (*PLAIN_SCORES, SCORES, "optimizer_hash", "phi_hash"))
     found = [*before, *_jobs(version, logged.get("jobs", []), computed["jobs"]), *after]
     return found or _fields(version, logged, computed, ("version", DIGEST))
 

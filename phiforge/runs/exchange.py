@@ -1,32 +1,30 @@
-"""The hot path through Redis: φ of recent versions, the open step's contributions, commits.
+"""The hot path through Redis: where each run is, φ of recent versions, attempts, scores.
 
-Everything here can be lost: ``restore`` brings a run back from its newest checkpoint. Each transition is one atomic
-script under ``lua/``, so that two workers, a zombie or a doubled message cannot do half of one.
+Everything here can be lost: a run is brought back from its newest checkpoint. Each transition is one atomic script, so
+that two workers, a zombie or a doubled message cannot do half of one. What a step is made of is its protocol's matter,
+under ``consistency/``; here is what all runs have.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from importlib.resources import files
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import redis
-from redis.commands.core import Script
-from redis.exceptions import NoScriptError
 
 from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import ServiceError
-from phiforge.base.metrics import RECOVERY_SECONDS
-from phiforge.learning.tensors import encode, fingerprint
-from phiforge.runs.commit_log import Origin
-from phiforge.runs.consistency.bounded_staleness import Move, Ticket
-from phiforge.runs.record import Checkpoint
-from phiforge.runs.steps import Commit, OpenStep, Published, State
+from phiforge.runs.commit_log import PLAIN_SCORES
+from phiforge.runs.record import RunStatus
+from phiforge.runs.scripts import COMMON, Script, text_of
+from phiforge.runs.steps import State
 
 Pulse = Literal["state", "evaluation"]
 """What a run may be waiting for: the open step, or scores."""
 
 EXPIRY_SECONDS = 3600
 """How long an ended run's keys stay for whoever is watching."""
+
+_SCORE = "score:"
 
 
 class Exchange:
@@ -36,15 +34,10 @@ class Exchange:
         """Use ``client`` (returning bytes) with keys that start with ``namespace``."""
         self.redis: Any = client  # its types allow str everywhere, which a client that returns bytes never gives
         self.namespace = namespace
-        self._publish = self._script("publish")
-        self.publish_ticket = self._script("publish_ticket")
-        self.note_recorded = self._script("recorded")
-        self._commit = self._script("commit")
-        self._restore = self._script("restore")
-        self._stalled = self._script("stalled")
-        self._score = self._script("score")
-        self._attempt = self._script("attempt")
-        self._lease = self._script("lease")
+        self._stalled = self.script("stalled")
+        self._score = self.script("score")
+        self._attempt = self.script("attempt")
+        self._lease = self.script("lease")
 
     def check(self) -> None:
         """Raise ServiceError, saying what to start, if Redis cannot be reached."""
@@ -58,7 +51,7 @@ class Exchange:
 
     def state(self, run: str) -> State | None:
         """Return where ``run`` is, or None if Redis does not know it."""
-        return _state(self.redis.hgetall(self.key(run, "state")))
+        return state_of(self.redis.hgetall(self.key(run, "state")))
 
     def phi(self, run: str, version: int) -> bytes | None:
         """Return φ of a recent version as safetensors bytes."""
@@ -74,121 +67,29 @@ class Exchange:
 
     def begin_attempt(self, key: str, work: str, token: str, lease_seconds: float, expiry: int) -> tuple[int, str]:
         """Note an attempt; return how many before it ended badly, and why the last one did, if it could say."""
-        badly, why = self._attempt(keys=[key], args=[work, token, int(1000 * lease_seconds), expiry])
+        badly, why = self._attempt(
+            {"attempts": key},
+            {"work": work, "token": token, "lease": int(1000 * lease_seconds), "expiry": expiry},
+        )
         return int(badly), why.decode(errors="replace")
 
     def lease(self, key: str, attempt: str, work: str, seconds: float, why: str = "") -> None:
         """Renew an attempt's lease; 0 seconds: it ended badly, and ``why``."""
-        self._lease(keys=[key], args=[attempt, int(1000 * seconds), work, why[:1000]])
+        values: dict[str, str | int] = {
+            "attempt": attempt,
+            "lease": int(1000 * seconds),
+            "work": work,
+            "why": why[:1000],
+        }
+        self._lease({"attempts": key}, values)
 
     def end_attempt(self, key: str, attempt: str) -> None:
         """Forget an attempt that ended as it should."""
         self.redis.hdel(key, attempt)
 
-    def before_job(self, run: str, version: int, job: int) -> tuple[State | None, bool]:
-        """Return where ``run`` is, and whether the job's contribution to the step from ``version`` is there."""
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hgetall(self.key(run, "state"))
-            pipe.hexists(self.key(run, f"origins:{version}"), str(job))
-            fields, there = pipe.execute()
-        return _state(fields), bool(there)
-
-    def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
-        """Add a job's contribution and its origin to the open step, unless it is there or the step is over."""
-        staged = self.key(run, "staged:contribution")
-        keys = [self.key(run, name) for name in ("state", f"origins:{version}")]
-        keys += [*self.contribution_keys(run, version, [job]), staged]
-        outcome, count = self.beside({staged: payload}, self._publish, keys, [version, job, origin.to_bytes()])
-        return Published(outcome.decode(), int(count))
-
-    def contributed(self, run: str, version: int) -> set[int]:
-        """Return the jobs whose contributions to the open step are there."""
-        return {int(job) for job in self.redis.hkeys(self.key(run, f"origins:{version}"))}
-
-    def open_step(self, run: str, version: int, jobs: int, own: Mapping[int, bytes]) -> OpenStep[int] | None:
-        """Return what ``version + 1`` is made of, or None if ``version`` is not the head or not all ``jobs`` are in.
-
-        ``own`` are contributions that the caller published, which it is not given once more.
-        """
-        others = [job for job in range(jobs) if job not in own]
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(self.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.hgetall(self.key(run, f"origins:{version}"))
-            for key in self.contribution_keys(run, version, others):
-                pipe.get(key)
-            (head, phi_hash, optimizer_hash), origins, *payloads = pipe.execute()
-        if head is None or int(head) != version or len(origins) != jobs:
-            return None
-        hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
-        contributions = {**own, **{job: payload or b"" for job, payload in zip(others, payloads, strict=True)}}
-        return OpenStep(version, *hashes, dict(sorted(contributions.items())), _in_order(origins))
-
-    def contribution_keys(self, run: str, step: int | Literal["open"], jobs: Iterable[int | Ticket]) -> list[str]:
-        """Return where the contributions of ``jobs`` lie, of a version or, of a run with tickets, that wait."""
-        return [self.key(run, f"contribution:{step}:{job}") for job in jobs]
-
-    def drop_contributions(self, run: str, version: int, jobs: Collection[int]) -> None:
-        """Take the contributions of ``jobs`` out of the open step: they are damaged, and computed again when asked."""
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(self.key(run, f"origins:{version}"), *map(str, jobs))
-            pipe.delete(*self.contribution_keys(run, version, jobs))
-            pipe.execute()
-
-    def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Move | None = None) -> bool:
-        """Make ``commit`` version + 1; False if another worker was first or the step is over.
-
-        ``move`` says which contributions it is made of where a run has tickets.
-        """
-        kept_from = version - 1
-        staged = {self.key(run, "staged:phi"): commit.phi, self.key(run, "staged:optimizer"): commit.optimizer}
-        step: int | Literal["open"] = "open" if move else version
-        keys = [
-            self.key(run, "state"),
-            self.key(run, f"origins:{step}"),
-            self.key(run, f"phi:{version + 1}"),
-            self.key(run, f"optimizer:{version + 1}"),
-            self.key(run, f"phi:{kept_from}"),
-            self.key(run, f"optimizer:{kept_from}"),
-            self.key(run, "log"),
-            self.key(run, f"attempts:{version}"),
-            self.key(run, "tickets"),
-            self.key(run, "hashes"),
-            *staged,
-            *self.contribution_keys(run, step, move.used if move else range(jobs)),
-        ]
-        used, opened = (list(map(str, each)) for each in (move.used, move.opened)) if move else ([], [])
-        args: list[bytes | str | int | float] = [
-            *(version, version + 1, jobs, commit.phi_hash, commit.log_entry),
-            *(commit.loss, commit.accuracy, commit.tasks, commit.optimizer_hash),
-            *(json.dumps(used), json.dumps(opened), version - move.staleness if move else 0),
-            int(move.records) if move else 0,
-        ]
-        committed = int(self.beside(staged, self._commit, keys, args))
-        if committed > 1:
-            RECOVERY_SECONDS.observe((committed - 1) / 1000)
-        return committed > 0
-
-    def restore(self, run: str, checkpoint: Checkpoint, tickets: Collection[Ticket] | None = None) -> bool:
-        """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do.
-
-        ``tickets``, where a run has them, are those that may be worked on.
-        """
-        version = checkpoint.version
-        step = str(version) if tickets is None else "open"
-        names = (
-            *("state", f"phi:{version}", f"optimizer:{version}", "log"),
-            *(f"origins:{step}", "tickets", "hashes"),
-        )
-        args: list[bytes | str | int | float] = [
-            *(version, encode(checkpoint.phi), encode(checkpoint.optimizer)),
-            *(checkpoint.phi_hash, checkpoint.tasks, fingerprint(checkpoint.optimizer)),
-            json.dumps([str(ticket) for ticket in tickets or ()]),
-        ]
-        return bool(self._restore(keys=[self.key(run, name) for name in names], args=args))
-
     def log(self, run: str) -> dict[int, bytes]:
         """Return the commit log's entries that may not be in object storage yet, by version."""
-        return _in_order(self.redis.hgetall(self.key(run, "log")))
+        return in_order(self.redis.hgetall(self.key(run, "log")))
 
     def drop_log(self, run: str, versions: Collection[int]) -> None:
         """Drop the entries of ``versions``, which are in object storage now."""
@@ -197,17 +98,17 @@ class Exchange:
 
     def stalled(self, run: str, pulse: Pulse, shortest_seconds: float) -> bool:
         """Say whether ``run`` has been silent for three typical steps; True notes a resend and doubles the patience."""
-        return bool(self._stalled(keys=[self.key(run, pulse)], args=[int(1000 * shortest_seconds)]))
+        return bool(self._stalled({"pulse": self.key(run, pulse)}, {"shortest": int(1000 * shortest_seconds)}))
 
     def retention_due(self, run: str, shortest_seconds: float) -> bool:
         """Say whether to ask for the deletion of what ``run``, now over, does not need; True doubles the patience."""
         key = self.key(run, "retention")
-        due = bool(self._stalled(keys=[key], args=[int(1000 * shortest_seconds)]))
+        due = bool(self._stalled({"pulse": key}, {"shortest": int(1000 * shortest_seconds)}))
         if due:
             self.redis.expire(key, EXPIRY_SECONDS)
         return due
 
-    def stop(self, run: str, status: str) -> None:
+    def stop(self, run: str, status: RunStatus) -> None:
         """Close the open step for good: nothing is published or committed from here on."""
         keys = [self.key(run, "state"), *self.redis.scan_iter(self.key(run, "*"), count=1000)]
         with self.redis.pipeline(transaction=True) as pipe:
@@ -223,12 +124,12 @@ class Exchange:
 
     def publish_scores(self, run: str, split: str, version: int, chunk: int, payload: bytes) -> int:
         """Add one chunk's scores, once; returns how many chunks are there."""
-        keys = [self.key(run, f"scores:{split}:{version}"), self.key(run, "evaluation")]
-        return int(self._score(keys=keys, args=[chunk, payload, EXPIRY_SECONDS]))
+        keys = {"scores": self.key(run, f"scores:{split}:{version}"), "pulse": self.key(run, "evaluation")}
+        return int(self._score(keys, {"chunk": chunk, "payload": payload, "expiry": EXPIRY_SECONDS}))
 
     def scores(self, run: str, split: str, version: int) -> dict[int, bytes]:
         """Return the scores that are there, by chunk."""
-        return _in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
+        return in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
 
     def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
         """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
@@ -260,22 +161,9 @@ class Exchange:
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
 
-    def beside(self, values: Mapping[str, bytes], script: Script, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401
-        """Call a script that finds ``values`` under their keys, which nobody else ever sees.
-
-        Given to it as arguments they would be copied by Lua, which takes longer than the way to Redis.
-        """
-        try:
-            with self.redis.pipeline(transaction=True) as pipe:
-                pipe.mset(values)
-                pipe.evalsha(script.sha, len(keys), *keys, *args)
-                return pipe.execute()[-1]
-        except NoScriptError:
-            self.redis.script_load(script.script)
-            return self.beside(values, script, keys, args)
-
-    def _script(self, name: str) -> Script:
-        return script(self.redis, name)
+    def script(self, name: str, package: str = COMMON, shared: Sequence[str] = ()) -> Script:
+        """Return a script, to be called with keys and values by name; arguments as of ``text_of``."""
+        return Script(self.redis, text_of(name, package, shared))
 
     def _bytes(self, key: str) -> bytes | None:
         value: bytes | None = self.redis.get(key)
@@ -286,30 +174,37 @@ class Exchange:
         return f"{self.namespace}:{{{run}}}:{name}"
 
 
-def script(client: Any, name: str) -> Script:  # noqa: ANN401 - a client that returns bytes
-    """Return a script under ``lua/``, to be called with ``keys`` and ``args``."""
-    return Script(client, files("phiforge.runs").joinpath("lua", f"{name}.lua").read_text())
-
-
-def _state(fields: Mapping[bytes, bytes]) -> State | None:
+def state_of(fields: Mapping[bytes, bytes]) -> State | None:
+    """Return what the hash under a run's ``state`` says; None if it is not there."""
     if b"head" not in fields:
         return None
     text = {name.decode(): value.decode() for name, value in fields.items()}
     return State(
         head=int(text["head"]),
-        status=text["status"],
+        status=RunStatus(text["status"]),
         phi_hash=text["phi_hash"],
         tasks=int(text["tasks"]),
-        loss=_optional_float(text, "loss"),
-        accuracy=_optional_float(text, "accuracy"),
+        scores=_scores(text),
         step_seconds=float(text.get("step_ms", 0)) / 1000,
         optimizer_hash=text.get("optimizer_hash", ""),
     )
 
 
-def _optional_float(fields: Mapping[str, str], name: str) -> float | None:
-    return float(fields[name]) if name in fields else None
+def score_fields(scores: Mapping[str, float]) -> list[str | float]:
+    """Return scores as they go into the hash under ``state``: field, value, field, value."""
+    return [each for name, value in scores.items() for each in (_field_of(name), value)]
 
 
-def _in_order(fields: Mapping[bytes, bytes]) -> dict[int, bytes]:
+def _field_of(score: str) -> str:
+    return score if score in PLAIN_SCORES else _SCORE + score
+
+
+def _scores(fields: Mapping[str, str]) -> dict[str, float]:
+    plain = {name: float(fields[name]) for name in PLAIN_SCORES if name in fields}
+    others = sorted(field for field in fields if field.startswith(_SCORE))
+    return plain | {field.removeprefix(_SCORE): float(fields[field]) for field in others}
+
+
+def in_order(fields: Mapping[bytes, bytes]) -> dict[int, bytes]:
+    """Return the fields of a hash that are named by numbers, in order of these."""
     return {int(number): value for number, value in sorted(fields.items(), key=lambda item: int(item[0]))}

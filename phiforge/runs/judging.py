@@ -1,8 +1,8 @@
 """The order in which φ is judged: every due validation, then the best version once on the test episodes."""
 
 from phiforge.registry import DATA, SCORES
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.submitted import RunRecord
 
 
 def chunks_of(record: RunRecord, split: str) -> int:
@@ -16,24 +16,24 @@ def tasks_of(record: RunRecord, split: str) -> int:
     return evaluation.test_tasks if split == "test" else evaluation.validation_tasks
 
 
-def sample(platform: Platform, record: RunRecord) -> None:
+def sample(platform: RunPlatform, record: RunRecord) -> None:
     """Ask for the fixed episodes that will judge a run."""
     for split in ("validation", "test"):
         for chunk in range(chunks_of(record, split)):
-            platform.queue.sample_evaluation(record.run, split, chunk)
+            platform.outbox.sample_evaluation(record.run, split, chunk)
 
 
-def send(platform: Platform, record: RunRecord, split: str, version: int) -> None:
+def send(platform: RunPlatform, record: RunRecord, split: str, version: int) -> None:
     """Ask for the scores of ``version`` on ``split``, chunk by chunk, except the chunks that are there.
 
     If all chunks are there and only their summary is missing, one chunk is sent, whose evaluator will write it.
     """
     chunks = set(range(chunks_of(record, split)))
     for chunk in sorted(chunks - platform.exchange.scores(record.run, split, version).keys() or {0}):
-        platform.queue.evaluate(record.run, split, version, chunk)
+        platform.outbox.evaluate(record.run, split, version, chunk)
 
 
-def due(platform: Platform, record: RunRecord) -> list[tuple[str, int]]:
+def due(platform: RunPlatform, record: RunRecord) -> list[tuple[str, int]]:
     """Return what can be scored now and is not: (split, version) pairs, empty while there is nothing to do.
 
     The test episodes are due only when training is over and every validation is in. When they have been scored too,
@@ -47,7 +47,7 @@ def due(platform: Platform, record: RunRecord) -> list[tuple[str, int]]:
     return [("test", best_version(platform, record))]
 
 
-def best_version(platform: Platform, record: RunRecord) -> int:
+def best_version(platform: RunPlatform, record: RunRecord) -> int:
     """Return the version with the best validation score: accuracy, of a regression the loss; of equals the first."""
     scored = platform.record.scored(record.run, "validation")
     scores = {version: platform.record.scores(record.run, "validation", version) for version in scored}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from phiforge.runs.exchange import Exchange, script
+from phiforge.runs.exchange import Exchange
 
 
 class Locks:
@@ -12,7 +12,7 @@ class Locks:
 
     def __init__(self, exchange: Exchange) -> None:
         self._redis, self._namespace = exchange.redis, exchange.namespace
-        self._lock, self._unlock = script(self._redis, "lock"), script(self._redis, "unlock")
+        self._lock, self._unlock = exchange.script("lock"), exchange.script("unlock")
 
     @contextmanager
     def hold(self, name: str, seconds: float, stays: bool = False) -> Iterator[bool]:
@@ -20,15 +20,15 @@ class Locks:
 
         If it ``stays``, nobody gets it before that time is over, but when the block raised.
         """
-        keys, owner = [self._key(name)], uuid4().hex
-        mine = bool(self._lock(keys=keys, args=[owner, int(1000 * seconds)]))
+        keys, owner = {"lock": self._key(name)}, uuid4().hex
+        mine = bool(self._lock(keys, {"owner": owner, "longest": int(1000 * seconds)}))
         freed = mine
         try:
             yield mine
             freed = mine and not stays
         finally:
             if freed:
-                self._unlock(keys=keys, args=[owner])
+                self._unlock(keys, {"owner": owner})
 
     def remember(self, name: str, seconds: float) -> None:
         """Let ``remembers`` say so of ``name`` for so long."""

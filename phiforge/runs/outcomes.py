@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from phiforge.base.errors import PhiforgeError
+
 
 class Outcome(StrEnum):
     """How one piece of work ended; whoever asks looks at the member, never at a text."""
@@ -26,3 +28,11 @@ class Outcome(StrEnum):
     """This worker cannot do it; it is put back for one that can."""
     FAILED = "failed"
     """Its run cannot go on."""
+
+
+class NotReadyError(PhiforgeError):
+    """Raised when work cannot be done now, with what became of it; whoever needs it asks again."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.value)

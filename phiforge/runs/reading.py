@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phiforge.base.errors import FormatError, MissingObjectError, PhiforgeError
+from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.metrics import DAMAGED
 from phiforge.learning.tensors import torch_type
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import Episode, EpisodeBatch, digest_of
 
@@ -18,10 +19,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.5
 """How long a worker waits for episodes before it takes another message."""
-
-
-class NotReadyError(PhiforgeError):
-    """Raised when episodes are not there, with why: ``waiting`` or ``damaged``; they must be asked for again."""
 
 
 class Read(NamedTuple):
@@ -32,7 +29,12 @@ class Read(NamedTuple):
 
 
 def read_episodes(
-    platform: Platform, key: str, record: RunRecord, task: Task, count: int, patience_seconds: float = PATIENCE_SECONDS
+    platform: RunPlatform,
+    key: str,
+    record: RunRecord,
+    task: Task,
+    count: int,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Read:
     """Return the ``count`` episodes of ``task`` under ``key`` on this process's device; damaged ones are deleted.
 
@@ -48,13 +50,13 @@ def read_episodes(
             return Read(list(episodes), digest_of(data))
         except MissingObjectError:
             if time.monotonic() > patience:
-                raise NotReadyError("waiting") from None
+                raise NotReadyError(Outcome.WAITING) from None
             time.sleep(0.01)
         except FormatError as error:
             log.exception("dropping damaged episodes %s", key)
             DAMAGED.inc()
             platform.store.delete(key)
-            raise NotReadyError("damaged") from error
+            raise NotReadyError(Outcome.DAMAGED) from error
 
 
 def _check(batch: EpisodeBatch, record: RunRecord, task: Task, count: int) -> None:

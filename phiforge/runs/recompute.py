@@ -1,25 +1,27 @@
 """Steps that were taken once, taken again: from a checkpoint to any later version, without Redis or a fleet."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 
 from phiforge.base.canonical import sha256_hex
-from phiforge.base.errors import RunError
+from phiforge.base.errors import PhiforgeError, RunError
 from phiforge.learning.device import require
 from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.reduction import Reduced, reduce
 from phiforge.learning.repeatable import repeating_exactly
 from phiforge.learning.tensors import decode, encode, fingerprint, torch_type
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Entry, Work, works_of
-from phiforge.runs.consistency.bounded_staleness import Ticket, applied, first_tickets, is_ticketed
+from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.consistency.committing import lineage_of
-from phiforge.runs.record import Checkpoint, RunRecord
+from phiforge.runs.contributing import contribute
+from phiforge.runs.steps import Ticket
+from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
-from trainer.worker import Trainer
 
 EpisodesOf = Callable[[int, int], bytes]
 """Returns the episode file of a version's job."""
@@ -42,9 +44,9 @@ def recompute(
 ) -> Iterator[Recomputed]:
     """Yield the versions above ``start`` up to ``upto``: the same to the bit as the fleet's, on its class of device.
 
-    Of a run with tickets the log, by version, decides which contribution went into which version, from which φ; start
-    where ``is_determined``. Raises RunError where a step cannot be taken, FormatError if ``episodes_of`` returns no
-    episode file.
+    Where versions are not made of their own jobs, the log, by version, decides which contribution went into which
+    version, from which φ; start where the run's rules say that all is determined. Raises RunError where a step cannot
+    be taken, FormatError if ``episodes_of`` returns no episode file.
     """
     checkpoint, phis = start, {start.version: encode(start.phi)}
     for version in range(start.version, upto):
@@ -55,12 +57,7 @@ def recompute(
         yield recomputed
         checkpoint = recomputed.checkpoint
         phis[checkpoint.version] = encode(checkpoint.phi)
-        phis.pop(version - record.spec.staleness, None)
-
-
-def is_determined(start: int, entries: Iterable[Entry], jobs: int) -> bool:
-    """Say whether the versions of ``entries`` can be computed from φ of ``start``: none was made from a φ before it."""
-    return all(work.phi_version >= start for entry in entries for work in works_of(entry, jobs))
+        phis.pop(version - consistency_of(record.spec).reach, None)
 
 
 def _step(
@@ -82,24 +79,33 @@ def _step(
     ]
     reduced = reduce(estimator_of(spec), Step(spec, version), start.phi, start.optimizer, payloads)
     jobs = [(digest_of(data), sha256_hex(payload)) for data, payload in zip(files, payloads, strict=True)]
-    noted = works if is_ticketed(spec) else ()
-    lineage = lineage_of(record, version, fingerprint(start.phi), reduced, jobs, noted)
+    lineage = lineage_of(record, version, fingerprint(start.phi), reduced, jobs, works)
     return Recomputed(_after(record, start, works, reduced), lineage.entry())
 
 
 def _after(record: RunRecord, start: Checkpoint, works: Sequence[Work], reduced: Reduced) -> Checkpoint:
-    version, tickets = start.version + 1, None
-    if is_ticketed(record.spec):
-        before = start.tickets or first_tickets(record.spec, start.version)
-        tickets = applied(record.spec, start.version, before, [Ticket(work.version, work.job) for work in works])
+    version, used = start.version + 1, [Ticket(work.version, work.job) for work in works]
+    extras = consistency_of(record.spec).extras_after(start.version, start.extras, used)
     phi, optimizer = decode(reduced.phi), decode(reduced.optimizer)
-    return Checkpoint(version, phi, optimizer, reduced.phi_hash, record.tasks_at(version), tickets)
+    return Checkpoint(version, phi, optimizer, reduced.phi_hash, record.tasks_at(version), extras)
 
 
 def _contribution(record: RunRecord, phi: bytes, data: bytes, version: int, job: int, device: str) -> bytes:
     batch = EpisodeBatch.from_bytes(data)
     episodes = list(batch.episodes(device, torch_type(record.spec.numerics.kept)))
-    return Trainer.compute(record, decode(phi, device), episodes, version, job).to_bytes()
+    with _told(f"job {job} of version {version}"):
+        return contribute(record, decode(phi, device), episodes, version, job).to_bytes()
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say of an error that is not of the house what was being computed."""
+    try:
+        yield
+    except PhiforgeError:
+        raise
+    except Exception as error:
+        raise RunError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 @contextmanager

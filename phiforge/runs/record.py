@@ -1,64 +1,44 @@
-"""The record of every run in object storage: which key holds what, and how it is written."""
+"""The record of every run in object storage: which key holds what, and how it is written.
+
+Nothing here needs tensors, nor what a spec means unless ``run`` is asked: who only looks at runs starts at once.
+"""
 
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import Any
 
-from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, MissingObjectError, RunError
-from phiforge.base.fault_points import reach
-from phiforge.learning.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
 from phiforge.runs.commit_log import Entry
-from phiforge.runs.consistency import bounded_staleness as tickets
-from phiforge.runs.consistency.bounded_staleness import Ticket
+from phiforge.runs.keys import key_of, sidecar_key, submitted_key, tensors_key, training_episodes_key, version_of
 from phiforge.runs.store import Store
-from phiforge.spec.run import RunSpec
+from phiforge.runs.submitted import RunRecord as RunRecord
+from phiforge.runs.submitted import Submitted, read_run, read_submitted, to_json
+
+Extras = Mapping[str, Any]
+"""What a run's consistency keeps of a checkpoint beside φ: JSON values by name, which lie in its sidecar."""
+
+_SIDECAR: Mapping[str, type] = {"version": int, "phi_hash": str, "tasks": int, "sha256": str}
+"""What every sidecar must say, and of which type."""
 
 
-class Parent(NamedTuple):
-    """Where a branch left another run: at which version, with which φ, after how many tasks."""
+class RunStatus(StrEnum):
+    """Whether a run goes on, or how it ended."""
 
-    run: str
-    version: int
-    phi_hash: str
-    tasks: int
-
-
-class RunRecord(NamedTuple):
-    """What was submitted: the spec and the published dataset it is about; and, of a branch, where it starts."""
-
-    run: str
-    spec: RunSpec
-    dataset: str
-    input_shape: tuple[int, ...]
-    train_classes: int
-    created_at: float
-    parent: Parent | None = None
-
-    @property
-    def first_version(self) -> int:
-        """The version the run starts from: 0, or that at which it left its parent."""
-        return self.parent.version if self.parent else 0
-
-    def tasks_at(self, version: int) -> int:
-        """Return how many tasks φ of ``version`` was learned from, those of a branch's parent included."""
-        before = self.parent.tasks if self.parent else 0
-        return before + (version - self.first_version) * self.spec.outer.tasks
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """φ and the outer optimiser's state at a version, with the tasks seen so far."""
-
-    version: int
-    phi: Tensors
-    optimizer: Tensors
-    phi_hash: str
-    tasks: int
-    tickets: tuple[Ticket, ...] | None = None
-    """Which tickets are in no version yet, of a run that has tickets."""
+_MARKS = {
+    RunStatus.COMPLETE: "report.json",
+    RunStatus.FAILED: "failed.json",
+    RunStatus.CANCELLED: "cancelled.json",
+}
+"""Which file says that a run ended so: the first that is there counts."""
 
 
 class Record:
@@ -69,28 +49,26 @@ class Record:
 
     def create(self, record: RunRecord) -> None:
         """Write a new run down; raises RunError if its id is taken."""
-        fields = record._asdict() | {
-            "spec": record.spec.model_dump(mode="json"),
-            "spec_hash": record.spec.hash,
-            "input_shape": list(record.input_shape),
-            "parent": record.parent._asdict() if record.parent else None,
-        }
-        if not self.store.put_if_absent(_submitted(record.run), canonical_json(fields)):
+        if not self.store.put_if_absent(submitted_key(record.run), canonical_json(to_json(record))):
             raise RunError(f"run {record.run!r} exists already")
 
-    def run(self, run: str) -> RunRecord:
-        """Read what was submitted as ``run``; raises RunError if there is no such run, FormatError if it is damaged."""
+    def submitted(self, run: str) -> Submitted:
+        """Read what was submitted as ``run``, without reading its spec.
+
+        Raises RunError if there is no such run, FormatError if it is damaged, and IncapableWorkerError if a newer
+        version of this code recorded it.
+        """
         try:
-            fields = self._read_json(_submitted(run))
+            return read_submitted(run, self._read_json(submitted_key(run)))
         except MissingObjectError as error:
             raise RunError(f"there is no run {run!r} in {self.store.url}") from error
-        try:
-            spec = RunSpec.model_validate(fields["spec"])
-            shape = tuple(int(side) for side in fields["input_shape"])
-            parent = Parent(**fields["parent"]) if fields.get("parent") else None
-            return RunRecord(run, spec, fields["dataset"], shape, fields["train_classes"], fields["created_at"], parent)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"what was submitted as {run!r} cannot be read: {error!r}") from error
+
+    def run(self, run: str) -> RunRecord:
+        """Read what was submitted as ``run``, its spec too; raises as ``submitted``.
+
+        Raises IncapableWorkerError too if the spec names a part that is not installed here.
+        """
+        return read_run(self.submitted(run))
 
     def runs(self) -> list[str]:
         """Return the ids of all runs ever submitted, in order of id."""
@@ -118,21 +96,19 @@ class Record:
         """Return the ids of the runs that services should move."""
         return [key.removeprefix("active/") for key in self.store.list("active/")]
 
-    def status(self, run: str) -> str:
-        """Return ``complete``, ``failed``, ``cancelled`` or ``running``."""
-        for status, name in (("complete", "report.json"), ("failed", "failed.json"), ("cancelled", "cancelled.json")):
-            if self.store.exists(_key(run, name)):
-                return status
-        return "running"
+    def status(self, run: str) -> RunStatus:
+        """Return how ``run`` ended, or that it is running."""
+        ended = (status for status, name in _MARKS.items() if self.store.exists(key_of(run, name)))
+        return next(ended, RunStatus.RUNNING)
 
-    def end(self, run: str, status: str, reason: str) -> None:
-        """Write down that ``run`` was ``cancelled`` or ``failed``, and why; then retire it."""
+    def end(self, run: str, status: RunStatus, reason: str) -> None:
+        """Write down that ``run`` was cancelled or failed, and why; then retire it."""
         self.note_end(run, status, reason)
         self.retire(run)
 
-    def note_end(self, run: str, status: str, reason: str) -> None:
-        """Write down that ``run`` was ``cancelled`` or ``failed``, and why; the next reconcile retires it."""
-        self.store.put(_key(run, f"{status}.json"), canonical_json({"reason": reason}))
+    def note_end(self, run: str, status: RunStatus, reason: str) -> None:
+        """Write down that ``run`` was cancelled or failed, and why; the next reconcile retires it."""
+        self.store.put(key_of(run, _MARKS[status]), canonical_json({"reason": reason}))
 
     def reopen(self, run: str) -> None:
         """Undo ``end``: the run goes on from its newest checkpoint.
@@ -141,59 +117,26 @@ class Record:
         """
         self.activate(run)
         self.settle(run)
-        for status in ("cancelled", "failed"):
-            self.store.delete(_key(run, f"{status}.json"))
+        for status in (RunStatus.CANCELLED, RunStatus.FAILED):
+            self.store.delete(key_of(run, _MARKS[status]))
         self.activate(run)
 
-    def end_reason(self, run: str, status: str) -> str:
+    def end_reason(self, run: str, status: RunStatus) -> str:
         """Return why ``run`` was cancelled or failed."""
-        return str(json.loads(self.store.get(_key(run, f"{status}.json")))["reason"])
-
-    def save_checkpoint(self, run: str, checkpoint: Checkpoint) -> None:
-        """Write φ and the optimiser's state, then the sidecar that makes them count."""
-        tensors = encode(with_prefix("phi", checkpoint.phi) | with_prefix("optimizer", checkpoint.optimizer))
-        sidecar = {
-            "run": run,
-            "version": checkpoint.version,
-            "phi_hash": checkpoint.phi_hash,
-            "tasks": checkpoint.tasks,
-            "sha256": sha256_hex(tensors),
-        }
-        if checkpoint.tickets is not None:
-            sidecar["tickets"] = tickets.to_json(checkpoint.tickets)
-        self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.safetensors"), tensors)
-        reach("checkpoint.tensors")
-        self.store.put(_key(run, "checkpoints", f"{checkpoint.version:08d}.json"), canonical_json(sidecar))
+        return str(json.loads(self.store.get(key_of(run, _MARKS[status])))["reason"])
 
     def has_checkpoint(self, run: str, version: int) -> bool:
         """Say whether ``version`` was written whole."""
-        return self.store.exists(_key(run, "checkpoints", f"{version:08d}.json"))
+        return self.store.exists(sidecar_key(run, version))
 
-    def checkpoint(self, run: str, version: int) -> Checkpoint:
-        """Read a checkpoint back; raises FormatError if a bit of it changed, or it is another's."""
-        sidecar = self._sidecar(run, version)
-        try:
-            data = self.store.get(_key(run, "checkpoints", f"{version:08d}.safetensors"))
-        except MissingObjectError as error:
-            raise FormatError(f"checkpoint {version} of run {run!r} has a sidecar and no tensors") from error
-        if sha256_hex(data) != sidecar["sha256"]:
-            raise FormatError(f"checkpoint {version} of run {run!r} is damaged: its SHA-256 is not {sidecar['sha256']}")
-        tensors = decode(data)
-        phi = without_prefix("phi", tensors)
-        if fingerprint(phi) != sidecar["phi_hash"]:
-            raise FormatError(f"checkpoint {version} of run {run!r}: φ is not the one its sidecar names")
-        optimizer = without_prefix("optimizer", tensors)
-        return Checkpoint(version, phi, optimizer, sidecar["phi_hash"], sidecar["tasks"], _tickets(sidecar))
+    def extras(self, run: str, version: int) -> Extras:
+        """Return what a checkpoint lists beside φ; raises FormatError if it is damaged."""
+        return extras_of(self.sidecar(run, version))
 
-    def tickets(self, run: str, version: int) -> tuple[Ticket, ...] | None:
-        """Return which tickets a checkpoint lists; raises FormatError if it is damaged."""
-        return _tickets(self._sidecar(run, version))
-
-    def _sidecar(self, run: str, version: int) -> dict[str, Any]:
+    def sidecar(self, run: str, version: int) -> dict[str, Any]:
         """Read what makes a checkpoint count; raises FormatError if it lacks something or is of another one."""
-        sidecar = self._read_json(_key(run, "checkpoints", f"{version:08d}.json"))
-        kinds = {"version": int, "phi_hash": str, "tasks": int, "sha256": str}
-        wrong = [name for name, kind in kinds.items() if not isinstance(sidecar.get(name), kind)]
+        sidecar = self._read_json(sidecar_key(run, version))
+        wrong = [name for name, kind in _SIDECAR.items() if not isinstance(sidecar.get(name), kind)]
         if wrong:
             raise FormatError(
                 f"the sidecar of checkpoint {version} of run {run!r} says {', '.join(sorted(sidecar)) or 'nothing'}; "
@@ -216,25 +159,25 @@ class Record:
 
     def delete_checkpoint(self, run: str, version: int) -> None:
         """Drop a checkpoint, sidecar first."""
-        self.store.delete(_key(run, "checkpoints", f"{version:08d}.json"))
-        self.store.delete(_key(run, "checkpoints", f"{version:08d}.safetensors"))
+        self.store.delete(sidecar_key(run, version))
+        self.store.delete(tensors_key(run, version))
 
     def checkpoints(self, run: str) -> list[int]:
         """Return the versions that have a whole checkpoint, in order."""
-        keys = self.store.list(_key(run, "checkpoints/"))
-        return [_version_of(key) for key in keys if key.endswith(".json")]
+        keys = self.store.list(key_of(run, "checkpoints/"))
+        return [version_of(key) for key in keys if key.endswith(".json")]
 
     def append_log(self, run: str, version: int, entries: Sequence[bytes]) -> None:
         """Write the commit log's segment that ends at ``version``, one JSON line a version."""
-        self.store.put(_key(run, "log", f"{version:08d}.jsonl"), b"".join(entry + b"\n" for entry in entries))
+        self.store.put(key_of(run, "log", f"{version:08d}.jsonl"), b"".join(entry + b"\n" for entry in entries))
 
     def log(self, run: str, after: int = 0, upto: float = math.inf) -> Iterator[Entry]:
         """Yield the commit log's entries of the versions above ``after`` up to ``upto``, in order.
 
         Raises FormatError where a segment is not what was written.
         """
-        for key in self.store.list(_key(run, "log/")):
-            if _version_of(key) <= after:
+        for key in self.store.list(key_of(run, "log/")):
+            if version_of(key) <= after:
                 continue
             for entry in self._segment(key):
                 if entry["version"] > upto:
@@ -254,70 +197,41 @@ class Record:
             return entry
         raise RunError(
             f"the commit log of run {run!r} has no version {version} (entries are written with the next checkpoint); "
-            f"allowed: {self.run(run).first_version + 1} to {self.checkpoints(run)[-1]}"
+            f"allowed: {self.submitted(run).first_version + 1} to {self.checkpoints(run)[-1]}"
         )
 
     def training_episodes(self, run: str) -> Iterator[tuple[int, str]]:
         """Yield the version and the key of all training episodes that are there."""
-        for key in self.store.list(_key(run, "episodes/")):
+        for key in self.store.list(key_of(run, "episodes/")):
             yield int(key.split("/")[-2]), key
 
     def missing_episodes(self, run: str, version: int, jobs: Iterable[int]) -> list[int]:
         """Return those of ``jobs`` whose training episodes of ``version`` are not there: one request, however many."""
-        there = set(self.store.list(_key(run, "episodes", f"{version:08d}/")))
+        there = set(self.store.list(key_of(run, "episodes", f"{version:08d}/")))
         return [job for job in jobs if training_episodes_key(run, version, job) not in there]
 
     def save_scores(self, run: str, split: str, version: int, scores: Mapping[str, Any]) -> None:
         """Write the scores of one version on one split."""
-        self.store.put(_key(run, "scores", split, f"{version:08d}.json"), canonical_json(dict(scores)))
+        self.store.put(key_of(run, "scores", split, f"{version:08d}.json"), canonical_json(dict(scores)))
 
     def scored(self, run: str, split: str) -> list[int]:
         """Return the versions that have scores on ``split``, in order."""
-        return [_version_of(key) for key in self.store.list(_key(run, "scores", f"{split}/"))]
+        return [version_of(key) for key in self.store.list(key_of(run, "scores", f"{split}/"))]
 
     def scores(self, run: str, split: str, version: int) -> dict[str, Any]:
         """Read the scores of one version on one split."""
-        return dict(json.loads(self.store.get(_key(run, "scores", split, f"{version:08d}.json"))))
+        return dict(json.loads(self.store.get(key_of(run, "scores", split, f"{version:08d}.json"))))
 
     def save_report(self, run: str, report: Mapping[str, Any]) -> None:
         """Write the final report, which completes the run."""
-        self.store.put(_key(run, "report.json"), canonical_json(dict(report)))
+        self.store.put(key_of(run, "report.json"), canonical_json(dict(report)))
         self.retire(run)
 
     def report(self, run: str) -> dict[str, Any]:
         """Read the final report."""
-        return dict(json.loads(self.store.get(_key(run, "report.json"))))
+        return dict(json.loads(self.store.get(key_of(run, "report.json"))))
 
 
-def _tickets(sidecar: Mapping[str, Any]) -> tuple[Ticket, ...] | None:
-    return tickets.from_json(sidecar["tickets"]) if "tickets" in sidecar else None
-
-
-def training_episodes_key(run: str, version: int, job: int) -> str:
-    """Return where the episodes of one job are."""
-    return _key(run, "episodes", f"{version:08d}", f"{job:04d}")
-
-
-def evaluation_episodes_key(record: RunRecord, split: str, chunk: int) -> str:
-    """Return where a chunk of the fixed episodes of ``split`` is: shared by all runs that are judged alike."""
-    evaluation = record.spec.evaluation
-    judged_by = {
-        "dataset": record.dataset,
-        "task": record.spec.evaluation_task.model_dump(mode="json"),
-        "seed": evaluation.seed,
-        "chunk_size": evaluation.chunk_size,
-    }
-    return f"evaluation/{sha256_hex(canonical_json(judged_by))[:32]}/{split}/{chunk:04d}"
-
-
-def _submitted(run: str) -> str:
-    """Beside the runs, not inside them, so that listing all runs does not list all their episodes."""
-    return f"submitted/{run}.json"
-
-
-def _version_of(key: str) -> int:
-    return int(key.split("/")[-1].partition(".")[0])
-
-
-def _key(run: str, *parts: str) -> str:
-    return "/".join(("runs", run, *parts))
+def extras_of(sidecar: Mapping[str, Any]) -> Extras:
+    """Return what a sidecar lists beside what every one does."""
+    return {name: value for name, value in sidecar.items() if name not in {"run", *_SIDECAR}}

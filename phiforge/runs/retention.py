@@ -7,19 +7,19 @@ version follows from a checkpoint before it.
 import math
 from collections.abc import Sequence
 
-from phiforge.runs.consistency.bounded_staleness import is_ticketed
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 
 BATCH = 64
 """Episode files that one message deletes: between two messages the sampler can serve whoever waits for episodes."""
 
 
-def after_checkpoint(platform: Platform, record: RunRecord) -> None:
+def after_checkpoint(platform: RunPlatform, record: RunRecord) -> None:
     """Do what the policy wants once a new checkpoint is written; deleting episodes is left to a sampler."""
     if platform.settings.keep_episodes != "all":
-        platform.queue.retain(record.run)
+        platform.outbox.retain(record.run)
     keep = platform.settings.keep_checkpoints
     if keep == "all":
         return
@@ -33,33 +33,28 @@ def dispensable_checkpoints(there: Sequence[int], first: int, spec: RunSpec, kee
     return [version for version in there[:-keep] if version != first and not spec.validates_at(version)]
 
 
-def delete_episodes(platform: Platform, run: str) -> None:
+def delete_episodes(platform: RunPlatform, run: str) -> None:
     """Delete a batch of the training episodes that ``run`` does not need, and ask for the next batch if there is more.
 
     Those of versions from the newest checkpoint on are needed while the run goes on; none are when it is over.
     """
-    over = platform.record.status(run) != "running"
+    over = platform.record.status(run) is not RunStatus.RUNNING
     doomed = _unneeded(platform, run, over=over)
     for key in doomed[:BATCH]:
         platform.store.delete(key)
     if len(doomed) > BATCH:
-        platform.queue.retain(run)
+        platform.outbox.retain(run)
     elif over:
         platform.record.settle(run)
 
 
-def _unneeded(platform: Platform, run: str, *, over: bool) -> list[str]:
+def _unneeded(platform: RunPlatform, run: str, *, over: bool) -> list[str]:
     keep = platform.settings.keep_episodes
     if keep == "all":
         return []
-    newest = max(platform.record.checkpoints(run), default=0)
-    trained = newest == platform.run(run).spec.outer.versions
-    needed_from = math.inf if over or trained else _needed_from(platform, run, newest) - keep
+    record, newest = platform.run(run), max(platform.record.checkpoints(run), default=0)
+    if over or newest == record.spec.outer.versions:
+        needed_from = math.inf
+    else:
+        needed_from = platform.consistency(record).episodes_needed_from(record, newest) - keep
     return [key for version, key in platform.record.training_episodes(run) if version < needed_from]
-
-
-def _needed_from(platform: Platform, run: str, newest: int) -> int:
-    """Return the first version whose episodes may be asked for again: tickets of past ones may still be open."""
-    if not is_ticketed(platform.run(run).spec):
-        return newest
-    return min((ticket.version for ticket in platform.record.tickets(run, newest) or ()), default=newest)

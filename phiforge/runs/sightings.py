@@ -2,6 +2,7 @@
 
 import time
 
+from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import State
 
 _MOST = 1000
@@ -17,7 +18,7 @@ class Sightings:
         """Note what Redis knows of ``run`` now; one that is over is of no more interest."""
         if state:
             self._seen.pop(run, None)
-        if state and state.status == "running":
+        if state and state.status is RunStatus.RUNNING:
             self._seen[run] = time.monotonic()
             if len(self._seen) > _MOST:
                 del self._seen[next(iter(self._seen))]

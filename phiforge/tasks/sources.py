@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from phiforge.runs.commit_log import Work
-from phiforge.runs.record import RunRecord
+from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.pool import MIRROR, table_of
@@ -58,20 +57,24 @@ class Appearance(NamedTuple):
 
 
 def appearances(
-    record: RunRecord, catalogue: Catalogue, version: int, images: Sequence[int], works: Sequence[Work]
+    spec: RunSpec, catalogue: Catalogue, version: int, images: Sequence[int], jobs: Sequence[tuple[int, int]]
 ) -> Iterator[Appearance]:
-    """Yield where the dataset's ``images`` took part in the step to ``version``, which ``works`` led to.
+    """Yield where the dataset's ``images`` took part in the step to ``version``. No image is read.
 
-    Jobs are numbered by their places among these. No image is read.
+    Args:
+        spec: of the run whose step it is.
+        catalogue: the classes of its dataset.
+        version: the version that the step led to.
+        images: numbers of images in the dataset.
+        jobs: (version, job) of each job that the version is made of, in order; appearances number jobs by this order.
     """
-    spec = record.spec
     mirror, table = spec.sampling.augmentation == "mirror", table_of(catalogue, "train")
-    for job, work in enumerate(works):
-        seed = training_seed(spec, work.version, work.job)
+    for place, job in enumerate(jobs):
+        seed = training_seed(spec, *job)
         origins = draw(table, spec.task, spec.outer.job_tasks, *seed, mirror=mirror).origin
         for episode, row, drawing in np.argwhere(np.isin(origins[..., 0], images)):
             role = "support" if drawing < spec.task.k_shot else "query"
-            yield Appearance(version, job, int(episode), role, _item(catalogue, origins[episode, row, drawing]))
+            yield Appearance(version, place, int(episode), role, _item(catalogue, origins[episode, row, drawing]))
 
 
 def _items(catalogue: Catalogue, origin: NDArray[np.int32]) -> list[Item]:

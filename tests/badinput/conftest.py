@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from client.submission import submit
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from sampler.service import Sampler
 
 Submit = Callable[..., str]

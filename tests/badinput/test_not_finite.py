@@ -11,10 +11,10 @@ import pytest
 from client.replay import replay
 from client.submission import resume, submit
 from phiforge.base.errors import FormatError, RunError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
 from phiforge.runs import evidence
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
@@ -71,7 +71,7 @@ def test_an_episode_that_is_no_number(platform: Platform, sampled: Submit, value
     # its episodes and φ to be kept,
     kept = evidence.load(platform.store, run)
     assert (kept.found.version, kept.found.job, kept.found.episode) == (0, 1, 1)
-    assert fingerprint(kept.phi) == kept.found.phi_hash == platform.record.checkpoint(run, 0).phi_hash
+    assert fingerprint(kept.phi) == kept.found.phi_hash == platform.checkpoints.load(run, 0).phi_hash
     assert platform.store.get(f"runs/{run}/failed/00000000-0001/episodes") == data
     # and the other to go on.
     state = platform.exchange.state(other)

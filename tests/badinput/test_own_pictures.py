@@ -8,8 +8,8 @@ import pytest
 
 from client.submission import submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load, prepare
-from phiforge.runs.platform import Platform
 from phiforge.runs.store import LocalStore
 from phiforge.tasks.datasets.images import Images, ImagesData
 from sampler.service import Sampler

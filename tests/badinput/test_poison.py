@@ -13,11 +13,12 @@ from client.stack import Stack
 from client.submission import resume, submit
 from phiforge.base.errors import AttemptError, RunError, StoreError
 from phiforge.base.settings import Settings
-from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts, working
-from phiforge.runs.platform import Platform
+from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts
+from phiforge.fleet.platform import Platform
+from phiforge.fleet.working import working
 from phiforge.runs.reconcile import reconcile
 from tests.badinput.conftest import Submit, waves
-from tests.fleet import DEADLINE_SECONDS
+from tests.fleet import DEADLINE_SECONDS, steps_of
 from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
@@ -183,7 +184,7 @@ def test_a_lost_redis_starts_the_count_anew(platform: Platform, attempts: Attemp
     resume(platform, run)
     Trainer(platform).handle(run, 0, 1, sent_at=0)
     assert platform.record.status(run) == "running"
-    assert platform.exchange.contributed(run, 0) == {1}
+    assert steps_of(platform).contributed(run, 0) == {1}
 
 
 def test_a_commit_forgets_its_version(platform: Platform, attempts: Attempts, sampled: Submit) -> None:

@@ -13,15 +13,16 @@ from safetensors.numpy import save
 
 from client.submission import resume, submit
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs.datasets import _read_shard
-from phiforge.runs.platform import Platform
-from phiforge.runs.reconcile import check_shapes, reconcile_all
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.reconcile import check_fit, reconcile_all
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
+from tests.fleet import steps_of
 from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
@@ -133,7 +134,7 @@ def test_a_checkpoint_that_is_not_one(changed: Changed, platform: Platform, trai
     changed.change(platform, trained)
 
     def read() -> None:
-        check_shapes(platform.run(trained), platform.record.checkpoint(trained, 2))
+        check_fit(platform.run(trained), platform.checkpoints.load(trained, 2))
 
     # I expect an error that says what it lacks;
     with pytest.raises(FormatError, match=changed.expected):
@@ -166,14 +167,18 @@ def test_no_checkpoint_left(platform: Platform, trained: str, sampled: Submit) -
         resume(platform, trained)
 
 
+WHOLE = {"spec": {}, "input_shape": [1], "dataset": "digest", "train_classes": 0, "created_at": 0.0}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (b"{", "is no JSON"),
         (b"[]", "holds list"),
         (b"{}", "KeyError"),
-        (b'{"spec": {"task": {"n_way": -1}}}', "n_way"),
+        (canonical_json(WHOLE | {"spec": {"task": {"n_way": -1}}}), "n_way"),
         (b'{"spec": {}, "input_shape": 3}', "TypeError"),
+        (canonical_json(WHOLE | {"spec_hash": "0" * 64}), "the hash of its spec is"),
     ],
 )
 def test_a_submission_that_cannot_be_read(platform: Platform, sampled: Submit, text: bytes, expected: str) -> None:
@@ -188,6 +193,23 @@ def test_a_submission_that_cannot_be_read(platform: Platform, sampled: Submit, t
     assert expected in fresh.record.end_reason(bad, "failed")
     assert fresh.exchange.state(well) is not None
     assert fresh.record.active() == [well]
+    fresh.close()
+
+
+def test_what_another_worker_can_read_is_left_to_it(platform: Platform, sampled: Submit) -> None:
+    # Given a run that a newer version recorded, beside a run that is well, and a Redis that was lost
+    newer, well = sampled(), sampled()
+    text = json.loads(platform.store.get(f"submitted/{newer}.json"))
+    platform.store.put(f"submitted/{newer}.json", canonical_json(text | {"schema": 1000}))
+    fresh = Platform.open(platform.settings)
+    platform.exchange.redis.flushall()
+    # If runs are reconciled by a worker that cannot read it, I expect it to say so, and the run to wait for another.
+    with pytest.raises(IncapableWorkerError, match=f"run {newer}: .*recorded by a newer version"):
+        reconcile_all(fresh)
+    assert fresh.record.status(newer) == "running"
+    assert fresh.record.active() == sorted([newer, well])
+    assert fresh.exchange.state(newer) is None
+    assert fresh.exchange.state(well) is not None
     fresh.close()
 
 
@@ -274,7 +296,7 @@ def test_episodes_of_another_run_are_drawn_again(platform: Platform, sampled: Su
     # If they are trained on, I expect them to be dropped and asked for again,
     Trainer(platform).handle(run, 0, 1, sent_at=0)
     assert not platform.store.exists(mine)
-    assert platform.exchange.contributed(run, 0) == set()
+    assert steps_of(platform).contributed(run, 0) == set()
     assert platform.record.status(run) == "running"
     # and to be as they were.
     Sampler(platform).sample_training(run, 0, sent_at=0)
@@ -286,12 +308,12 @@ def test_a_contribution_that_is_damaged(platform: Platform, sampled: Submit) -> 
     run = sampled()
     for job in range(JOBS - 1):
         Trainer(platform).handle(run, 0, job, sent_at=0)
-    (place,) = platform.exchange.contribution_keys(run, 0, [1])
+    place = steps_of(platform).contribution_key(run, 0, 1)
     platform.exchange.redis.set(place, platform.exchange.redis.get(place)[:-3])
     # If the last one arrives
     Trainer(platform).handle(run, 0, JOBS - 1, sent_at=0)
     # I expect no commit, and the damaged one to be asked for again.
-    assert platform.exchange.contributed(run, 0) == {0, 2}
+    assert steps_of(platform).contributed(run, 0) == {0, 2}
     Trainer(platform).handle(run, 0, 1, sent_at=0)
     state = platform.exchange.state(run)
     assert state

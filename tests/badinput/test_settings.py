@@ -6,8 +6,8 @@ import pytest
 
 from phiforge.base.environment import read_settings
 from phiforge.base.errors import PhiforgeError, SettingsError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.device import check_device
-from phiforge.runs.platform import Platform
 
 
 class Bad(NamedTuple):

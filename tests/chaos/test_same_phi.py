@@ -10,8 +10,8 @@ from client.chaos.watchdog import Watchdog
 from client.stack import Stack
 from client.submission import cancel, resume, submit
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from tests.chaos.conftest import MOST_STILL_SECONDS
 from tests.fleet import hashes, small_spec, wait_for_end
 

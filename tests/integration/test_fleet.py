@@ -20,7 +20,7 @@ from client.stack import Stack
 from client.submission import cancel, submit
 from client.verification import verify
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
 from tests.servers import require
 

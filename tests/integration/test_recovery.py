@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from prometheus_client import REGISTRY
 
 from client.chaos.spec import small_run
 from client.submission import submit
-from phiforge.base.errors import StoreError
+from phiforge.base.errors import IncapableWorkerError, StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import look
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile, reconcile_all
 from phiforge.runs.steps import Commit
+from tests.fleet import steps_of
 
 pytestmark = pytest.mark.services
 
@@ -44,9 +46,9 @@ def recoveries() -> tuple[float, float]:
 def commit(platform: Platform, run: str, version: int) -> bool:
     """Publish what stands for every contribution, and commit."""
     for job in range(JOBS):
-        platform.exchange.publish(run, version, job, b"contribution", Origin("", "", "", 0.0))
-    made = Commit(b"phi", b"optimizer", "hash", "", b"{}", loss=0.0, accuracy=0.0, tasks=8)
-    return platform.exchange.commit(run, version, JOBS, made)
+        steps_of(platform).publish(run, version, job, b"contribution", Origin("", "", "", 0.0))
+    made = Commit(b"phi", b"optimizer", "hash", "", b"{}", {"loss": 0.0, "accuracy": 0.0}, tasks=8)
+    return steps_of(platform).commit(run, version, JOBS, made)
 
 
 def shift_signs_of_life(platform: Platform, run: str, milliseconds: int) -> None:
@@ -112,6 +114,25 @@ def test_a_lock_that_stays_is_free_where_it_came_to_nothing(platform: Platform) 
     # I expect the next to have it.
     with platform.locks.hold("it", 60, stays=True) as next_one:
         assert next_one
+
+
+def test_the_look_of_who_cannot_read_a_run_counts_for_nobody(platform: Platform, run: str) -> None:
+    # Given two trainers, of which one lacks a part that a run names, and a run beside it
+    platform.exchange.redis.delete(platform.queue.name("training"))
+    lacking = Platform.open(platform.settings)
+
+    def unreadable(each: str) -> NoReturn:
+        raise IncapableWorkerError(f"the learner of {each} is not installed here")
+
+    lacking.run = unreadable  # type: ignore[assignment]
+    # If that one looks first, I expect it to say what it leaves to others,
+    with pytest.raises(IncapableWorkerError, match=f"run {run}: the learner of"):
+        look(lacking, "training")
+    assert platform.exchange.waiting(platform.queue.name("training")) == 0
+    # and the other to help the run all the same, at once.
+    look(platform, "training")
+    assert platform.exchange.waiting(platform.queue.name("training")) == JOBS
+    lacking.close()
 
 
 def test_of_many_trainers_one_looks(platform: Platform, run: str) -> None:

@@ -10,7 +10,7 @@ from client.chaos.verdict import judge
 from client.chaos.watchdog import Watchdog
 from client.submission import cancel, submit
 from phiforge.base.errors import ServiceError
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 
 pytestmark = pytest.mark.services
 

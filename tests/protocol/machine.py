@@ -18,14 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from client.submission import submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs import reading
-from phiforge.runs.platform import Platform
+from phiforge.runs.consistency.synchronous.protocol import Synchronous
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.store import LocalStore
 from sampler.service import Sampler
-from tests.protocol.model import EVERY, JOBS, VERSIONS, Bag, Change, Message, Model, Observed
+from tests.protocol.model import EVERY, JOBS, VERSIONS, Bag, Change, Message, Model, Observed, ObservedSteps
 from tests.protocol.process import Outside, Process
 from trainer.worker import Trainer
 
@@ -33,8 +34,8 @@ MOST_PROCESSES = 4
 MOST_ROUNDS = 30
 """Of fair delivery and reconcile, within which any state must reach the end."""
 
-EXCHANGE = {"state", "begin_attempt", "end_attempt", "before_job", "contributed", "open_step", "phi", "optimizer"}
-EXCHANGE |= {"publish", "drop_contributions", "commit", "restore", "log", "drop_log", "stalled", "forget"}
+EXCHANGE = {"state", "begin_attempt", "end_attempt", "phi", "optimizer", "log", "drop_log", "stalled", "forget"}
+STEPS = {"before_job", "contributed", "open_step", "publish", "drop", "commit", "restore"}
 STORE = {"put", "put_if_absent", "delete"}
 QUEUE = {"train", "sample_training", "retain"}
 
@@ -73,7 +74,15 @@ class Worker(Process):
         store, exchange = Outside(machine.store, self, STORE), Outside(machine.exchange, self, EXCHANGE)
         queue: Any = Outside(machine.bag, self, QUEUE)
         self.platform = Platform(machine.settings, store, exchange, queue)  # type: ignore[arg-type]
+        observe(self.platform, Outside(machine.steps, self, STEPS))
         self.trainer = OwnTrainer(self.platform)
+
+
+def observe(platform: Platform, steps: Any) -> None:
+    """Let synchronous runs on a platform be moved by way of ``steps``."""
+    protocol = Synchronous(platform)
+    protocol.exchange = steps
+    platform._consistencies[Synchronous] = protocol
 
 
 class ProtocolMachine(RuleBasedStateMachine):
@@ -99,6 +108,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.store = LocalStore(Path(self.folder.name) / "store")
         self.model = Model()
         self.exchange = Observed(self.client, self.settings.namespace, type(self).change, self.model)
+        self.steps = ObservedSteps(self.exchange, self.model)
         self.bag = Bag()
         self.workers: list[Worker] = []
         self.run = ""
@@ -107,7 +117,9 @@ class ProtocolMachine(RuleBasedStateMachine):
     def outside(self) -> Platform:
         """The connections of somebody who does not stand still."""
         bag: Any = self.bag
-        return Platform(self.settings, self.store, self.exchange, bag)
+        platform = Platform(self.settings, self.store, self.exchange, bag)
+        observe(platform, self.steps)
+        return platform
 
     @initialize()
     def submit(self) -> None:

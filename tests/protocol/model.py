@@ -1,15 +1,17 @@
 """What must be so under everything that may happen, and the exchange and queues from which it is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import redis
 
 from phiforge.runs.commit_log import Origin
+from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.exchange import Exchange
-from phiforge.runs.record import Checkpoint
-from phiforge.runs.steps import Commit, Published
+from phiforge.runs.outcomes import Outcome
+from phiforge.runs.scripts import Script, text_of
+from phiforge.runs.steps import Commit, Published, Restored
 
 VERSIONS, JOBS, EVERY = 4, 2, 2
 
@@ -29,6 +31,9 @@ class Bag:
 
     def name(self, queue: str) -> str:
         return queue
+
+    def waiting(self) -> int:
+        return 0
 
     def train(self, run: str, version: int, job: int) -> None:
         self.messages.append(("train", {"version": version, "job": job}))
@@ -53,31 +58,38 @@ class Observed(Exchange):
         self._change, self._model = change, model
         super().__init__(client, namespace)
 
-    def _script(self, name: str) -> Any:
-        script = super()._script(name)
-        return type(script)(self.redis, self._change(name, script.script))
-
-    def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
-        published = super().publish(run, version, job, payload, origin)
-        if published.outcome == "published":
-            self._model.published(version, job, payload)
-        return published
-
-    def commit(self, run: str, version: int, jobs: int, commit: Commit, move: Any = None) -> bool:
-        committed = super().commit(run, version, jobs, commit, move)
-        if committed:
-            self._model.committed(version + 1, commit.phi_hash)
-        return committed
-
-    def restore(self, run: str, checkpoint: Checkpoint, tickets: Any = None) -> bool:
-        restored = super().restore(run, checkpoint, tickets)
-        if restored:
-            self._model.restored(checkpoint.version, checkpoint.phi_hash)
-        return restored
+    def script(self, name: str, package: str = "phiforge.runs", shared: Sequence[str] = ()) -> Script:
+        return Script(self.redis, self._change(name, text_of(name, package, shared)))
 
     def forget(self, run: str) -> None:
         super().forget(run)
         self._model.wiped()
+
+
+class ObservedSteps(SynchronousExchange):
+    """The real open steps, whose outcomes the model is told."""
+
+    def __init__(self, exchange: Exchange, model: "Model") -> None:
+        super().__init__(exchange)
+        self._model = model
+
+    def publish(self, run: str, version: int, job: int, payload: bytes, origin: Origin) -> Published:
+        published = super().publish(run, version, job, payload, origin)
+        if published.outcome is Outcome.PUBLISHED:
+            self._model.published(version, job, payload)
+        return published
+
+    def commit(self, run: str, version: int, jobs: int, commit: Commit) -> bool:
+        committed = super().commit(run, version, jobs, commit)
+        if committed:
+            self._model.committed(version + 1, commit.phi_hash)
+        return committed
+
+    def restore(self, run: str, restored: Restored) -> bool:
+        did = super().restore(run, restored)
+        if did:
+            self._model.restored(restored.version, restored.phi_hash)
+        return did
 
 
 class Model:

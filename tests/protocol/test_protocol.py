@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from client.servers import RedisServer
-from phiforge.runs import reconcile as progress
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import RunRecord
+from phiforge.fleet.platform import Platform
+from phiforge.runs import advance as progress
+from phiforge.runs import reconcile
+from phiforge.runs.submitted import RunRecord
 from tests.protocol import stories
 from tests.protocol.machine import ProtocolMachine
 from tests.protocol.model import Change
@@ -73,21 +74,25 @@ def jobs_before_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Change:
 
 def nothing_sent_again(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Let lost messages stay lost."""
-    monkeypatch.setattr(progress, "_resend", lambda *_: None)
+    monkeypatch.setattr(reconcile, "_resend", lambda *_: None)
     return unchanged
 
 
-LATE_CONTRIBUTION = replaced("publish", ("elseif state[2] ~= ARGV[1] then outcome = 'stale'", ""))
-LAST_CONTRIBUTION = replaced("publish", ("redis.call('DEL', KEYS[4])", "redis.call('RENAME', KEYS[4], KEYS[3])"))
+LATE_CONTRIBUTION = replaced("publish", ("elseif state[2] ~= arg.version then outcome = 'stale'", ""))
+LAST_CONTRIBUTION = replaced(
+    "publish", ("redis.call('DEL', key.staged)", "redis.call('RENAME', key.staged, key.contribution)")
+)
 ANY_COMMIT = replaced(
     "commit",
-    (" or state[2] ~= ARGV[1] then return false end", " then return false end"),
-    ("return redis.call('HLEN', KEYS[2]) == tonumber(ARGV[3])", "return true"),
+    (" or state[2] ~= arg.version then return false end", " then return false end"),
+    ("return redis.call('HLEN', key.origins) == tonumber(arg.jobs)", "return true"),
 )
 KEPT_CONTRIBUTIONS = replaced(
-    "commit", ("for index = 13, #KEYS do redis.call('DEL', KEYS[index]) end", ""), ("redis.call('DEL', KEYS[2])", "")
+    "commit",
+    ("for _, contribution in ipairs(keys_rest) do redis.call('DEL', contribution) end", ""),
+    ("redis.call('DEL', key.origins)", ""),
 )
-ANY_RESTORE = replaced("restore", ("if head and tonumber(head) >= tonumber(ARGV[1]) then return 0 end", ""))
+ANY_RESTORE = replaced("restore", ("if is_known() then return 0 end", ""))
 
 BUGS: dict[str, tuple[Plant, Story, str]] = {
     "a contribution to a step that is over": (

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from phiforge.base.errors import RunError
+from phiforge.base.errors import IncapableWorkerError
 from phiforge.learning.device import require
 from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
@@ -126,5 +126,5 @@ def test_what_a_worker_lacks(monkeypatch, numerics, device, able, lacking):
         require(Numerics(**numerics), device)
         return
     # I expect it to be told, with the way out.
-    with pytest.raises(RunError, match=lacking):
+    with pytest.raises(IncapableWorkerError, match=lacking):
         require(Numerics(**numerics), device)

@@ -1,4 +1,4 @@
-"""What a CUDA device computes: what a processor does, the same bits in every process and job, recorded or not."""
+"""What a CUDA device computes: what a processor does, the same bits in every process and job, captured or not."""
 
 import os
 import subprocess
@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from phiforge.learning import scoring
-from phiforge.learning.engines.vmap import episodes
-from phiforge.learning.engines.vmap import graph_capture as recorded
+from phiforge.learning.engines.vmap import episodes, graph_capture
 from phiforge.learning.learners import LEARNERS
 from phiforge.learning.repeatable import repeating_exactly
 from tests.certificate.material import contribution, estimating, learner_of, phi_of, relative_error, step_of
@@ -38,8 +37,8 @@ print(*(hashlib.sha256(job()).hexdigest() for _ in range(5)))
 
 @pytest.fixture(autouse=True)
 def exactly():
-    """Torch as a trainer has it, without recordings of other tests."""
-    recorded._recordings.clear()
+    """Torch as a trainer has it, without graphs of other tests."""
+    graph_capture._graphs.clear()
     with repeating_exactly():
         yield
 
@@ -69,41 +68,41 @@ def test_a_gpu_contributes_what_a_processor_does(cell):
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_a_recording_changes_no_bit(name, monkeypatch):
-    # Given a job by engine vmap, if its chunks are recorded
+def test_a_graph_changes_no_bit(name, monkeypatch):
+    # Given a job by engine vmap, if its chunks are captured
     found = job_of(name, "vmap", torch.float32)()
-    kept = list(recorded._recordings.values())
+    kept = list(graph_capture._graphs.values())
     assert len(kept) == (2 if LEARNERS[name].capturable else 0)
     assert all(kept)
     # I expect the bytes of a job whose chunks are not.
-    monkeypatch.setattr(episodes, "recorded", lambda key, compute, *inputs: compute(*inputs))
+    monkeypatch.setattr(episodes, "captured", lambda key, compute, *inputs: compute(*inputs))
     assert job_of(name, "vmap", torch.float32)() == found
 
 
-def test_a_recording_reads_what_it_is_given():
-    # Given a recorded sum, if other numbers are given to it,
+def test_a_graph_reads_what_it_is_given():
+    # Given a captured sum, if other numbers are given to it,
     a, b = torch.ones(3, device="cuda"), torch.full((3,), 2.0, device="cuda")
-    first = recorded.recorded("sum", lambda x: {"sum": x["x"].sum()}, {"x": a})
-    second = recorded.recorded("sum", lambda x: {"sum": x["x"].sum()}, {"x": b})
+    first = graph_capture.captured("sum", lambda x: {"sum": x["x"].sum()}, {"x": a})
+    second = graph_capture.captured("sum", lambda x: {"sum": x["x"].sum()}, {"x": b})
     # I expect their sum, and the first one's as it was.
     assert (first["sum"].item(), second["sum"].item()) == (3.0, 6.0)
     # I expect the same of numbers of another shape,
-    assert recorded.recorded("sum", lambda x: {"sum": x["x"].sum()}, {"x": a[:2]})["sum"].item() == 2.0
-    # and no more than a few recordings to be kept.
+    assert graph_capture.captured("sum", lambda x: {"sum": x["x"].sum()}, {"x": a[:2]})["sum"].item() == 2.0
+    # and no more than a few graphs to be kept.
     for key in range(6):
-        recorded.recorded(key, lambda x: x + 1, a)
-    assert len(recorded._recordings) == recorded._KEPT
+        graph_capture.captured(key, lambda x: x + 1, a)
+    assert len(graph_capture._graphs) == graph_capture._MOST_GRAPHS
 
 
-def test_what_cannot_be_recorded_is_computed(caplog):
+def test_what_cannot_be_captured_is_computed(caplog):
     # Given a computation that asks for a number, which stops the GPU
     a = torch.ones(3, device="cuda")
-    found = [recorded.recorded("asks", lambda x: x * x.sum().item(), a) for _ in range(2)]
-    # I expect it to be computed, with one warning, and others to be recorded after it.
+    found = [graph_capture.captured("asks", lambda x: x * x.sum().item(), a) for _ in range(2)]
+    # I expect it to be computed, with one warning, and others to be captured after it.
     assert [each.tolist() for each in found] == [[3.0] * 3] * 2
-    assert caplog.text.count("cannot be recorded") == 1
+    assert caplog.text.count("cannot be captured") == 1
     assert job_of("maml", "vmap", torch.float32)()
-    assert sum(bool(each) for each in recorded._recordings.values()) == 2
+    assert sum(bool(each) for each in graph_capture._graphs.values()) == 2
 
 
 @pytest.mark.parametrize("engine", ["torch", "vmap"])

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from phiforge.runs.judging import best_version
-from phiforge.runs.record import Record, RunRecord
+from phiforge.runs.record import Record
 from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 
-IMAGES = RunRecord("images", RunSpec(), "digest", (1, 28, 28), 300, 0.0)
-VALUES = RunRecord("values", RunSpec.model_validate({"data": {"name": "sinusoid"}}), "digest", (1,), 0, 0.0)
+OF_IMAGES, OF_VALUES = RunSpec(), RunSpec.model_validate({"data": {"name": "sinusoid"}})
+IMAGES = RunRecord("images", OF_IMAGES, OF_IMAGES.hash, "digest", (1, 28, 28), 300, 0.0)
+VALUES = RunRecord("values", OF_VALUES, OF_VALUES.hash, "digest", (1,), 0, 0.0)
 
 
 @pytest.mark.parametrize(

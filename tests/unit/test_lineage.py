@@ -23,8 +23,7 @@ def lineage_of(version, **changes):
         "phi_hash": f"phi{version}",
         "optimizer_hash": f"optimizer{version}",
         "jobs": [(f"episodes{job}", f"contribution{job}") for job in range(3)],
-        "loss": 0.1 * version,
-        "accuracy": 0.5,
+        "scores": {"loss": 0.1 * version, "accuracy": 0.5},
     }
     return Lineage(**plain | changes)
 
@@ -59,6 +58,13 @@ def test_what_is_written_down():
     assert len(digest) == 64
 
 
+def test_scores_have_names():
+    # Given scores beside loss and accuracy, I expect these to stand by themselves, as ever, and the others together.
+    entry = json.loads(line_of(4, scores={"loss": 0.25, "accuracy": 0.5, "depth": 3.0}))
+    assert (entry["loss"], entry["accuracy"], entry["scores"]) == (0.25, 0.5, {"depth": 3.0})
+    assert "scores" not in json.loads(line_of(4))
+
+
 def test_entries_are_compared_without_who_and_when():
     # Given the same step taken by others, I expect equal entries but for what was observed.
     first = json.loads(line_of(4))
@@ -72,7 +78,8 @@ def test_entries_are_compared_without_who_and_when():
     ("changes", "found"),
     [
         ({"spec_hash": "other"}, [(None, "spec_hash")]),
-        ({"loss": 0.25}, [(None, "loss")]),
+        ({"scores": {"loss": 0.25, "accuracy": 0.5}}, [(None, "loss")]),
+        ({"scores": {"loss": 0.4, "accuracy": 0.5, "depth": 3.0}}, [(None, "scores")]),
         ({"phi_hash": "other", "optimizer_hash": "other"}, [(None, "optimizer_hash"), (None, "phi_hash")]),
         (
             {"jobs": [("episodes0", "contribution0"), ("other", "other"), ("episodes2", "contribution2")]},

@@ -251,3 +251,36 @@ def test_a_state_that_begins_later_begins_the_same(optimizer):
         late_state = decode(encode(late_state))
     # I expect the same φ to the bit.
     assert fingerprint(late) == fingerprint(early)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_groups_of_entries_against_torch(optimizer):
+    # Given two groups by patterns of names, one of which also fits what the other took, and torch's own groups
+    groups = [{"pattern": "*.bias", "lr": 0.2}, {"pattern": "head.*", "lr": 9.0}, {"pattern": "conv?weight", "lr": 0.0}]
+    outer = outer_of(optimizer, groups=groups, schedule="cosine")
+    phi = random_of("phi")
+    leaves = {name: value.clone().requires_grad_() for name, value in phi.items()}
+    highest = {"conv.weight": 0.0, "head.bias": 0.2, "scalar": 0.05}
+    reference = torch_optimizer(optimizer, [{"params": [leaves[name]], "lr": lr} for name, lr in highest.items()], 0.05)
+    for version in range(STEPS):
+        for name, leaf in leaves.items():
+            leaf.grad = random_of("gradient", version)[name]
+        share = (1 + math.cos(math.pi * version / STEPS)) / 2
+        for group, lr in zip(reference.param_groups, highest.values(), strict=True):
+            group["lr"] = lr * share
+        reference.step()
+    # I expect each entry to move at the rate of the first group that fits, by the schedule of all,
+    found, _ = run(outer, phi, range(STEPS))
+    for name, leaf in leaves.items():
+        assert torch.allclose(found[name], leaf.detach(), rtol=1e-12, atol=1e-12)
+    # and one of rate nought to stay as it is.
+    assert torch.equal(found["conv.weight"], phi["conv.weight"])
+
+
+def test_no_groups_and_a_group_of_the_same_rate_are_the_same_to_the_bit():
+    # Given a group of all entries at the rate of all, I expect the very φ and state that there are without it.
+    with_group, without = (
+        run(outer_of(AdamConfig(), warmup=3, groups=groups), random_of("phi", dtype=torch.float32), range(STEPS))
+        for groups in ([{"pattern": "*", "lr": 0.05}], [])
+    )
+    assert [fingerprint(each) for each in with_group] == [fingerprint(each) for each in without]

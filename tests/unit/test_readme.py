@@ -1,11 +1,14 @@
 """What the README shows runs as it stands."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-import torch
 import yaml
 
+from phiforge.registry import KINDS
 from phiforge.spec.read import parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,27 +21,29 @@ def block(language):
     return found
 
 
-def test_python_example_runs():
-    # Given the README's example and the support and query images it speaks of
-    images = {"support_x": torch.rand(5, 1, 28, 28), "query_x": torch.rand(10, 1, 28, 28)}
-    names = images | {"support_y": torch.arange(5)}
+def test_python_example_runs_and_learns(tmp_path):
+    # Given the README's example, pasted into a file of an empty folder
+    (tmp_path / "example.py").write_text(block("python"))
 
-    # If it is run
-    exec(compile(block("python"), "README.md", "exec"), names)
+    # If it is run as it stands
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
 
-    # Expect logits of each query for each of the five classes
-    assert names["logits"].shape == (10, 5)
+    # Expect that it ends well, and that its second loss is well below its first
+    assert done.returncode == 0, done.stderr
+    before, after = map(float, re.findall(r"\d+\.\d+", done.stdout))
+    assert after < 0.8 * before
 
 
 def test_spec_example_is_accepted():
-    # Given the README's spec, Expect no fault in it
+    # Given the README's spec, Expect no problem in it
     assert parse_spec(yaml.safe_load(block("yaml"))).name == "my-run"
 
 
-def test_every_file_it_names_is_there():
-    # Given the specs and documents that the README names, Expect each to exist
-    named = set(re.findall(r"(?:specs|docs|deploy)/[\w./-]+\.\w+", README)) | {
-        target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target
-    }
-    assert named
-    assert not {name for name in named if not (ROOT / name).exists() and name != "specs/NAME.yaml"}
+def test_every_part_it_names_is_there():
+    # Given the table of parts and the catalogues, Expect each part of ours to be named, and no other
+    table = README[README.index("| part | now |") : README.index("| choice | what there is |")]
+    named = set(re.findall(r"`([a-z][a-z0-9_]*)`", table))
+    assert named == {name for parts in KINDS.values() for name in parts if parts.origin(name) == "phiforge"}

@@ -15,7 +15,9 @@ from phiforge.learning.estimators.bases.estimator import mean_values
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.reduction import MOMENTUM, reduce
 from phiforge.learning.tensors import decode, encode, fingerprint
+from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.exchange import Exchange
+from phiforge.runs.steps import Ticket
 from phiforge.spec.run import RunSpec
 
 JOBS, TASKS = 12, 2
@@ -78,12 +80,12 @@ class Arrived:
 def test_the_order_of_arrival_does_not_matter(arrival, seed, estimator):
     # Given the contributions of twelve jobs, if they come in any order
     payloads = [payload_of((seed, job)) for job in range(JOBS)]
-    exchange = Exchange(redis.Redis(), "test")
-    exchange.redis = Arrived({job: payloads[job] for job in arrival})
+    steps, last = SynchronousExchange(Exchange(redis.Redis(), "test")), Ticket(3, arrival[-1])
+    steps._redis = Arrived({job: payloads[job] for job in arrival})
     # I expect them back in order of job, and so the same commit to the bit.
-    step = exchange.open_step("run", 3, JOBS, own={arrival[-1]: payloads[arrival[-1]]})
+    step = steps.open_step("run", 3, JOBS, own={last: payloads[last.job]})
     found = list(step.contributions.values())
-    assert list(step.origins) == list(step.contributions) == list(range(JOBS))
+    assert list(step.origins) == list(step.contributions) == [(3, job) for job in range(JOBS)]
     assert found == payloads
     assert reduced(found, estimator=estimator) == reduced(payloads, estimator=estimator)
 

@@ -12,8 +12,10 @@ from phiforge.base.errors import MissingObjectError
 from phiforge.learning.learners.maml import MamlConfig
 from phiforge.learning.learners.pixel_nearest_neighbour import PixelNearestNeighbourConfig
 from phiforge.learning.learners.prototypical import PrototypicalConfig
-from phiforge.runs.record import Record, RunRecord, evaluation_episodes_key, training_episodes_key
+from phiforge.runs.keys import evaluation_episodes_key, training_episodes_key
+from phiforge.runs.record import Record
 from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
@@ -235,11 +237,13 @@ def sampled(tmp_path):
 
     def write(run, spec):
         store = LocalStore(tmp_path / run)
-        runs[run] = RunRecord(run, spec, "digest", TINY.dataset.image_shape, len(TINY.dataset.splits["train"]), 0.0)
+        shape, classes = TINY.dataset.image_shape, len(TINY.dataset.splits["train"])
+        runs[run] = RunRecord(run, spec, "hash", "digest", shape, classes, 0.0)
         moving = {
             "exchange": SimpleNamespace(state=lambda run: None),
             "record": Record(store),
             "attempts": SimpleNamespace(attempt=lambda *_: nullcontext()),
+            "queue": SimpleNamespace(sample_training=print, sample_evaluation=print),
         }
         sampler = Sampler(SimpleNamespace(store=store, run=runs.__getitem__, **moving))
         sampler.pool = lambda digest: {"digest": TINY}[digest]

@@ -72,7 +72,7 @@ def test_no_error_shows_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_celery_prints_no_password() -> None:
     # Given a queue on a Redis that wants a password
-    queue = Queue(Settings(redis_url=f"rediss://trainer:{QUOTED}@localhost/0"))
+    queue = Queue(Settings(redis_url=f"rediss://trainer:{QUOTED}@localhost/0"), lambda _: 0)
     connection = queue.app.connection_for_write()
     # I expect Celery to know it, and to mask it wherever it prints it.
     assert (connection.userid, connection.password) == ("trainer", PASSWORD)

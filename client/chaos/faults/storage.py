@@ -10,7 +10,7 @@ from client.chaos.proxy import CALM, FaultProxy, Weather
 from client.chaos.spec import SAMPLED_AHEAD
 from client.chaos.stage import Stage
 from phiforge.base.errors import MissingObjectError, ServiceError
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 
 _SAMPLED_SECONDS = 5.0
 _AHEAD = SAMPLED_AHEAD - 1

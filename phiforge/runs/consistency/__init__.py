@@ -1,1 +1,1 @@
-"""How contributions become versions: one folder a protocol."""
+"""How contributions become versions: ``base`` says what a protocol is, and each has a folder."""

@@ -8,7 +8,7 @@ import pytest
 from client.servers import RedisServer
 from client.submission import submit
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.integration.lineage.runs import move, spec_of
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
-from phiforge.runs.platform import Platform
 from sampler.service import Sampler
 from tests.fleet import small_spec
 from trainer.worker import Trainer

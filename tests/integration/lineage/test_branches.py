@@ -6,8 +6,8 @@ from client.branching import branch
 from client.verification import verify
 from client.why import where, why
 from phiforge.base.errors import RunError, SpecError
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import encode
-from phiforge.runs.platform import Platform
 from tests.integration.lineage.runs import CHECKPOINTS, VERSIONS, log_of, move
 
 pytestmark = pytest.mark.services
@@ -25,7 +25,7 @@ def test_a_branch_without_a_change_comes_to_the_same_phi(platform: Platform, tra
     # I expect the parent's log from there on, to the bit, and its checkpoints;
     assert log_of(platform, new) == log_of(platform, trained)[at:]
     assert platform.record.checkpoints(new) == sorted({at} | {each for each in CHECKPOINTS if each >= at})
-    assert platform.record.checkpoint(new, VERSIONS).tasks == VERSIONS * 8
+    assert platform.checkpoints.load(new, VERSIONS).tasks == VERSIONS * 8
     # and it verified, and its versions before the branch explained by the parent.
     assert verify(platform, new, every=True).differences == []
     assert why(platform, new, 2).run == trained
@@ -43,7 +43,7 @@ def test_a_branch_of_a_branch_with_changes(platform: Platform, trained: str) -> 
     move(platform, second, 7)
     # I expect another φ, the tasks of all to be counted, and each to be verified.
     assert log_of(platform, first)[0]["phi_hash"] != log_of(platform, trained)[3]["phi_hash"]
-    assert platform.record.checkpoint(second, 7).tasks == 3 * 8 + 4 * 4
+    assert platform.checkpoints.load(second, 7).tasks == 3 * 8 + 4 * 4
     assert first.startswith("other-")
     assert verify(platform, second, every=True).differences == []
     assert [why(platform, second, version).run for version in (3, 4, 7)] == [trained, first, second]
@@ -54,19 +54,19 @@ def test_another_optimizer_starts_afresh(platform: Platform, trained: str) -> No
     fresh = branch(platform, trained, 3, ["outer.optimizer={name: sgd, momentum: 0.5}"])
     same = branch(platform, trained, 3, ["outer.optimizer.beta1=0.8"])
     # I expect a fresh state for the one, and the parent's for the other;
-    state = platform.record.checkpoint(fresh, 3).optimizer
+    state = platform.checkpoints.load(fresh, 3).optimizer
     assert {name.split("/")[0] for name in state} == {"momentum"}
     assert not any(value.any() for value in state.values())
-    parents = platform.record.checkpoint(trained, 3).optimizer
-    carried = platform.record.checkpoint(same, 3).optimizer
+    parents = platform.checkpoints.load(trained, 3).optimizer
+    carried = platform.checkpoints.load(same, 3).optimizer
     assert encode(carried) == encode(parents)
     # and Adam that begins in the middle to know its first update from its fourth.
     move(platform, fresh, 4)
     move(platform, fresh, 6)
     back = branch(platform, fresh, 6, ["outer.optimizer={name: adam}", "outer.lr=0.001", "outer.clip_norm=null"])
-    before = platform.record.checkpoint(back, 6).phi
+    before = platform.checkpoints.load(back, 6).phi
     move(platform, back)
-    after = platform.record.checkpoint(back, 8).phi
+    after = platform.checkpoints.load(back, 8).phi
     moved = max(float((after[name] - before[name]).abs().max()) for name in after)
     assert 1.8 * 0.001 < moved < 2 * 0.001 * 1.01
     assert verify(platform, back, every=True).differences == []

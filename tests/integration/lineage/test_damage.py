@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
-from phiforge.runs.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from sampler.service import Sampler
+from tests.fleet import steps_of
 from tests.integration.lineage.runs import JOBS, key_of, log_of, move
 from trainer.worker import Trainer
 
@@ -22,7 +23,8 @@ def test_a_damaged_contribution_is_never_applied(platform: Platform, trained: st
     sampler.sample_training(run, 0, sent_at=0)
     for job in range(JOBS - 1):
         trainer.handle(run, 0, job, sent_at=0)
-    redis, (place, other) = platform.exchange.redis, platform.exchange.contribution_keys(run, 0, [1, 2])
+    redis = platform.exchange.redis
+    place, other = (steps_of(platform).contribution_key(run, 0, job) for job in (1, 2))
     if damage == "another":
         redis.copy(other, place, replace=True)
     elif damage == "gone":
@@ -36,7 +38,7 @@ def test_a_damaged_contribution_is_never_applied(platform: Platform, trained: st
     state = platform.exchange.state(run)
     assert state
     assert state.head == 0
-    assert platform.exchange.contributed(run, 0) == {0, 2, 3}
+    assert steps_of(platform).contributed(run, 0) == {0, 2, 3}
     assert platform.exchange.waiting(platform.queue.name("training")) == waiting + 1
     # and the commit as if nothing had happened, when it comes.
     trainer.handle(run, 0, 1, sent_at=0)

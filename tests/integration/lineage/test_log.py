@@ -2,8 +2,8 @@
 
 import pytest
 
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import digest_of
 from tests.integration.lineage.runs import JOBS, VERSIONS, log_of, move
 
@@ -14,9 +14,9 @@ def test_an_entry_says_what_a_version_was_made_of(platform: Platform, trained: s
     # Given a run whose training is over, I expect each entry to name what went in and what came out,
     entries = list(platform.record.log(trained))
     assert [entry["version"] for entry in entries] == list(range(1, VERSIONS + 1))
-    before = platform.record.checkpoint(trained, 0).phi_hash
+    before = platform.checkpoints.load(trained, 0).phi_hash
     for entry in entries:
-        assert entry["spec_hash"] == platform.run(trained).spec.hash
+        assert entry["spec_hash"] == platform.run(trained).spec_hash
         assert entry["phi_hash_before"] == before
         before = entry["phi_hash"]
         for job in range(JOBS):
@@ -27,7 +27,7 @@ def test_an_entry_says_what_a_version_was_made_of(platform: Platform, trained: s
         assert entry["observed"]["committed_at"] > platform.run(trained).created_at
         assert [set(job) for job in entry["observed"]["jobs"]] == [{"worker", "compute_seconds"}] * JOBS
         assert all(0 < job["compute_seconds"] < 60 for job in entry["observed"]["jobs"])
-    assert before == platform.record.checkpoint(trained, VERSIONS).phi_hash
+    assert before == platform.checkpoints.load(trained, VERSIONS).phi_hash
 
 
 def test_two_runs_of_one_spec_have_equal_logs(platform: Platform, trained: str, run: str) -> None:

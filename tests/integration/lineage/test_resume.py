@@ -3,7 +3,7 @@
 import pytest
 
 from client.branching import branch
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from tests.integration.lineage.runs import CHECKPOINTS, log_of, move
 

@@ -5,9 +5,9 @@ import pytest
 from client.branching import branch
 from client.submission import submit
 from client.verification import verify
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
 from tests.integration.lineage.runs import VERSIONS, key_of, log_of, move, spec_of
 
@@ -87,4 +87,4 @@ def test_checkpoints_are_thinned_if_wanted(platform: Platform, trained: str) -> 
     ]
     assert verify(platform, run, 6).differences == []
     new = branch(platform, run, 6)
-    assert platform.record.checkpoint(new, 6).phi_hash == log_of(platform, run)[5]["phi_hash"]
+    assert platform.checkpoints.load(new, 6).phi_hash == log_of(platform, run)[5]["phi_hash"]

@@ -8,8 +8,8 @@ from client.submission import submit
 from client.verification import verify
 from evaluator.chunk import Evaluator
 from phiforge.base.errors import RunError
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from sampler.service import Sampler
 from tests.integration.lineage.runs import CHECKPOINTS, JOBS, VERSIONS, move, spec_of
 
@@ -42,7 +42,7 @@ def test_verify_what_was_mapped(platform: Platform, dtype: str) -> None:
     move(platform, run, 2)
     # If all of it is computed again, I expect the same bits, and φ in float32.
     assert verify(platform, run, every=True).differences == []
-    phi = platform.record.checkpoint(run, 2).phi
+    phi = platform.checkpoints.load(run, 2).phi
     assert {str(value.dtype) for value in phi.values()} == {"torch.float32"}
     # If φ is judged by the same engine, I expect a score of each validation task.
     Sampler(platform).sample_evaluation(run, "validation", 0, sent_at=0)
@@ -77,9 +77,9 @@ def test_verify_names_what_differs_first(platform: Platform, run: str) -> None:
     assert found.versions == [1, 2, 3, 4, 5]
     assert found.differences[0].logged == "0" * 64
     # Given another φ in the checkpoint of version 3, with a sidecar that fits it, I expect that to be found before.
-    checkpoint = platform.record.checkpoint(run, 3)
-    other = platform.record.checkpoint(run, 6)
-    platform.record.save_checkpoint(run, other.__class__(3, other.phi, checkpoint.optimizer, other.phi_hash, 24))
+    checkpoint = platform.checkpoints.load(run, 3)
+    other = platform.checkpoints.load(run, 6)
+    platform.checkpoints.save(run, other.__class__(3, other.phi, checkpoint.optimizer, other.phi_hash, 24))
     found = verify(platform, run, every=True)
     assert [(each.version, each.what) for each in found.differences] == [(3, "checkpoint's phi_hash")]
     found = verify(platform, run, 4)

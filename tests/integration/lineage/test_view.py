@@ -9,8 +9,8 @@ from rich.console import Console
 from client.lineage_view import print_verified, print_where, print_why
 from client.verification import verify
 from client.why import where, why
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Difference
-from phiforge.runs.platform import Platform
 from tests.integration.lineage.runs import JOBS
 
 pytestmark = pytest.mark.services

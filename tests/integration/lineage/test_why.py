@@ -7,9 +7,9 @@ from client.submission import submit
 from client.verification import verify
 from client.why import where, why
 from phiforge.base.errors import RunError
+from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import training_episodes_key
+from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
 from tests.integration.lineage.runs import VERSIONS, move, spec_of
 

@@ -11,7 +11,7 @@ from client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from client.submission import cancel, resume, submit
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.fleet import small_spec, wait_for_version, wait_until
 from tests.integration.secured.servers import BUCKET
 from tests.secured import USERS, SecuredStack, make_secrets, settings_of

@@ -3,7 +3,11 @@
 import pytest
 
 from client.verification import verify
-from phiforge.runs.platform import Platform
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
+from phiforge.fleet.queue import QUEUES, QueueName
+from phiforge.fleet.refusals import Refusals
+from phiforge.fleet.roster import Roster
 from tests.fleet import hashes, wait_for_end, wait_until
 from tests.secured import SecuredStack
 
@@ -34,11 +38,50 @@ def test_a_run_can_be_verified_and_its_episodes_are_deleted(platform: Platform, 
     assert verify(platform, finished, 20).differences == []
 
 
+def test_who_is_there_says_so(platform: Platform, stack: SecuredStack, finished: str) -> None:
+    # Given that fleet, I expect every service's workers on the roster of their queue.
+    keys = {queue: f"phiforge:roster:{queue}" for queue in QUEUES}
+    there = {queue: platform.exchange.redis.hkeys(key) for queue, key in keys.items()}
+    assert {queue: len(workers) for queue, workers in there.items()} == {"sampling": 1, "training": 2, "evaluation": 1}
+
+
+SERVES: dict[str, QueueName] = {"sampler": "sampling", "trainer": "training", "evaluator": "evaluation"}
+
+
+@pytest.mark.parametrize("user", SERVES)
+def test_each_service_may_say_what_it_cannot_do(user: str, settings: dict[str, Settings], finished: str) -> None:
+    # Given a service that lacks a part, as its own user, beside others of its kind, which said nothing
+    own = Platform.open(settings[user])
+    roster = Roster(own.exchange, SERVES[user], own.settings.lease_seconds, "one that lacks something")
+    refusals = Refusals(own.exchange, roster)
+    # If it puts messages back, for as long as it likes, I expect it to be let, and the run to go on.
+    assert [refusals.refuse(f"{finished}-y", "it lacks a part") for _ in range(3)] == [None, None, None]
+    roster.leave()
+    own.close()
+
+
+def test_a_service_alone_may_say_that_nobody_can(settings: dict[str, Settings]) -> None:
+    # Given a sampler alone in a fleet, which cannot write what runs are made of
+    own = Platform.open(settings["sampler"])
+    refusals = Refusals(own.exchange, Roster(own.exchange, "sampling", 0.2, "alone"))
+    key = "phiforge:roster:sampling"
+    others = own.exchange.redis.hgetall(key)
+    own.exchange.redis.delete(key)
+    # If it lacks a part for longer than a lease, I expect it to hear that nobody has it.
+    said: list[str | None] = []
+    wait_until(lambda: bool(said.append(refusals.refuse("other-z", "it lacks a part")) or said[-1]), "the verdict")
+    assert said[-1] == "no sampler of this fleet can do its work: 1: it lacks a part"
+    own.exchange.redis.delete(key)
+    if others:
+        own.exchange.redis.hset(key, mapping=others)
+    own.close()
+
+
 def test_a_dataset_that_cannot_be_sampled_fails_the_run(platform: Platform, stack: SecuredStack, finished: str) -> None:
     # Given a run whose dataset is not there: only the sampler sees it, and it may not write a run's state in Redis
     record = platform.run(finished)._replace(run=f"{finished}-x", dataset="0" * 64)
     platform.record.create(record)
-    platform.record.save_checkpoint(record.run, platform.record.checkpoint(finished, 0))
+    platform.checkpoints.save(record.run, platform.checkpoints.load(finished, 0))
     # If services find it
     platform.record.activate(record.run)
     # I expect it marked failed with the reason, stopped and retired.

@@ -8,8 +8,8 @@ import redis
 from client.servers import RedisServer, S3Server
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.runs.connection import connect
-from phiforge.runs.platform import Platform
 from phiforge.runs.store import open_store
 from tests.integration.secured.servers import permitted
 from tests.secured import SecuredStack, make_secrets
@@ -43,7 +43,7 @@ def test_a_server_of_another_authority_is_not_talked_to(
     with pytest.raises(StoreError, match="certificate verify failed"):
         open_store(mistrusting)
     trusting = Platform.open(settings["client"])
-    queue = type(trusting.queue)(mistrusting)
+    queue = type(trusting.queue)(mistrusting, trusting.exchange.waiting)
     with pytest.raises(Exception, match="certificate verify failed"):
         queue.app.connection_for_write().ensure_connection(max_retries=1, timeout=1)
     queue.close()

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,10 @@ def test_who_oversteps_on_redis_is_refused(user: str, settings: dict[str, Settin
     for key in RUN_KEYS:
         assert permitted(client, "HSET", key, "field", "value") == (user != "sampler"), key
         assert permitted(client, "DEL", key) == (user != "sampler"), key
+    # nor what other services' workers say of themselves: a run fails if none of them can do its work;
+    for queue, key in product(("sampling", "training", "evaluation"), ("phiforge:roster", "phiforge:{other}:refusals")):
+        for command in (("HSET", f"{key}:{queue}", "worker", "x"), ("DEL", f"{key}:{queue}")):
+            assert permitted(client, *command) == (user != "sampler" or queue == "sampling"), command
     assert permitted(client, "LPUSH", "phiforge.training:test", "x") == (user != "sampler")
     assert permitted(client, "DEL", "phiforge.training:test") == (user == "trainer")
     # whoever it is: another fleet's keys, and the server itself.

@@ -14,7 +14,7 @@ import torch
 from client.submission import submit
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import FormatError
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.fleet import small_spec, wait_for_end, wait_until
 from tests.secured import SecuredStack
 
@@ -106,13 +106,13 @@ def test_a_pickled_checkpoint_is_refused(platform: Platform, finished: str, tmp_
     run = f"{finished}-{disguise.split()[1]}"
     record = platform.run(finished)._replace(run=run)
     platform.record.create(record)
-    checkpoint = platform.record.checkpoint(finished, 0)
-    platform.record.save_checkpoint(run, checkpoint)
+    checkpoint = platform.checkpoints.load(finished, 0)
+    platform.checkpoints.save(run, checkpoint)
     key = f"runs/{run}/checkpoints/00000000"
     sidecar = json.loads(platform.store.get(f"{key}.json"))
     platform.store.put(f"{key}.safetensors", data.getvalue())
     platform.store.put(f"{key}.json", json.dumps(sidecar | {"sha256": sha256_hex(data.getvalue())}).encode())
     # If it is read, I expect it refused and nothing run.
     with pytest.raises(FormatError, match="safetensors"):
-        platform.record.checkpoint(run, 0)
+        platform.checkpoints.load(run, 0)
     assert not trace.exists()

@@ -11,7 +11,7 @@ from client.processes import free_port
 from client.servers import S3Server
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.store import open_store
 from tests.secured import SecuredStack, canaries
 

@@ -7,7 +7,7 @@ import pytest
 
 from client.servers import RedisServer
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from tests.integration.staleness.steps import sampled, spec_of
 
 

@@ -5,11 +5,11 @@ from collections import Counter
 from typing import Any
 
 from client.submission import submit
+from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Work, works_of
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.runs.steps import Ticket
 from sampler.service import Sampler
-from tests.fleet import small_spec
+from tests.fleet import small_spec, tickets_of
 from trainer.worker import Trainer
 
 VERSIONS, JOBS = 6, 2
@@ -43,7 +43,7 @@ def take(platform: Platform, run: str, *tickets: tuple[int, int]) -> None:
 def take_all(platform: Platform, run: str) -> None:
     """Take open tickets, the newest first, until the run is trained."""
     while head(platform, run) < VERSIONS:
-        before = platform.tickets.open(run) - platform.tickets.waiting(run)
+        before = tickets_of(platform).open(run) - tickets_of(platform).waiting(run)
         take(platform, run, max(before))
 
 

@@ -7,9 +7,9 @@ import pytest
 from client.stack import Stack
 from client.submission import submit
 from client.verification import verify
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
-from tests.fleet import wait_for_end, wait_for_version, wait_until
+from phiforge.fleet.platform import Platform
+from phiforge.runs.steps import Ticket
+from tests.fleet import tickets_of, wait_for_end, wait_for_version, wait_until
 from tests.integration.staleness.steps import JOBS, spec_of, used, works
 
 pytestmark = pytest.mark.services
@@ -29,7 +29,7 @@ def test_a_fleet_under_fire(platform: Platform) -> None:
         platform.exchange.redis.flushall()
         # and messages come twice
         wait_until(lambda: (state := platform.exchange.state(run)) is not None and state.head >= 15, "version 15")
-        for ticket in platform.tickets.open(run):
+        for ticket in tickets_of(platform).open(run):
             platform.queue.train(run, *ticket)
         # I expect the run to end,
         assert wait_for_end(platform, run) == "complete"

@@ -5,10 +5,11 @@ import pytest
 from client.branching import branch
 from client.verification import verify
 from client.why import where, why
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.retention import delete_episodes
+from phiforge.runs.steps import Ticket
 from sampler.service import Sampler
+from tests.fleet import tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, works
 from trainer.worker import Trainer
 
@@ -22,7 +23,7 @@ def test_the_log_suffices_to_compute_it_again(platform: Platform, run: str) -> N
     assert state
     payload, origin = Trainer(platform).work(record, state, 3, 0)
     take(platform, run, (0, 1), (2, 1))
-    platform.tickets.publish(run, Ticket(3, 0), state.phi_hash, payload, origin._replace(phi_version=state.head))
+    tickets_of(platform).publish(run, Ticket(3, 0), state.phi_hash, payload, origin._replace(phi_version=state.head))
     assert (state.head, head(platform, run)) == (2, 3)
     take_all(platform, run)
     # I expect verify to start where nothing before is needed, and to find every hash,
@@ -39,8 +40,8 @@ def test_the_log_suffices_to_compute_it_again(platform: Platform, run: str) -> N
     # and a branch that changes nothing to start from the same φ with the same tickets left.
     before = {entry["version"]: entry["phi_hash"] for entry in platform.record.log(run)}
     child = branch(platform, run, 4)
-    assert platform.record.checkpoint(child, 4).phi_hash == before[4]
-    assert set(platform.record.tickets(child, 4) or ()) == EACH_ONCE.keys() - {
+    assert platform.checkpoints.load(child, 4).phi_hash == before[4]
+    assert {tuple(ticket) for ticket in platform.record.extras(child, 4)["tickets"]} == EACH_ONCE.keys() - {
         Ticket(work.version, work.job) for made in works(platform, run)[:4] for work in made
     }
 

@@ -4,10 +4,11 @@ import pytest
 
 from client.verification import verify
 from phiforge.base.errors import StoreError
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import Checkpoint
+from phiforge.runs.steps import Ticket
+from tests.fleet import tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, head, messages, take, take_all, used
 from trainer.worker import Trainer
 
@@ -32,7 +33,7 @@ def test_killed_between_the_last_contribution_and_the_commit(platform: Platform,
     assert state
     for ticket in (Ticket(0, 0), Ticket(0, 1), Ticket(1, 0)):
         payload, origin = Trainer(platform).work(record, state, *ticket)
-        platform.tickets.publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
+        tickets_of(platform).publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
     assert head(platform, run) == 0
     # If what reconcile sends arrives
     platform.exchange.redis.hset(platform.exchange.key(run, "state"), mapping={"moved_at": 0, "resends": 0})
@@ -51,7 +52,7 @@ def test_the_head_waits_for_its_checkpoint(platform: Platform, run: str, monkeyp
 
     take(platform, run, (0, 0), (0, 1), (2, 0), (1, 0), (3, 1))
     with monkeypatch.context() as broken:
-        broken.setattr(platform.record, "save_checkpoint", fail)
+        broken.setattr(platform.checkpoints, "save", fail)
         with pytest.raises(StoreError):
             take(platform, run, (2, 1))
     assert head(platform, run) == 3
@@ -61,7 +62,7 @@ def test_the_head_waits_for_its_checkpoint(platform: Platform, run: str, monkeyp
     # and once reconcile has written the checkpoint, with the tickets that were open then, all goes on,
     platform.exchange.redis.hset(platform.exchange.key(run, "state"), mapping={"moved_at": 0, "resends": 0})
     reconcile(platform, run)
-    assert platform.record.tickets(run, 3) == ((1, 1), (3, 0), (4, 0), (4, 1))
+    assert platform.record.extras(run, 3) == {"tickets": [[1, 1], [3, 0], [4, 0], [4, 1]]}
     take(platform, run, (3, 0))
     assert head(platform, run) == 4
     take_all(platform, run)
@@ -81,11 +82,11 @@ def test_restored_from_a_checkpoint(platform: Platform, run: str) -> None:
     platform.exchange.forget(run)
     reconcile(platform, run)
     assert head(platform, run) == 3
-    assert platform.tickets.open(run) == {(1, 1), (3, 0), (4, 0), (4, 1)}
+    assert tickets_of(platform).open(run) == {(1, 1), (3, 0), (4, 0), (4, 1)}
     take(platform, run, (4, 1), (1, 1))
     assert head(platform, run) == 4
     # I expect what was computed from the φ that was lost to be turned away,
-    late = platform.tickets.publish(run, Ticket(5, 0), state.phi_hash, payload, origin._replace(phi_version=4))
+    late = tickets_of(platform).publish(run, Ticket(5, 0), state.phi_hash, payload, origin._replace(phi_version=4))
     assert late.outcome == "old"
     # and every ticket once in what is left.
     take_all(platform, run)
@@ -97,13 +98,13 @@ def test_restored_from_a_checkpoint(platform: Platform, run: str) -> None:
 def test_damaged_contributions_are_computed_again(platform: Platform, run: str) -> None:
     # Given a contribution, and what lies beside another, that lost a bit in Redis
     take(platform, run, (0, 0))
-    (place,) = platform.exchange.contribution_keys(run, "open", [Ticket(0, 0)])
+    place = tickets_of(platform).contribution_key(run, Ticket(0, 0))
     data = platform.exchange.redis.get(place)
     platform.exchange.redis.set(place, data[:-1] + bytes([data[-1] ^ 1]))
     # If a version would be made of it, I expect none,
     take(platform, run, (0, 1))
     assert head(platform, run) == 0
-    assert platform.tickets.waiting(run) == {(0, 1)}
+    assert tickets_of(platform).waiting(run) == {(0, 1)}
     # and so for what lies beside;
     platform.exchange.redis.hset(platform.exchange.key(run, "origins:open"), "0:1", b"{}")
     take(platform, run, (0, 0))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.platform import Platform
-from tests.fleet import hashes
+from phiforge.fleet.platform import Platform
+from phiforge.runs.steps import Ticket
+from tests.fleet import hashes, tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, used, works
 from trainer.worker import Trainer
 
@@ -44,8 +44,8 @@ def test_a_ticket_is_applied_once(platform: Platform, run: str) -> None:
     # I expect each in one version,
     assert used(platform, run) == EACH_ONCE
     # and nothing left.
-    assert not platform.tickets.open(run)
-    assert not platform.tickets.waiting(run)
+    assert not tickets_of(platform).open(run)
+    assert not tickets_of(platform).waiting(run)
 
 
 def test_what_is_too_old_is_computed_again(platform: Platform, run: str) -> None:
@@ -54,12 +54,12 @@ def test_what_is_too_old_is_computed_again(platform: Platform, run: str) -> None
     assert state
     payload, origin = Trainer(platform).work(record, state, 1, 1)
     take(platform, run, (0, 0), (0, 1))
-    fresh = platform.tickets.publish(run, Ticket(2, 0), state.phi_hash, payload, origin._replace(phi_version=0))
+    fresh = tickets_of(platform).publish(run, Ticket(2, 0), state.phi_hash, payload, origin._replace(phi_version=0))
     assert fresh.outcome == "published"
     take(platform, run, (1, 0))
-    late = platform.tickets.publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=0))
+    late = tickets_of(platform).publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=0))
     # I expect it to be turned away, and so one that says another version than it was computed from;
-    wrong = platform.tickets.publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=2))
+    wrong = tickets_of(platform).publish(run, Ticket(1, 1), state.phi_hash, payload, origin._replace(phi_version=2))
     assert (head(platform, run), late.outcome, wrong.outcome) == (2, "old", "old")
     # if it is computed again, to be applied.
     take_all(platform, run)
@@ -73,16 +73,16 @@ def test_what_gets_too_old_while_it_waits_is_computed_again(platform: Platform) 
     run = sampled(platform, spec_of(2))
     record, state, trainer = platform.run(run), platform.exchange.state(run), Trainer(platform)
     assert state
-    slow = {ticket: trainer.work(record, state, *ticket) for ticket in sorted(platform.tickets.open(run))[:4]}
+    slow = {ticket: trainer.work(record, state, *ticket) for ticket in sorted(tickets_of(platform).open(run))[:4]}
     take(platform, run, (2, 0), (2, 1), (3, 0), (3, 1))
     for ticket, (payload, origin) in slow.items():
-        published = platform.tickets.publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
+        published = tickets_of(platform).publish(run, ticket, state.phi_hash, payload, origin._replace(phi_version=0))
         assert published.outcome == "published"
     # If the next version is made
     take(platform, run, (0, 0))
     # I expect it to be made of two, and the others, which are too old from then on, to be gone and wanted again.
     assert works(platform, run)[2] == [(0, 0, 0), (0, 1, 0)]
-    assert platform.tickets.waiting(run) == set()
-    assert {(1, 0), (1, 1)} < platform.tickets.open(run)
+    assert tickets_of(platform).waiting(run) == set()
+    assert {(1, 0), (1, 1)} < tickets_of(platform).open(run)
     take_all(platform, run)
     assert used(platform, run) == EACH_ONCE

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from phiforge.base.settings import Settings
-from phiforge.runs.platform import Platform
+from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore
 
 

@@ -11,12 +11,12 @@ from celery.worker import state as worker_state
 from client.stack import Stack
 from client.submission import cancel, submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import Queue
-from phiforge.runs.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import training_episodes_key
 from sampler.service import Sampler
-from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
+from tests.fleet import hashes, small_spec, steps_of, wait_for_end, wait_for_version, wait_until
 from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
@@ -50,7 +50,7 @@ def state_of(platform: Platform, run: str) -> tuple[int, set[int]]:
     """Return the head, and which jobs contributed to the open step."""
     state = platform.exchange.state(run)
     assert state
-    return state.head, platform.exchange.contributed(run, state.head)
+    return state.head, steps_of(platform).contributed(run, state.head)
 
 
 @pytest.mark.usefixtures("serving")
@@ -117,7 +117,7 @@ def test_a_kept_job_that_is_lost_is_sent(platform: Platform, monkeypatch: pytest
     # Given a trainer that dies at the job that it kept, of which nobody has a message
     run = begun(platform, meta_batch=2, versions=3)
     with monkeypatch.context() as dying:
-        dying.setattr("phiforge.runs.consistency.synchronous.moves.Synchronous.go_on", _die)
+        dying.setattr("phiforge.runs.consistency.synchronous.protocol.Synchronous.go_on", _die)
         with pytest.raises(KeyboardInterrupt):
             Trainer(platform).handle(run, 0, 0, sent_at=0)
     assert jobs_sent(platform, run) == []

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,24 @@ from typing import Any
 import pytest
 
 from client.submission import cancel, resume, submit
+from evaluator.chunk import Evaluator
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.attempts import MOST_ATTEMPTS
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode
+from phiforge.runs.advance import ensure_checkpoint
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.consistency.synchronous.moves import OpenJob
-from phiforge.runs.platform import Platform
-from phiforge.runs.reconcile import ensure_checkpoint, reconcile
-from phiforge.runs.record import Checkpoint, training_episodes_key
+from phiforge.runs.consistency.base import OpenJob
+from phiforge.runs.consistency.synchronous.moves import Moves
+from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Published
 from phiforge.runs.store import Store
 from sampler.service import Sampler
-from tests.fleet import small_spec
+from tests.fleet import small_spec, steps_of
 from trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
@@ -66,7 +71,7 @@ def head(platform: Platform, run: str) -> int:
 
 def publish(platform: Platform, run: str, payload: bytes) -> Published:
     """Publish a contribution of job 0 to the step from version 0."""
-    return platform.exchange.publish(run, 0, 0, payload, Origin(sha256_hex(payload), "episodes", "somebody", 0.1))
+    return steps_of(platform).publish(run, 0, 0, payload, Origin(sha256_hex(payload), "episodes", "somebody", 0.1))
 
 
 def test_the_last_job_in_commits(platform: Platform, run: str) -> None:
@@ -130,7 +135,7 @@ def test_a_zombie_leaves_nothing_behind(platform: Platform, run: str) -> None:
     late = publish(platform, run, b"late")
     # I expect it to be turned away,
     assert late.outcome == "stale"
-    assert platform.exchange.contributed(run, 0) == set()
+    assert steps_of(platform).contributed(run, 0) == set()
     # and the same for an old message.
     Trainer(platform).handle(run, 0, 0, sent_at=0)
     assert head(platform, run) == 1
@@ -143,7 +148,7 @@ def test_a_contribution_counts_once(platform: Platform, run: str) -> None:
     # If it comes again with other bytes, I expect the first to stay.
     again = publish(platform, run, b"second")
     assert (again.outcome, again.contributions) == ("duplicate", 1)
-    assert platform.exchange.redis.get(*platform.exchange.contribution_keys(run, 0, [0])) == b"first"
+    assert platform.exchange.redis.get(steps_of(platform).contribution_key(run, 0, 0)) == b"first"
 
 
 def test_killed_between_the_last_contribution_and_the_commit(platform: Platform, run: str) -> None:
@@ -153,7 +158,8 @@ def test_killed_between_the_last_contribution_and_the_commit(platform: Platform,
         trainer.handle(run, 0, job, sent_at=0)
     record, state = platform.run(run), platform.exchange.state(run)
     assert state
-    trainer._synchronous._contribute(OpenJob(record, state, JOBS - 1))
+    moves = Moves(platform.consistency(record), steps_of(platform), trainer)
+    moves.contribute(OpenJob(record, state, JOBS - 1))
     assert head(platform, run) == 0
     # If reconcile's resend of any one job arrives
     Trainer(platform).handle(run, 0, 0, sent_at=0)
@@ -170,7 +176,7 @@ def test_killed_between_log_and_checkpoint(platform: Platform, run: str, monkeyp
         Sampler(platform).sample_training(run, version, sent_at=0)
         with monkeypatch.context() as broken:
             if version == 4:
-                broken.setattr(platform.record, "save_checkpoint", fail)
+                broken.setattr(platform.checkpoints, "save", fail)
             for job in range(JOBS - (version == 4)):
                 Trainer(platform).handle(run, version, job, sent_at=0)
             if version == 4:
@@ -197,7 +203,7 @@ def test_restored_from_the_newest_readable_checkpoint(platform: Platform, run: s
     assert state
     assert phi
     assert optimizer
-    platform.record.save_checkpoint(run, Checkpoint(1, decode(phi), decode(optimizer), state.phi_hash, 8))
+    platform.checkpoints.save(run, Checkpoint(1, decode(phi), decode(optimizer), state.phi_hash, 8))
     key = f"runs/{run}/checkpoints/00000001.safetensors"
     data = platform.store.get(key)
     platform.store.put(key, data[:-1] + bytes([data[-1] ^ 1]))
@@ -245,7 +251,8 @@ def test_cancelled_while_it_is_being_looked_at(platform: Platform, run: str, mon
 def test_cancelled_while_it_is_being_restored(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service that is about to restore a run that Redis lost
     platform.exchange.forget(run)
-    just_before(monkeypatch, platform.exchange, "restore", lambda: cancel(platform, run))
+    consistency = platform.consistency(platform.run(run))
+    just_before(monkeypatch, consistency, "restore", lambda: cancel(platform, run))
     # If it is cancelled at that moment
     reconcile(platform, run)
     # I expect it to be stopped once more, for it was restored as one that goes on.
@@ -302,19 +309,50 @@ def test_a_job_that_kills_its_workers_fails_the_run(platform: Platform, run: str
 
 
 @pytest.mark.parametrize("consistency", ["synchronous", "bounded_staleness"])
-def test_a_worker_that_lacks_the_engine_refuses_the_run(
+def test_a_worker_that_lacks_the_engine_leaves_the_job_to_others(
     platform: Platform, settings: Settings, consistency: str
 ) -> None:
     # Given a run whose engine was left to be settled, and a worker on another kind of device than the engine's
     run = submit(platform, small_spec(consistency=consistency))
     Sampler(platform).sample_training(run, 0, sent_at=0)
     assert platform.run(run).spec.numerics.engine == "fused"
-    platform.settings = settings.model_copy(update={"device": "cuda:0"})
-    # If it takes a job
-    Trainer(platform).handle(run, 0, 0, sent_at=0)
-    # I expect the run to fail and say how to submit it.
-    assert platform.record.status(run) == "failed"
-    assert "numerics.engine=torch" in platform.record.end_reason(run, "failed")
+    platform.exchange.redis.delete(platform.queue.name("training"))
+    platform.settings = settings.model_copy(update={"device": "cuda:0", "lease_seconds": 0.2})
+    trainer = Trainer(platform)
+    # If it takes a job, I expect that to be in the queue again, and to be no attempt that counts;
+    trainer.handle(run, 0, 0, sent_at=0)
+    assert platform.record.status(run) == "running"
+    assert platform.exchange.waiting(platform.queue.name("training")) == 1
+    assert platform.exchange.redis.keys(f"*{run}*attempts*") == []
+    # if nobody else is there to take it, the run to fail and say how to submit it.
+    deadline = time.monotonic() + 60
+    while platform.record.status(run) == "running":
+        assert time.monotonic() < deadline
+        trainer.handle(run, 0, 0, sent_at=0)
+    reason = platform.record.end_reason(run, "failed")
+    assert reason.startswith("no trainer of this fleet can do its work: 1 on cuda:0 with engines torch, vmap: ")
+    assert "lacks engine 'fused'" in reason
+    assert "numerics.engine=torch" in reason
+    assert run not in platform.record.active()
+
+
+def test_an_evaluator_that_lacks_the_engine_leaves_the_chunk_to_others(platform: Platform, settings: Settings) -> None:
+    # Given an evaluator on another kind of device than the engine's of a run, whose first chunk has its episodes
+    run = submit(platform, small_spec())
+    Sampler(platform).sample_evaluation(run, "validation", 0, sent_at=0)
+    queue = platform.queue.name("evaluation")
+    platform.exchange.redis.delete(queue)
+    elsewhere = settings.model_copy(update={"device": "cuda:0", "store_url": platform.store.url})
+    there = Platform.open(elsewhere)
+    # If it takes that chunk, I expect it to be in the queue again,
+    Evaluator(there).handle(run, "validation", 0, 0, sent_at=0)
+    there.close()
+    assert platform.exchange.scores(run, "validation", 0) == {}
+    assert platform.exchange.waiting(queue) == 1
+    # and scored by the next that can.
+    Evaluator(platform).handle(run, "validation", 0, 0, sent_at=0)
+    assert list(platform.exchange.scores(run, "validation", 0)) == [0]
+    assert platform.record.status(run) == "running"
 
 
 def test_a_step_that_is_not_finite_fails_the_run(platform: Platform) -> None:

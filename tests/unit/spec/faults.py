@@ -224,6 +224,17 @@ FAULTS = [
     ),
     ({"numerics": {"engine": "vmap"}, "estimator": {"name": "reptile"}}, ["numerics.engine: 'vmap' computes the grad"]),
     ({"numerics": {"engine": "jax"}}, ["numerics.engine: Input should be 'auto', 'torch', 'fused' or 'vmap'"]),
+    # rates of their own, and further scores
+    ({"outer": {"groups": [{"lr": 1}]}}, ["outer.groups.0.pattern: Field required"]),
+    ({"outer": {"groups": [{"pattern": "*", "lr": -1}]}}, ["outer.groups.0.lr: Input should be greater than or equal"]),
+    (
+        {"outer": {"groups": [{"pattern": "*", "lr": 1, "momentum": 1}]}},
+        ["outer.groups.0.momentum: unknown; allowed here: pattern, lr"],
+    ),
+    ({"scores": [{"name": "f1"}]}, ["scores.0.name: 'f1' is unknown; allowed: accuracy, loss"]),
+    ({"scores": ["accuracy"]}, ["scores.0: Input should be a valid dictionary"]),
+    ({"scores": [{"name": "loss", "beta": 1}]}, ["scores.0.beta: unknown; allowed here: name"]),
+    ({"scores": [{"name": "accuracy"}]}, ["scores: 'accuracy' is of every run already"]),
     # numbers out of their range
     ({"seed": -1}, ["seed: Input should be greater than or equal to 0"]),
     ({"seed": 2**63}, ["seed: Input should be less than 9223372036854775808"]),

@@ -7,22 +7,25 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from phiforge.learning.engines.vmap.graph_capture import recorded
+from phiforge.learning.engines.vmap.graph_capture import captured
 from phiforge.learning.learners.bases.learner import Learner
 from phiforge.tasks.episodes import Episode
 
-Found = TypeVar("Found")
+Mapped = TypeVar("Mapped")
 
 
-def mapped(learner: Learner, use: Hashable, compute: Callable[..., Found], *inputs: object) -> Found:
-    """Return ``compute(*inputs)``, a map by a learner; on a GPU by a recording, if the learner may be recorded.
+def mapped(learner: Learner, use: Hashable, compute: Callable[..., Mapped], *inputs: object) -> Mapped:
+    """Return ``compute(*inputs)``, a map by a learner; on a GPU by a captured graph, if the learner allows it.
 
-    ``use`` names all that decides what is computed, beside the learner and the shapes and types of the inputs, which
-    are nests of tensors, as is what is returned.
+    Args:
+        learner: whose map it is.
+        use: names all that decides what is computed, beside the learner and the shapes and types of the inputs.
+        compute: a pure function of tensors.
+        inputs: nests of tensors, as is what is returned.
     """
     if not learner.capturable:
         return compute(*inputs)
-    found: Found = recorded((learner.config.model_dump_json(), learner.shape, use), compute, *inputs)
+    found: Mapped = captured((learner.config.model_dump_json(), learner.shape, use), compute, *inputs)
     return found
 
 

@@ -3,13 +3,27 @@
 As disposable as all there, for each checkpoint lists the tickets that are open at it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from phiforge.runs.commit_log import Origin
-from phiforge.runs.consistency.bounded_staleness import Ticket
-from phiforge.runs.exchange import Exchange
-from phiforge.runs.steps import OpenStep, Published
+from phiforge.runs.consistency.bounded_staleness.rules import Move
+from phiforge.runs.consistency.transitions import (
+    commit_keys,
+    commit_values,
+    note_commit,
+    restore_keys,
+    restore_values,
+    staged_commit,
+)
+from phiforge.runs.exchange import Exchange, score_fields
+from phiforge.runs.outcomes import Outcome
+from phiforge.runs.scripts import Value
+from phiforge.runs.steps import Commit, OpenStep, Published, Restored, Ticket
+
+_HERE = "phiforge.runs.consistency.bounded_staleness"
+_POOL = {"origins": "origins:open", "tickets": "tickets", "hashes": "hashes"}
+"""The keys, by name, that only such runs have."""
 
 
 class Waiting(NamedTuple):
@@ -21,7 +35,7 @@ class Waiting(NamedTuple):
 
     head: int
     held: bool
-    origins: dict[Ticket, bytes]
+    origins: Mapping[Ticket, bytes]
     admitted: set[int]
 
 
@@ -29,80 +43,122 @@ class TicketExchange:
     """The open tickets of one fleet's runs."""
 
     def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
+        self._exchange = exchange
+        self._redis = exchange.redis
+        self._publish = exchange.script("publish", _HERE, ["published"])
+        self._commit = exchange.script("commit", _HERE, ["committed"])
+        self._restore = exchange.script("restore", _HERE, ["restored"])
+        self._recorded = exchange.script("recorded", _HERE)
 
     def open(self, run: str) -> set[Ticket]:
         """Return the tickets that are in no version yet."""
-        return {Ticket.parse(text) for text in self.exchange.redis.smembers(self.exchange.key(run, "tickets"))}
+        return {Ticket.parse(text) for text in self._redis.smembers(self._key(run, "tickets"))}
 
     def open_at(self, run: str, version: int) -> list[Ticket] | None:
         """Return the tickets that are in no version yet, in order; None if ``version`` is not the head."""
-        with self.exchange.redis.pipeline(transaction=True) as pipe:
-            pipe.hget(self.exchange.key(run, "state"), "head")
-            pipe.smembers(self.exchange.key(run, "tickets"))
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(self._key(run, "state"), "head")
+            pipe.smembers(self._key(run, "tickets"))
             head, tickets = pipe.execute()
         return sorted(Ticket.parse(text) for text in tickets) if head and int(head) == version else None
 
     def waiting(self, run: str) -> set[Ticket]:
         """Return the tickets whose contributions wait to be applied."""
-        return {Ticket.parse(text) for text in self.exchange.redis.hkeys(self.exchange.key(run, "origins:open"))}
+        return {Ticket.parse(text) for text in self._redis.hkeys(self._key(run, "origins:open"))}
 
     def is_wanted(self, run: str, ticket: Ticket) -> tuple[bool, int]:
         """Say whether a contribution of ``ticket`` would be news, and how many wait to be applied."""
-        with self.exchange.redis.pipeline(transaction=False) as pipe:
-            pipe.sismember(self.exchange.key(run, "tickets"), str(ticket))
-            pipe.hexists(self.exchange.key(run, "origins:open"), str(ticket))
-            pipe.hlen(self.exchange.key(run, "origins:open"))
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.sismember(self._key(run, "tickets"), str(ticket))
+            pipe.hexists(self._key(run, "origins:open"), str(ticket))
+            pipe.hlen(self._key(run, "origins:open"))
             is_open, there, count = pipe.execute()
         return bool(is_open) and not there, int(count)
 
     def publish(self, run: str, ticket: Ticket, phi_hash: str, payload: bytes, origin: Origin) -> Published:
         """Let a contribution that was made from φ of ``origin.phi_version`` wait, unless it is not wanted.
 
-        Beside the outcomes of ``Exchange.publish`` there is ``old``: that φ is none that may be used any more.
+        The outcome is ``OLD`` if that φ is none that may be used any more.
         """
-        staged = self.exchange.key(run, "staged:contribution")
-        keys = [self.exchange.key(run, name) for name in ("state", "origins:open", "tickets", "hashes")]
-        keys += [*self.exchange.contribution_keys(run, "open", [ticket]), staged]
-        args = [str(ticket), str(origin.phi_version), phi_hash, origin.to_bytes()]
-        outcome, count = self.exchange.beside({staged: payload}, self.exchange.publish_ticket, keys, args)
-        return Published(outcome.decode(), int(count))
+        keys = self._pool(run) | {
+            "state": self._key(run, "state"),
+            "contribution": self.contribution_key(run, ticket),
+            "staged": self._key(run, "staged:contribution"),
+        }
+        seen = {"phi_version": str(origin.phi_version), "phi_hash": phi_hash}
+        values: dict[str, Value] = {"ticket": str(ticket), "origin": origin.to_bytes(), **seen}
+        outcome, count = self._publish.beside({keys["staged"]: payload}, keys, values)
+        return Published(Outcome(outcome.decode()), int(count))
 
     def look(self, run: str) -> Waiting | None:
         """Return what waits to be applied; None if Redis does not know the run."""
-        with self.exchange.redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(self.exchange.key(run, "state"), "head", "unrecorded")
-            pipe.hgetall(self.exchange.key(run, "origins:open"))
-            pipe.hkeys(self.exchange.key(run, "hashes"))
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(self._key(run, "state"), "head", "unrecorded")
+            pipe.hgetall(self._key(run, "origins:open"))
+            pipe.hkeys(self._key(run, "hashes"))
             (head, unrecorded), origins, versions = pipe.execute()
         if head is None:
             return None
-        found = {Ticket.parse(text): origin for text, origin in origins.items()}
-        return Waiting(
-            int(head), unrecorded is not None, dict(sorted(found.items())), {int(version) for version in versions}
-        )
+        found = sorted((Ticket.parse(text), origin) for text, origin in origins.items())
+        return Waiting(int(head), unrecorded is not None, dict(found), {int(version) for version in versions})
 
-    def open_step(self, run: str, waiting: Waiting, tickets: Sequence[Ticket]) -> OpenStep[Ticket] | None:
+    def open_step(self, run: str, waiting: Waiting, tickets: Sequence[Ticket]) -> OpenStep | None:
         """Return what ``tickets`` that wait make of the head; None if that has moved on, or one is gone."""
-        with self.exchange.redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(self.exchange.key(run, "state"), "head", "phi_hash", "optimizer_hash")
-            pipe.mget(self.exchange.contribution_keys(run, "open", tickets))
-            pipe.hmget(self.exchange.key(run, "origins:open"), list(map(str, tickets)))
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(self._key(run, "state"), "head", "phi_hash", "optimizer_hash")
+            pipe.mget([self.contribution_key(run, ticket) for ticket in tickets])
+            pipe.hmget(self._key(run, "origins:open"), list(map(str, tickets)))
             (head, phi_hash, optimizer_hash), payloads, origins = pipe.execute()
         if head is None or int(head) != waiting.head or None in origins:
             return None
-        contributions = {ticket: payload or b"" for ticket, payload in zip(tickets, payloads, strict=True)}
-        origins = {ticket: waiting.origins[ticket] for ticket in tickets}
         hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
-        return OpenStep(waiting.head, *hashes, contributions, origins)
+        contributions = {ticket: payload or b"" for ticket, payload in zip(tickets, payloads, strict=True)}
+        noted = {ticket: waiting.origins[ticket] for ticket in tickets}
+        return OpenStep(waiting.head, *hashes, contributions, noted)
 
     def drop(self, run: str, tickets: Collection[Ticket]) -> None:
-        """Take contributions out of what waits: they are damaged or too old, and computed again when asked."""
-        with self.exchange.redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(self.exchange.key(run, "origins:open"), *map(str, tickets))
-            pipe.delete(*self.exchange.contribution_keys(run, "open", tickets))
+        """Take contributions out of what waits."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(self._key(run, "origins:open"), *map(str, tickets))
+            pipe.delete(*(self.contribution_key(run, ticket) for ticket in tickets))
             pipe.execute()
+
+    def commit(self, run: str, version: int, move: Move, commit: Commit) -> bool:
+        """Make ``commit`` of the contributions that ``move`` uses version + 1; False if another worker was first."""
+        keys = commit_keys(self._exchange, run, version) | self._pool(run)
+        tickets = {"used": _words(move.used), "opened": _words(move.opened)}
+        values = {"too_old": version - move.staleness, "records": int(move.records)}
+        committed = self._commit.beside(
+            staged_commit(keys, commit),
+            keys,
+            commit_values(version, commit) | tickets | values,
+            more_keys=[self.contribution_key(run, ticket) for ticket in move.used],
+            more_values=score_fields(commit.scores),
+        )
+        return note_commit(int(committed))
+
+    def restore(self, run: str, restored: Restored, tickets: Collection[Ticket]) -> bool:
+        """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do.
+
+        ``tickets`` are those that may be worked on from there.
+        """
+        keys = restore_keys(self._exchange, run, restored.version) | self._pool(run)
+        return bool(self._restore(keys, restore_values(restored) | {"open": _words(tickets)}))
 
     def recorded(self, run: str, version: int) -> None:
         """Let the head leave ``version``, whose checkpoint is written."""
-        self.exchange.note_recorded(keys=[self.exchange.key(run, "state")], args=[version])
+        self._recorded({"state": self._key(run, "state")}, {"version": version})
+
+    def contribution_key(self, run: str, ticket: Ticket) -> str:
+        """Return where the contribution of a ticket lies."""
+        return self._key(run, f"contribution:open:{ticket}")
+
+    def _pool(self, run: str) -> dict[str, str]:
+        return {name: self._key(run, key) for name, key in _POOL.items()}
+
+    def _key(self, run: str, name: str) -> str:
+        return self._exchange.key(run, name)
+
+
+def _words(tickets: Iterable[Ticket]) -> str:
+    return " ".join(map(str, tickets))

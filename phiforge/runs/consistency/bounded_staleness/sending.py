@@ -3,54 +3,55 @@
 from collections.abc import Iterable, Sequence
 
 from phiforge.base.metrics import RESENT
-from phiforge.runs.consistency.bounded_staleness import Ticket, first_tickets, is_ticketed, opened_by, overdue
-from phiforge.runs.platform import Platform
-from phiforge.runs.record import Checkpoint, RunRecord
+from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
+from phiforge.runs.consistency.bounded_staleness.rules import BoundedStalenessRules
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.steps import Ticket
+from phiforge.runs.submitted import RunRecord
 
 
-def tickets_at(record: RunRecord, checkpoint: Checkpoint) -> tuple[Ticket, ...] | None:
-    """Return the tickets that are open at a checkpoint: those it lists, else all that may be; None without tickets."""
-    if not is_ticketed(record.spec):
-        return None
-    return checkpoint.tickets or tuple(first_tickets(record.spec, checkpoint.version))
+class Sending:
+    """Sends the tickets of one run."""
 
+    def __init__(self, platform: RunPlatform, exchange: TicketExchange, record: RunRecord) -> None:
+        self._platform, self._exchange, self._record = platform, exchange, record
+        self._rules = BoundedStalenessRules(record.spec)
 
-def send(platform: Platform, record: RunRecord, head: int) -> None:
-    """Send the tickets that ``head`` opens, and those that must have been lost; let it go on if it is recorded."""
-    if record.spec.records_at(head) and platform.record.has_checkpoint(record.run, head):
-        platform.tickets.recorded(record.run, head)
-    _send(platform, record, opened_by(record.spec, head))
-    late = overdue(record.spec, head, platform.tickets.open(record.run))
-    if late:
-        waiting = platform.tickets.waiting(record.run)
-        _send_again(platform, record, [ticket for ticket in late if ticket not in waiting])
+    def follow(self, head: int) -> None:
+        """Send the tickets that ``head`` opens, and those that must have been lost; let it go on if it is recorded."""
+        self._let_go(head)
+        self.send(self._rules.opened_by(head))
+        if late := self._rules.overdue(head, self._exchange.open(self._record.run)):
+            waiting = self._exchange.waiting(self._record.run)
+            self._send_again([ticket for ticket in late if ticket not in waiting])
 
+    def resend(self, head: int) -> None:
+        """Send again what a silent run lacks: episodes and tickets; or any ticket, if only the commit is missing."""
+        self._let_go(head)
+        tickets, waiting = self._exchange.open(self._record.run), self._exchange.waiting(self._record.run)
+        self._sample_missing(tickets)
+        commits = sorted(waiting)[:1] if len(waiting) >= self._record.spec.outer.jobs else []
+        self._send_again([*commits, *sorted(tickets - waiting)])
 
-def send_before(platform: Platform, record: RunRecord, head: int, tickets: Iterable[Ticket]) -> None:
-    """Send those of ``tickets`` that were open before ``head``: what ``send`` does not."""
-    _send(platform, record, sorted(set(tickets) - set(opened_by(record.spec, head))))
+    def send(self, tickets: Iterable[Ticket]) -> None:
+        """Send ``tickets``."""
+        for ticket in tickets:
+            self._platform.outbox.train(self._record.run, *ticket)
 
+    def _let_go(self, head: int) -> None:
+        run = self._record.run
+        if self._record.spec.records_at(head) and self._platform.record.has_checkpoint(run, head):
+            self._exchange.recorded(run, head)
 
-def resend(platform: Platform, record: RunRecord, head: int) -> None:
-    """Send again what a silent run lacks: episodes and tickets; or any ticket, if only the commit is missing."""
-    if record.spec.records_at(head) and platform.record.has_checkpoint(record.run, head):
-        platform.tickets.recorded(record.run, head)
-    tickets = platform.tickets.open(record.run)
-    for version in sorted({ticket.version for ticket in tickets}):
-        jobs = (ticket.job for ticket in tickets if ticket.version == version)
-        if platform.record.missing_episodes(record.run, version, jobs):
-            RESENT.labels(kind="sampling").inc()
-            platform.queue.sample_training(record.run, version)
-    waiting = platform.tickets.waiting(record.run)
-    commits = sorted(waiting)[:1] if len(waiting) >= record.spec.outer.jobs else []
-    _send_again(platform, record, [*commits, *sorted(tickets - waiting)])
+    def _sample_missing(self, tickets: Iterable[Ticket]) -> None:
+        jobs: dict[int, list[int]] = {}
+        for version, job in sorted(tickets):
+            jobs.setdefault(version, []).append(job)
+        for version, asked in jobs.items():
+            if self._platform.record.missing_episodes(self._record.run, version, asked):
+                RESENT.labels(kind="sampling").inc()
+                self._platform.outbox.sample_training(self._record.run, version)
 
-
-def _send(platform: Platform, record: RunRecord, tickets: Iterable[Ticket]) -> None:
-    for ticket in tickets:
-        platform.queue.train(record.run, ticket.version, ticket.job)
-
-
-def _send_again(platform: Platform, record: RunRecord, tickets: Sequence[Ticket]) -> None:
-    RESENT.labels(kind="job").inc(len(tickets))
-    _send(platform, record, tickets)
+    def _send_again(self, tickets: Sequence[Ticket]) -> None:
+        RESENT.labels(kind="job").inc(len(tickets))
+        self.send(tickets)

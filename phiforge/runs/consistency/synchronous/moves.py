@@ -1,106 +1,82 @@
 """One job of a synchronous run: its contribution, and the next version when it is the last one in."""
 
-import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
 
 from phiforge.base.fault_points import reach
-from phiforge.base.metrics import COMMITS, COMMITS_LOST, DAMAGED, timed
-from phiforge.runs.consistency.committing import damaged_jobs
-from phiforge.runs.reading import NotReadyError
-from phiforge.runs.reconcile import advance, sample_ahead
-from phiforge.runs.record import RunRecord
-from phiforge.runs.steps import OpenStep, Published, State
-
-if TYPE_CHECKING:
-    from trainer.worker import Trainer
-
-log = logging.getLogger(__name__)
+from phiforge.base.metrics import COMMITS_LOST, timed
+from phiforge.runs.advance import advance, sample_ahead
+from phiforge.runs.consistency.base import Consistency, Hands, Moved, OpenJob
+from phiforge.runs.consistency.committing import commit_step
+from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
+from phiforge.runs.outcomes import Outcome
+from phiforge.runs.record import RunStatus
+from phiforge.runs.steps import Commit, Published, State, Ticket
+from phiforge.runs.submitted import RunRecord
 
 
-class OpenJob(NamedTuple):
-    """A job of the open step: of which run, and the state that the step is from."""
+class Moves:
+    """Moves runs with the hands of one trainer.
 
-    record: RunRecord
-    state: State
-    job: int
+    The contribution that completes a step makes the version. Where that worker died, whoever meets a job whose
+    contribution is there already does: ``reconcile`` sends one.
+    """
 
-
-class Moved(NamedTuple):
-    """What became of a job, and the one to go on with, if any."""
-
-    outcome: str
-    kept: OpenJob | None = None
-
-
-class Synchronous:
-    """Moves runs whose versions wait for all of their jobs, with the hands of a trainer."""
-
-    def __init__(self, trainer: "Trainer") -> None:
-        self.trainer = trainer
-        self.platform = trainer.platform
+    def __init__(self, protocol: Consistency, exchange: SynchronousExchange, hands: Hands) -> None:
+        self._protocol, self._exchange, self._hands = protocol, exchange, hands
+        self._platform = protocol.platform
 
     def move(self, record: RunRecord, version: int, job: int) -> Moved:
-        """Move a run by one job.
-
-        The contribution that completes a step makes the version. Where that worker died, whoever meets a job whose
-        contribution is there already does: ``reconcile`` sends one.
-        """
-        state, there = self.platform.exchange.before_job(record.run, version, job)
+        """Move a run by one job; raises as ``Consistency.move``."""
+        state, there = self._exchange.before_job(record.run, version, job)
         if state is None or state.head != version:
-            return Moved("stale")
-        if state.status != "running":
-            return Moved("stopped")
-        return self._move(OpenJob(record, state, job), there)
+            return Moved(Outcome.STALE)
+        if state.status is not RunStatus.RUNNING:
+            return Moved(Outcome.STOPPED)
+        at = OpenJob(record, state, job)
+        return self._complete(at) if there else self.contribute_and_commit(at)
 
-    def go_on(self, kept: OpenJob) -> Moved:
-        """Move a run by a job that this trainer kept to itself."""
-        return self._move(kept, there=False)
+    def contribute_and_commit(self, at: OpenJob) -> Moved:
+        """Move a run by a job whose contribution is not there; raises as ``Consistency.move``."""
+        published, payload = self.contribute(at)
+        own = {Ticket(at.state.head, at.job): payload} if published.outcome is Outcome.PUBLISHED else {}
+        full = published.contributions == at.record.spec.outer.jobs
+        return Moved(published.outcome, self._commit(at.record, at.state.head, own) if full else None)
 
-    def _move(self, at: OpenJob, there: bool) -> Moved:
-        record, version = at.record, at.state.head
-        kept, own = None, {}
-        with self.platform.attempts.attempt(record.run, str(version), f"job {at.job} of version {version}"):
-            if there:
-                outcome, count = "duplicate", len(self.platform.exchange.contributed(record.run, version))
-            else:
-                (outcome, count), payload = self._contribute(at)
-                own = {at.job: payload} if outcome == "published" else {}
-            if count == record.spec.outer.jobs:
-                kept = self._commit(record, version, own)
-        return Moved(outcome, kept)
-
-    def _contribute(self, at: OpenJob) -> tuple[Published, bytes]:
-        record, version = at.record, at.state.head
-        payload, origin = self.trainer.work(record, at.state, version, at.job)
+    def contribute(self, at: OpenJob) -> tuple[Published, bytes]:
+        """Compute and publish a job's contribution; return what became of it, and its bytes."""
+        record, version, jobs = at.record, at.state.head, at.record.spec.outer.jobs
+        payload, origin = self._hands.work(record, at.state, version, at.job)
         with timed("publish"):
-            published = self.platform.exchange.publish(record.run, version, at.job, payload, origin)
-        if published.contributions == max(1, record.spec.outer.jobs - 1):
-            sample_ahead(self.platform, record, version + 1)  # trainers wait for the last now: it delays none
-        if published.contributions < record.spec.outer.jobs:  # else it would be in the way of the commit
-            self.trainer.ahead.published(record, version, published.contributions)
+            published = self._protocol.publish(record, Ticket(version, at.job), at.state, payload, origin)
+        if published.contributions == max(1, jobs - 1):
+            sample_ahead(self._platform, record, version + 1)  # trainers wait for the last now: it delays none
+        if published.contributions < jobs:  # else it would be in the way of the commit
+            self._hands.published(record, version, published.contributions)
         reach("trainer.published")
         return published, payload
 
-    def _commit(self, record: RunRecord, version: int, own: Mapping[int, bytes]) -> OpenJob | None:
+    def _complete(self, at: OpenJob) -> Moved:
+        """Make the version if only that is missing."""
+        count = len(self._exchange.contributed(at.record.run, at.state.head))
+        full = count == at.record.spec.outer.jobs
+        return Moved(Outcome.DUPLICATE, self._commit(at.record, at.state.head, {}) if full else None)
+
+    def _commit(self, record: RunRecord, version: int, own: Mapping[Ticket, bytes]) -> OpenJob | None:
         """Make the next version, also of what is ``own``; return which of its jobs this trainer keeps, if any."""
         with timed("commit"):
-            step = self.platform.exchange.open_step(record.run, version, record.spec.outer.jobs, own)
+            step = self._protocol.open_step(record, version, own)
             if step is None:
                 COMMITS_LOST.inc()
                 return None
-            self._check(record, step, own)
-            commit = self.trainer.next_version(record, step)
-            reach("trainer.reduced")
-            if not self.platform.exchange.commit(record.run, version, record.spec.outer.jobs, commit):
-                COMMITS_LOST.inc()
-                return None
-            COMMITS.inc()
-            reach("trainer.committed")
-            kept = self._keeps(record, commit.state(version + 1))
-            advance(self.platform, record, version + 1, kept.job if kept else None)
-            self.trainer.ahead.published(record, version, record.spec.outer.jobs)
-            self.trainer.head.keep(commit)
+            commit = commit_step(self._protocol, self._hands, record, step, own)
+            return self._go_beyond(record, version, commit) if commit else None
+
+    def _go_beyond(self, record: RunRecord, version: int, commit: Commit) -> OpenJob | None:
+        """Do what follows from a commit; the job that is kept is the one that is not sent."""
+        kept = self._keeps(record, commit.state(version + 1))
+        advance(self._platform, record, version + 1, kept.job if kept else None)
+        self._hands.published(record, version, record.spec.outer.jobs)
+        self._hands.keep(commit)
         return kept
 
     def _keeps(self, record: RunRecord, state: State) -> OpenJob | None:
@@ -108,19 +84,7 @@ class Synchronous:
 
         So a version does not wait for a message from this trainer to itself, nor does any other run.
         """
-        queue = self.platform.queue
-        if state.head == record.spec.outer.versions or not queue.serves_on:
+        outbox = self._platform.outbox
+        if state.head == record.spec.outer.versions or not outbox.serves_on or outbox.waiting():
             return None
-        if self.platform.exchange.waiting(queue.name("training")):
-            return None
-        return OpenJob(record, state, self.trainer.ahead.kept(record, state.head))
-
-    def _check(self, record: RunRecord, step: OpenStep[int], own: Mapping[int, bytes]) -> None:
-        """Drop what is damaged in the open step and ask for it again; raises NotReadyError if there is any."""
-        if jobs := damaged_jobs(step, own):
-            log.error("run %s: dropping damaged contributions of jobs %s of version %d", record.run, jobs, step.head)
-            DAMAGED.inc(len(jobs))
-            self.platform.exchange.drop_contributions(record.run, step.head, jobs)
-            for job in jobs:
-                self.platform.queue.train(record.run, step.head, job)
-            raise NotReadyError("damaged")
+        return OpenJob(record, state, self._hands.kept(record, state.head))

@@ -2,8 +2,9 @@
 
 from types import SimpleNamespace
 
-from phiforge.runs.reading import NotReadyError, Read
-from trainer.prefetcher import Ahead
+from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.reading import Read
+from trainer.prefetcher import Prefetcher
 
 JOBS = 4
 
@@ -22,20 +23,20 @@ class Storage:
     def read(self, record, version, job):
         self.asked.append((version, job))
         if (version, job) in self.missing:
-            raise NotReadyError("waiting")
+            raise NotReadyError(Outcome.WAITING)
         return Read([], f"{record.run}/{version}/{job}")
 
 
 def taken(storage, jobs, record=None):
     """Take (version, job, place of its contribution) as a trainer does; say what was read ahead for each."""
-    record, ahead = record or record_of(), Ahead(storage.read)
+    record, prefetcher = record or record_of(), Prefetcher(storage.read)
     found = []
     for version, job, count in jobs:
-        read = ahead.take(record, version, job)
+        read = prefetcher.take(record, version, job)
         found.append(read.digest if read else None)
-        ahead.start(record, version, job)
-        ahead.published(record, version, count)
-    ahead.close()
+        prefetcher.prefetch_after(record, version, job)
+        prefetcher.prefetch_next_version(record, version, count)
+    prefetcher.close()
     return found
 
 
@@ -77,11 +78,11 @@ def test_of_three_trainers_and_three_jobs_each_knows_its_next_by_its_place():
 
 def kept(trainers, jobs, at):
     """Return which job of version 1 a trainer keeps that did every so many-th of version 0, the last of them ``at``."""
-    ahead, record = Ahead(Storage().read), record_of(jobs=jobs)
+    prefetcher, record = Prefetcher(Storage().read), record_of(jobs=jobs)
     for job in range(at % trainers, at + 1, trainers):
-        ahead.start(record, 0, job)
-    ahead.close()
-    return ahead.kept(record, 1)
+        prefetcher.prefetch_after(record, 0, job)
+    prefetcher.close()
+    return prefetcher.job_to_keep(record, 1)
 
 
 def test_who_commits_keeps_what_it_reads_ahead():
@@ -116,7 +117,7 @@ def test_what_is_missing_or_another_jobs_is_not_used():
 
 def test_another_run_is_another_run():
     # Given jobs of two runs by turns, I expect no episodes of one for the other.
-    ahead = Ahead(Storage().read)
-    ahead.start(record_of("one"), 0, 0)
-    assert ahead.take(record_of("other"), 0, 1) is None
-    ahead.close()
+    prefetcher = Prefetcher(Storage().read)
+    prefetcher.prefetch_after(record_of("one"), 0, 0)
+    assert prefetcher.take(record_of("other"), 0, 1) is None
+    prefetcher.close()

@@ -1,0 +1,21 @@
+"""Which class moves the runs of which protocol."""
+
+from collections.abc import Mapping
+
+from phiforge.runs.consistency.base import Consistency
+from phiforge.runs.consistency.bounded_staleness.protocol import BoundedStaleness
+from phiforge.runs.consistency.bounded_staleness.rules import BoundedStalenessRules
+from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.consistency.synchronous.protocol import Synchronous
+from phiforge.runs.consistency.synchronous.rules import SynchronousRules
+from phiforge.spec.run import RunSpec
+
+PROTOCOLS: Mapping[str, type[Consistency]] = {
+    SynchronousRules.name: Synchronous,
+    BoundedStalenessRules.name: BoundedStaleness,
+}
+
+
+def protocol_of(spec: RunSpec) -> type[Consistency]:
+    """Return the class that moves runs of ``spec``."""
+    return PROTOCOLS[consistency_of(spec).name]

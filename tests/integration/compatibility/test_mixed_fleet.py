@@ -1,0 +1,82 @@
+"""Workers of an earlier version and of this one in one fleet, on one run."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.processes import ChildProcess, free_port
+from client.stack import Stack
+from client.submission import submit
+from client.verification import verify
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
+from tests.fleet import hashes, small_spec, wait_for_end, wait_until
+
+pytestmark = pytest.mark.services
+
+ROOT = Path(__file__).parents[3]
+EARLIER = "61eec5c"
+"""The last commit before specs had a schema."""
+STALE = {"consistency": "bounded_staleness", "staleness": 2}
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of an earlier version, out of the history of this one."""
+    command = ["git", "-C", str(ROOT), "archive", EARLIER, "phiforge", "trainer", "sampler", "evaluator", "client"]
+    found = subprocess.run(command, capture_output=True)
+    if found.returncode:
+        pytest.skip(f"the history does not reach back to {EARLIER}: {found.stderr.decode().strip()}")
+    folder = tmp_path_factory.mktemp("earlier")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture
+def old_trainer(settings: Settings, earlier: Path, tmp_path: Path) -> Iterator[ChildProcess]:
+    """A trainer of the earlier version in the fleet of ``settings``."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PHIFORGE_")}
+    own |= {f"PHIFORGE_{name}": value for name, value in {
+        "HOME": str(settings.home.resolve()),
+        "REDIS_URL": settings.redis_url,
+        "STORE_URL": settings.object_store_url,
+        "NAMESPACE": settings.namespace,
+        "METRICS_PORT": str(free_port()),
+    }.items()}  # fmt: skip
+    code = f"import sys; sys.path.insert(0, {str(earlier)!r}); from client.cli import main; main()"
+    process = ChildProcess([sys.executable, "-P", "-c", code, "trainer"], tmp_path / "earlier.log", own)
+    wait_until(lambda: "metrics on" in process.log.read_text() or not process.alive, "the earlier trainer")
+    assert process.alive, process.log.read_text()
+    yield process
+    process.terminate(15)
+
+
+@pytest.mark.parametrize("consistency", [{}, STALE], ids=["synchronous", "bounded_staleness"])
+def test_they_come_to_the_same_phi(settings: Settings, old_trainer: ChildProcess, consistency: dict) -> None:
+    # Given a fleet of a trainer of an earlier version and one of this, on a run that this version submitted
+    raw = small_spec(outer={"versions": 40, "meta_batch": 8, "job_size": 1}) | consistency
+    with Stack(settings, trainers=1):
+        platform = Platform.open(settings)
+        run = submit(platform, raw)
+        assert wait_for_end(platform, run) == "complete"
+        # I expect both to have had a part in it,
+        entries = list(platform.record.log(run))
+        workers = {job["worker"] for entry in entries for job in entry["observed"]["jobs"]}
+        assert any(f"-{old_trainer.pid}@" in worker for worker in workers), workers
+        assert len(workers) == 2
+        # every hash to come out again when it is computed by this version alone,
+        assert verify(platform, run, every=True).differences == []
+        # and, where the spec decides it, the φ of a run without the earlier one.
+        old_trainer.terminate(15)
+        if not consistency:
+            alone = submit(platform, raw)
+            assert wait_for_end(platform, alone) == "complete"
+            assert hashes(platform, alone) == hashes(platform, run)
+        platform.close()
