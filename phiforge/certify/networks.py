@@ -9,6 +9,7 @@ from torch import Tensor
 from phiforge.certify import material
 from phiforge.certify.differences import against_differences
 from phiforge.certify.proof import Figure, Proof, count
+from phiforge.learning.engines import lacks
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.networks import Network, build_network
 from phiforge.learning.networks.bases.network import MapNetwork
@@ -40,6 +41,8 @@ def proofs(part: type[NetworkPart]) -> Iterator[Proof]:
         yield Proof("takes the smallest image that it says", partial(smallest, part, config))
     if part.maps:
         yield Proof("its maps are of the shape that it says", partial(maps, config, shape))
+    if part.has_fused_blocks(config) and lacks("fused", "cpu") is None:
+        yield Proof("engine fused computes the same", partial(by_fused, config, shape))
     yield Proof("engine vmap computes the same", partial(by_vmap, config, shape), asked=False)
 
 
@@ -113,6 +116,12 @@ def maps(config: PartConfig, shape: tuple[int, ...]) -> Figure:
     if not isinstance(network, MapNetwork):
         return count([True])
     return count([network.feature_map(parameters, x).shape != (len(x), *network.map_shape)])
+
+
+def by_fused(config: PartConfig, shape: tuple[int, ...]) -> Figure:
+    """Return how far features of the fused engine are from those of torch."""
+    (plain, parameters, x), (fused, _, _) = _material(config, shape), _material(config, shape, "fused")
+    return Figure(float((fused.features(parameters, x) - plain.features(parameters, x)).abs().max()), BY_ENGINE)
 
 
 def by_vmap(config: PartConfig, shape: tuple[int, ...]) -> Figure:

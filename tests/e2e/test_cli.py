@@ -77,7 +77,7 @@ def test_help_is_enough_to_work_from(home: Path) -> None:
     shown = phiforge(home, "--help").stdout
     # I expect every command with what it does.
     for command in (
-        *("demo", "up", "submit", "runs", "watch", "show", "cancel", "resume", "verify", "why", "branch"),
+        *("demo", "up", "submit", "runs", "watch", "show", "cancel", "resume", "verify", "why", "branch", "certify"),
         *("sampler", "trainer", "evaluator"),
     ):
         assert re.search(rf"{command}\s+\S+", shown), command

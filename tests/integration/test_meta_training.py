@@ -37,6 +37,7 @@ def stack(settings: Settings) -> Iterator[Stack]:
         yield stack
 
 
+@pytest.mark.slow
 def test_the_same_phi_as_a_fleet(platform: Platform, stack: Stack) -> None:
     # Given runs that a fleet of two trainers completed
     runs = {name: submit(platform, small_spec(**changes)) for name, changes in SPECS.items()}

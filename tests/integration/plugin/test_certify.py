@@ -20,6 +20,7 @@ print([(name, each.proof.name) for name in {NAMES} for each in certify(name) if 
 """
 
 
+@pytest.mark.slow
 def test_every_part_of_the_package(site: Path) -> None:
     # Given installed parts of every kind, if they are certified, I expect every proof to hold.
     command = [sys.executable, "-c", FAILED]
@@ -27,6 +28,7 @@ def test_every_part_of_the_package(site: Path) -> None:
     assert (answer.stdout, answer.stderr) == ("[]\n", "")
 
 
+@pytest.mark.slow
 def test_proofs_of_its_own(settings: Settings, site: Path) -> None:
     # Given a part that adds a proof, if it is certified by the command
     answer = phiforge(settings, "certify", "diagonal_means", site=site)

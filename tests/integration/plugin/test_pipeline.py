@@ -30,6 +30,7 @@ def completed(settings: Settings, site: Path, spec: str, name: str) -> tuple[str
     return run.group(), json.loads(phiforge(settings, "show", run.group(), site=site).stdout)
 
 
+@pytest.mark.slow
 def test_a_run_of_nothing_but_installed_parts(
     settings: Settings, site: Path, stack: Stack, written: Callable[[object], str]
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_run_of_nothing_but_installed_parts(
     assert "every hash is the same" in verified.stdout
 
 
+@pytest.mark.slow
 def test_a_run_of_an_installed_family(
     settings: Settings, site: Path, stack: Stack, written: Callable[[object], str]
 ) -> None:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from phiforge.base.seeds import SeedPart, numpy_generator
@@ -47,7 +48,7 @@ class Parabolas(TaskFamily):
             origin=np.empty((episodes, 0, 2), dtype=np.int32),
         )
 
-    def _points(self, task: Task, *seed: SeedPart):
+    def _points(self, task: Task, *seed: SeedPart) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         generator = numpy_generator(*seed)
         height = generator.uniform(-self.config.height, self.config.height)
         place = generator.uniform(-self.config.place, self.config.place)

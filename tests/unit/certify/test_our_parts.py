@@ -9,7 +9,13 @@ from phiforge.registry import KINDS
 
 ELSEWHERE = {("dataset", "omniglot")}
 """What must be downloaded: the tests of Omniglot read a small one by themselves."""
-PARTS = [(kind, name) for kind, parts in KINDS.items() for name in parts if (kind, name) not in ELSEWHERE]
+SLOW = {("dataset", "glyphs")}
+PARTS = [
+    pytest.param((kind, name), id=f"{kind}-{name}", marks=[pytest.mark.slow] if (kind, name) in SLOW else [])
+    for kind, parts in KINDS.items()
+    for name in parts
+    if (kind, name) not in ELSEWHERE
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,7 @@ def settings(tmp_path_factory):
     return Settings(images=folder)
 
 
-@pytest.mark.parametrize("part", PARTS, ids="-".join)
+@pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_ours(part, settings):
     # Given a part of ours, if it is certified
     kind, name = part
