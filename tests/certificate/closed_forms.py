@@ -39,6 +39,9 @@ class LinearModel:
 
     transductive = False
 
+    def adapts(self, name: str) -> bool:
+        return True
+
     def init(self, generator: torch.Generator) -> dict:
         return {"w": torch.randn(SIZE, 1, generator=generator)}
 
@@ -70,7 +73,7 @@ class Slope(Learner):
         raise NotImplementedError
 
     def query_outcome(self, phi: dict, episode: Episode, mode: object, generator: torch.Generator) -> Outcome:
-        return Outcome((SLOPE * phi["w"]).sum(), torch.zeros(()))
+        return Outcome((SLOPE * phi["w"]).sum(), {"accuracy": torch.zeros(())})
 
 
 SLOPE = torch.tensor([[3.0], [-2.0], [0.5], [1.0]], dtype=torch.float64)
