@@ -10,13 +10,13 @@ import zstandard
 from numpy.typing import NDArray
 
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, MissingObjectError, RegistryError
+from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.settings import Settings
-from phiforge.registry import DATA, DATASETS, PartConfig
+from phiforge.registry import DATA, PartConfig
 from phiforge.runs.store import Store
 from phiforge.spec.schema import recorded
+from phiforge.tasks.datasets import build_source
 from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset, Progress, SourceClass, TaskClass
-from phiforge.tasks.datasets.bases.source import DatasetSource
 
 SHARD_BYTES = 8 * 2**20
 """Images per shard, before compression."""
@@ -42,20 +42,12 @@ def prepare(config: PartConfig, settings: Settings, store: Store, progress: Prog
     return load_facts(ensure_published(config, settings, store, progress), store)
 
 
-def open_source(config: PartConfig, settings: Settings, progress: Progress | None = None) -> DatasetSource:
-    """Return where the dataset of ``config`` comes from; raises DataError if it cannot be had."""
-    source = DATASETS[config.name]
-    if not issubclass(source, DatasetSource):
-        raise RegistryError(f"dataset '{config.name}' is {source.__qualname__}, expected a subclass of DatasetSource")
-    return source(config, settings, progress)
-
-
 def ensure_published(config: PartConfig, settings: Settings, store: Store, progress: Progress | None = None) -> str:
     """Return the digest of the published dataset of ``config``; it is built and published unless that was done before.
 
     Raises DataError if it cannot be built.
     """
-    source = open_source(config, settings, progress)
+    source = build_source(config, settings, progress)
     libraries = {"numpy": np.__version__, "Pillow": PIL.__version__}
     identity = canonical_json(recorded(config) | source.fingerprint() | libraries)
     pointer = f"datasets/by-source/{sha256_hex(identity)}"

@@ -8,8 +8,8 @@ import pytest
 from client.stack import Stack
 from client.submission import submit
 from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.learning.meta_training import judge, meta_train
-from phiforge.runs.platform import Platform
 from phiforge.tasks.drawing import Tasks
 from tests.fleet import hashes, small_spec, wait_for_end
 
@@ -49,7 +49,7 @@ def test_the_same_phi_as_a_fleet(platform: Platform, stack: Stack) -> None:
         tasks = Tasks(spec)
         versions = list(meta_train(spec, tasks.training, tasks.train_classes))
         assert {each.version: each.phi_hash for each in versions[1:]} == hashes(platform, run), name
-        assert versions[0].phi_hash == platform.record.checkpoint(run, 0).phi_hash
+        assert versions[0].phi_hash == platform.checkpoints.load(run, 0).phi_hash
         # and the same scores of the last one on validation tasks.
         recorded = platform.record.scores(run, "validation", spec.outer.versions)
         found = judge(spec, versions[-1].phi, tasks.judged("validation"))
