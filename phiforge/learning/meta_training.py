@@ -9,17 +9,16 @@ import torch
 from phiforge.base.errors import RunError
 from phiforge.learning.estimators import Estimator, Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
-from phiforge.learning.generators import torch_generator
-from phiforge.learning.learners import Learner, Phi, TaskShape, build_learner
+from phiforge.learning.learners import Learner, Phi
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.reduction import Reduced, reduce
 from phiforge.learning.repeatable import repeating_exactly
 from phiforge.learning.scoring import score
+from phiforge.learning.start import first_phi, learner_for
 from phiforge.learning.statistics import Estimate, estimate
-from phiforge.learning.tensors import Tensors, decode, encode, fingerprint, torch_type
+from phiforge.learning.tensors import Tensors, decode, encode, fingerprint
 from phiforge.registry import DATA
 from phiforge.spec.run import RunSpec
-from phiforge.spec.task import Task
 from phiforge.tasks.episodes import Episode
 
 EpisodesOf = Callable[[int, int], Sequence[Episode]]
@@ -52,8 +51,9 @@ def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -
     """
     if spec.consistency != "synchronous":
         raise RunError(f"consistency '{spec.consistency}' needs workers that lag: meta_train takes 'synchronous'")
-    learner, estimator = _learner(spec, spec.task, train_classes), estimator_of(spec)
-    phi = decode(encode(_first(spec, learner)))
+    input_shape = DATA[spec.data.name].input_shape(spec.data)
+    learner, estimator = learner_for(spec, spec.task, input_shape, train_classes), estimator_of(spec)
+    phi = decode(encode(first_phi(spec, learner)))
     optimizer = init_state(spec.outer, phi)
     yield Version(0, phi, fingerprint(phi), {})
     for version in range(spec.outer.versions):
@@ -74,7 +74,8 @@ def judge(
         chunks: the tasks, ``Tasks(spec).judged(split)`` for those that an evaluator would take.
         split: which they are; it names their randomness.
     """
-    learner, values = _learner(spec, spec.evaluation_task), dict[str, list[float]]()
+    learner = learner_for(spec, spec.evaluation_task, DATA[spec.data.name].input_shape(spec.data))
+    values: dict[str, list[float]] = {}
     for chunk, episodes in enumerate(chunks):
         with _as_a_trainer(spec):
             seed = (spec.evaluation.seed, "judge", split, chunk)
@@ -93,26 +94,6 @@ def _updated(
         for job in range(step.spec.outer.jobs)
     ]
     return reduce(estimator, step, phi, optimizer, payloads)
-
-
-def _learner(spec: RunSpec, task: Task, train_classes: int = 0) -> Learner:
-    data, numerics = DATA[spec.data.name], spec.numerics
-    shape = TaskShape(
-        n_way=task.n_way,
-        input_shape=data.input_shape(spec.data),
-        train_classes=train_classes,
-        regression=data.regression,
-        engine=numerics.settled_engine,
-        bfloat16=numerics.bfloat16,
-        scores=spec.scores,
-    )
-    return build_learner(spec.learner, shape)
-
-
-def _first(spec: RunSpec, learner: Learner) -> Tensors:
-    """Return φ₀, named by the spec's seed alone."""
-    kept = torch_type(spec.numerics.kept)
-    return {name: value.to(kept) for name, value in learner.init_phi(torch_generator(spec.seed, "phi")).items()}
 
 
 @contextmanager

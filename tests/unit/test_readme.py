@@ -33,7 +33,7 @@ def test_python_example_runs_and_learns(tmp_path):
 
     # Expect that it ends well, and that its second loss is well below its first
     assert done.returncode == 0, done.stderr
-    before, after = map(float, re.findall(r"\d+\.\d+", done.stdout))
+    before, after = map(float, re.findall(r"loss (\d+\.\d+)", done.stdout))
     assert after < 0.8 * before
 
 
