@@ -34,10 +34,18 @@ SIZE = 4
 RATE = 0.05
 
 
+class Moving:
+    """Stands for a network all of whose parameters an inner loop moves."""
+
+    def adapts(self, name: str) -> bool:
+        return True
+
+
 class LinearModel:
     """The model x · w, whose mean squared error is a quadratic in w."""
 
     transductive = False
+    network = Moving()
 
     def init(self, generator: torch.Generator) -> dict:
         return {"w": torch.randn(SIZE, 1, generator=generator)}
@@ -70,7 +78,7 @@ class Slope(Learner):
         raise NotImplementedError
 
     def query_outcome(self, phi: dict, episode: Episode, mode: object, generator: torch.Generator) -> Outcome:
-        return Outcome((SLOPE * phi["w"]).sum(), torch.zeros(()))
+        return Outcome((SLOPE * phi["w"]).sum(), {"accuracy": torch.zeros(())})
 
 
 SLOPE = torch.tensor([[3.0], [-2.0], [0.5], [1.0]], dtype=torch.float64)

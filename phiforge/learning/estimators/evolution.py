@@ -91,7 +91,7 @@ def perturbation(phi: Phi, step: Step, job: int, pair: int) -> Tensors:
 
 def _judge(learner: Learner, phi: Phi, episodes: Sequence[Episode], mode: Mode, step: Step, job: int) -> Sums:
     """Return the summed scores; every try meets the same randomness, so that only φ makes a difference."""
-    sums: Sums = {}
+    sums: Sums = {"loss": 0.0}
     with torch.no_grad():
         for index, episode in enumerate(episodes):
             generator = torch_generator(*step.seed("episode", job, index))
