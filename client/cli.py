@@ -62,7 +62,7 @@ def submit(
     set_: Overrides = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the run until it is over.")] = False,
 ) -> None:
-    """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its faults."""
+    """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its problems."""
     from client.submission import submit as submit_run
     from phiforge.spec.read import read_spec
 
@@ -79,10 +79,10 @@ def submit(
 @app.command(rich_help_panel="Runs")
 def runs() -> None:
     """List every run: where it is and how well it does."""
-    from client.view import look, table
+    from client.view import table, view_of
 
     platform = _look()
-    console.print(table([look(platform, run) for run in platform.record.runs()]))
+    console.print(table([view_of(platform, run) for run in platform.record.runs()]))
 
 
 @app.command(rich_help_panel="Runs")
@@ -99,7 +99,7 @@ def watch(run: RunId) -> None:
 @app.command(rich_help_panel="Runs")
 def show(run: RunId) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
-    from phiforge.runs.found import found_in
+    from phiforge.runs.not_finite import not_finite_steps
     from phiforge.runs.record import RunStatus
 
     platform = _look()
@@ -117,7 +117,7 @@ def show(run: RunId) -> None:
         shown["report"] = platform.record.report(run)
     elif status is not RunStatus.RUNNING:
         shown["reason"] = platform.record.end_reason(run, status)
-    if status is RunStatus.FAILED and (kept := found_in(platform.store, run)):
+    if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
         shown["not_finite"] = [found.model_dump() for found in kept]
         shown["replay"] = f"phiforge replay {run}"
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -277,9 +277,9 @@ def evaluator() -> None:
 
 @app.command(rich_help_panel="Services")
 def chaos(
-    seed: Annotated[int, typer.Option(help="Names the schedule: the same faults at the same versions.")] = 0,
+    seed: Annotated[int, typer.Option(help="Names the schedule: the same problems at the same versions.")] = 0,
     minutes: Annotated[float, typer.Option(min=0.0, help="Begin no run later than this.")] = 5.0,
-    faults: Annotated[str, typer.Option(metavar="KIND,KIND", help="Only these kinds; default: all possible.")] = "",
+    problems: Annotated[str, typer.Option(metavar="KIND,KIND", help="Only these kinds; default: all possible.")] = "",
     versions: Annotated[int, typer.Option(min=20, help="Outer updates of each run.")] = 150,
     outage: Annotated[float, typer.Option(min=0.1, help="Seconds that a server stays away.")] = 20.0,
     attach: Annotated[bool, typer.Option("--attach", help="Your own fleet, through its broker and store.")] = False,
@@ -287,10 +287,10 @@ def chaos(
         list[int] | None, typer.Option(help="With --attach: a service's process that may be killed.")
     ] = None,
 ) -> None:
-    """Inject faults into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
+    """Inject problems into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
     from client.chaos.command import Plan, attach_chaos, run_chaos
 
-    plan = Plan(seed, minutes, [kind for kind in faults.split(",") if kind], versions)
+    plan = Plan(seed, minutes, [kind for kind in problems.split(",") if kind], versions)
     if attach:
         attach_chaos(read_settings(), console, plan, pid or [])
     else:

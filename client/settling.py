@@ -2,7 +2,7 @@
 
 from phiforge.learning.engines import lacks
 from phiforge.registry import LEARNERS, NETWORKS
-from phiforge.spec.numerics import numerics_faults
+from phiforge.spec.numerics import numerics_problems
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Engine
 
@@ -32,5 +32,7 @@ def _fused(spec: RunSpec) -> RunSpec | None:
 def _mapped(spec: RunSpec) -> RunSpec | None:
     """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and a GPU may capture them."""
     found = _by(spec, "vmap")
-    faults = list(numerics_faults({"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator}))
-    return found if not faults and LEARNERS[spec.learner.name].capturable else None
+    problems = list(
+        numerics_problems({"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator})
+    )
+    return found if not problems and LEARNERS[spec.learner.name].capturable else None

@@ -38,7 +38,7 @@ def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Fact
 
     What the spec leaves to be settled is settled for ``device``.
 
-    Raises SpecError with every fault.
+    Raises SpecError with every problem.
     """
     found: list[Facts] = []
 

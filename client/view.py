@@ -41,7 +41,7 @@ class RunView:
         return self.status in (RunStatus.COMPLETE, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
-def look(platform: RunPlatform, run: str) -> RunView:
+def view_of(platform: RunPlatform, run: str) -> RunView:
     """Return where ``run`` is, from the record alone if Redis cannot be reached; raises RunError if it is unknown."""
     submitted, status, state = platform.record.submitted(run), platform.record.status(run), _state(platform, run)
     version = state.head if state else platform.record.checkpoints(run)[-1]
@@ -107,7 +107,7 @@ def percent(accuracy: float, ci95: float) -> str:
 def _watch_live(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            views = [look(platform, run) for run in runs]
+            views = [view_of(platform, run) for run in runs]
             live.update(table(views), refresh=True)
             if all(view.over for view in views):
                 return views
@@ -118,7 +118,7 @@ def _watch_live(platform: RunPlatform, runs: Sequence[str], console: Console, ch
 def _watch_lines(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     next_line = 0.0
     while True:
-        views = [look(platform, run) for run in runs]
+        views = [view_of(platform, run) for run in runs]
         over = all(view.over for view in views)
         if over or time.monotonic() >= next_line:
             next_line = time.monotonic() + LINE_SECONDS

@@ -25,7 +25,7 @@ from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.base import Moved, OpenJob
 from phiforge.runs.consistency.committing import next_version
 from phiforge.runs.contributing import contribute
-from phiforge.runs.evidence import found_at, keep_job
+from phiforge.runs.evidence import not_finite_step, save_job
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
@@ -122,8 +122,8 @@ class Trainer:
         """Find the episode that is not finite, keep what it takes to see it again, and raise NotFiniteError."""
         learner = learner_of(record, record.spec.task)
         place = finite.offender(finite.alone(learner, record.spec, phi, episodes, version, job))
-        found = found_at(version, job, place, phi, f"the query loss of the job is {contribution.loss}")
-        keep_job(self.platform.store, record.run, phi, found)
+        found = not_finite_step(version, job, place, phi, f"the query loss of the job is {contribution.loss}")
+        save_job(self.platform.store, record.run, phi, found)
         raise NotFiniteError(job, f"{found.sentence}: {finite.advice(record.spec)}")
 
     def _read_episodes(self, record: RunRecord, version: int, job: int) -> Read:
@@ -154,7 +154,7 @@ class Trainer:
             self.head.forget(record.run)
         except NotFiniteError as error:
             version, job = list(step.contributions)[error.job]
-            keep_job(self.platform.store, record.run, phi, found_at(version, job, None, phi, str(error)))
+            save_job(self.platform.store, record.run, phi, not_finite_step(version, job, None, phi, str(error)))
             raise
 
     def keep(self, commit: Commit) -> None:

@@ -1,4 +1,4 @@
-"""Settings from the environment, or every fault in it at once, in words that never hold a secret."""
+"""Settings from the environment, or every problem in it at once, in words that never hold a secret."""
 
 import os
 from urllib.parse import urlsplit
@@ -15,29 +15,33 @@ _DATABASES = 2**31
 
 
 def read_settings() -> Settings:
-    """Return the settings of this process; raises SettingsError naming each variable at fault and what it may be."""
+    """Return the settings of this process; raises SettingsError naming each variable at problem and what it may be."""
     try:
         settings = Settings()
     except ValidationError as error:
         raise SettingsError(_sentences(error)) from None  # pydantic's own text may quote a secret
-    faults = [fault for check in (_redis_fault, _device_fault, _level_fault, _home_fault) if (fault := check(settings))]
-    if faults:
-        raise SettingsError(faults)
+    problems = [
+        problem
+        for check in (_redis_problem, _device_problem, _level_problem, _home_problem)
+        if (problem := check(settings))
+    ]
+    if problems:
+        raise SettingsError(problems)
     return settings
 
 
 def _sentences(error: ValidationError) -> list[str]:
-    faults = []
+    problems = []
     for detail in error.errors():
         field = str(detail["loc"][0]) if detail["loc"] else ""
         given = (
             "" if not field or any(part in field for part in _MAY_HOLD_SECRETS) else f" (given: {detail['input']!r})"
         )
-        faults.append(f"{_PREFIX}{field.upper()}: {detail['msg']}{given}" if field else detail["msg"])
-    return faults
+        problems.append(f"{_PREFIX}{field.upper()}: {detail['msg']}{given}" if field else detail["msg"])
+    return problems
 
 
-def _redis_fault(settings: Settings) -> str | None:
+def _redis_problem(settings: Settings) -> str | None:
     allowed = "allowed are redis://host:port/db, rediss://host:port/db and unix:///path.sock"
     url = settings.redis_url
     if not url:
@@ -56,20 +60,20 @@ def _redis_fault(settings: Settings) -> str | None:
     return None
 
 
-def _device_fault(settings: Settings) -> str | None:
+def _device_problem(settings: Settings) -> str | None:
     kind, colon, index = settings.device.partition(":")
     if kind in ("cpu", "cuda") and (not colon or (index.isascii() and index.isdigit())):
         return None
     return f"{_PREFIX}DEVICE: {settings.device!r} is no device; allowed are cpu, cuda, and cuda:N for one of several"
 
 
-def _level_fault(settings: Settings) -> str | None:
+def _level_problem(settings: Settings) -> str | None:
     if settings.log_level in _LEVELS:
         return None
     return f"{_PREFIX}LOG_LEVEL: {settings.log_level!r} is no level; allowed are {', '.join(_LEVELS)}"
 
 
-def _home_fault(settings: Settings) -> str | None:
+def _home_problem(settings: Settings) -> str | None:
     home = settings.home
     if not home.exists():
         return None

@@ -6,12 +6,12 @@ class PhiforgeError(Exception):
 
 
 class SpecError(PhiforgeError):
-    """Raised when a run cannot be submitted; lists every fault at once."""
+    """Raised when a run cannot be submitted; lists every problem at once."""
 
-    def __init__(self, faults: list[str]) -> None:
-        self.faults = faults
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__(f"the spec has {count}:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"the spec has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
 class DataError(PhiforgeError):
@@ -47,11 +47,11 @@ class MessageError(PhiforgeError):
 
 
 class SettingsError(PhiforgeError):
-    """Raised when a ``PHIFORGE_*`` variable cannot be used; lists every fault at once."""
+    """Raised when a ``PHIFORGE_*`` variable cannot be used; lists every problem at once."""
 
-    def __init__(self, faults: list[str]) -> None:
-        self.faults = faults
-        super().__init__("the settings cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("the settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
 class AttemptError(PhiforgeError):

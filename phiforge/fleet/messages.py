@@ -20,7 +20,7 @@ _JudgedSplit = Literal["validation", "test"]
 
 
 class Message(BaseModel):
-    """A run, and when it was asked for; a field of another type, one more or one less is a fault."""
+    """A run, and when it was asked for; a field of another type, one more or one less is a problem."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -70,15 +70,17 @@ MESSAGES: dict[str, type[Message]] = {
 
 
 def read_message(name: str, positional: tuple[Any, ...], fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the checked fields of a message of kind ``name``; raises MessageError, naming every fault, otherwise."""
+    """Return the checked fields of a message of kind ``name``; raises MessageError, naming every problem, otherwise."""
     if positional:
         raise MessageError(f"{name}: {len(positional)} fields without a name; allowed: {_allowed(name)}")
     try:
         return MESSAGES[name].model_validate(fields).model_dump()
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
         given = repr(fields)[:_LONGEST_GIVEN]
-        raise MessageError(f"{name}: {'; '.join(faults)[:1000]}; given: {given}; allowed: {_allowed(name)}") from error
+        raise MessageError(
+            f"{name}: {'; '.join(problems)[:1000]}; given: {given}; allowed: {_allowed(name)}"
+        ) from error
 
 
 def _allowed(name: str) -> str:

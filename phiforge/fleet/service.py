@@ -97,7 +97,7 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
     pause = platform.settings.reconcile_seconds
     while not stop.wait(pause * random.uniform(1 - _JITTER, 1 + _JITTER)):
         try:
-            look(platform, queue)
+            reconcile_in_turn(platform, queue)
         except (redis.RedisError, StoreError) as error:
             log.warning("cannot reconcile now, will try again: %s", error)
         except IncapableWorkerError as error:
@@ -106,7 +106,7 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
             log.exception("reconcile failed, will try again")
 
 
-def look(platform: Platform, queue: QueueName) -> None:
+def reconcile_in_turn(platform: Platform, queue: QueueName) -> None:
     """Reconcile all runs, unless another just did: one that serves ``queue``, or a trainer, whose rights go further.
 
     So the store is asked no oftener by many. Raises IncapableWorkerError if this process cannot read some run: its look

@@ -19,7 +19,8 @@ from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reconcile import fail
-from phiforge.runs.record import RunRecord, RunStatus
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
 
 log = logging.getLogger(__name__)
 

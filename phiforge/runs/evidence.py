@@ -8,8 +8,8 @@ from torch import Tensor
 from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, MissingObjectError, RunError
 from phiforge.learning.tensors import Tensors, decode, encode, fingerprint
-from phiforge.runs.found import WHAT, Found, found_in, place_of
 from phiforge.runs.keys import training_episodes_key
+from phiforge.runs.not_finite import WHAT, NotFiniteStep, not_finite_steps, place_of
 from phiforge.runs.store import Store
 from phiforge.tasks.episodes import EpisodeBatch
 
@@ -17,12 +17,12 @@ from phiforge.tasks.episodes import EpisodeBatch
 class Evidence(NamedTuple):
     """All that it takes to compute the job again."""
 
-    found: Found
+    found: NotFiniteStep
     phi: Tensors
     episodes: EpisodeBatch
 
 
-def keep(store: Store, run: str, found: Found, phi: Tensors, episodes: bytes) -> None:
+def save(store: Store, run: str, found: NotFiniteStep, phi: Tensors, episodes: bytes) -> None:
     """Write what ``load`` needs; what was found last, for that is what makes it count."""
     place = place_of(run, found)
     store.put(f"{place}/phi.safetensors", encode(phi))
@@ -30,18 +30,18 @@ def keep(store: Store, run: str, found: Found, phi: Tensors, episodes: bytes) ->
     store.put(f"{place}/{WHAT}", canonical_json(found.model_dump()))
 
 
-def keep_job(store: Store, run: str, phi: Mapping[str, Tensor], found: Found) -> None:
-    """Keep φ and the job's episodes for a replay, if the episodes are there: a trainer cannot draw them again."""
+def save_job(store: Store, run: str, phi: Mapping[str, Tensor], found: NotFiniteStep) -> None:
+    """Save φ and the job's episodes for a replay, if the episodes are there: a trainer cannot draw them again."""
     try:
         episodes = store.get(training_episodes_key(run, found.version, found.job))
     except MissingObjectError:
         return
-    keep(store, run, found, dict(phi), episodes)
+    save(store, run, found, dict(phi), episodes)
 
 
-def found_at(version: int, job: int, episode: int | None, phi: Mapping[str, Tensor], what: str) -> Found:
+def not_finite_step(version: int, job: int, episode: int | None, phi: Mapping[str, Tensor], what: str) -> NotFiniteStep:
     """Return what is to be kept with φ."""
-    return Found(version=version, job=job, episode=episode, phi_hash=fingerprint(phi), what=what)
+    return NotFiniteStep(version=version, job=job, episode=episode, phi_hash=fingerprint(phi), what=what)
 
 
 def load(store: Store, run: str, version: int | None = None) -> Evidence:
@@ -49,7 +49,7 @@ def load(store: Store, run: str, version: int | None = None) -> Evidence:
 
     Raises RunError if nothing was, FormatError if it is not whole any more.
     """
-    kept = [found for found in found_in(store, run) if version in (None, found.version)]
+    kept = [found for found in not_finite_steps(store, run) if version in (None, found.version)]
     if not kept:
         of = "" if version is None else f" of version {version}"
         raise RunError(f"run {run!r} has no step{of} that was not finite: there is nothing to replay")

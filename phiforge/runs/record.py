@@ -14,8 +14,7 @@ from phiforge.base.errors import FormatError, MissingObjectError, RunError
 from phiforge.runs.commit_log import Entry
 from phiforge.runs.keys import key_of, sidecar_key, submitted_key, tensors_key, training_episodes_key, version_of
 from phiforge.runs.store import Store
-from phiforge.runs.submitted import RunRecord as RunRecord
-from phiforge.runs.submitted import Submitted, read_run, read_submitted, to_json
+from phiforge.runs.submitted import RunRecord, Submitted, read_run, read_submitted, to_json
 
 Extras = Mapping[str, Any]
 """What a run's consistency keeps of a checkpoint beside φ: JSON values by name, which lie in its sidecar."""

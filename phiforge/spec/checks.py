@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, get_args
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, SCORES
 from phiforge.registry.abilities import NetworkPart
 from phiforge.spec.limits import MOST_EPISODE_BYTES
-from phiforge.spec.numerics import numerics_faults
-from phiforge.spec.scheduling import scheduling_faults
+from phiforge.spec.numerics import numerics_problems
+from phiforge.spec.scheduling import scheduling_problems
 
 ALWAYS = ("loss", "accuracy")
 """Scores that every run has."""
@@ -17,7 +17,7 @@ _IMAGE = 3
 """Dimensions of an image: channels, height, width."""
 
 Values = Mapping[str, Any]
-"""Valid sections by name; a section with a fault of its own is absent."""
+"""Valid sections by name; a section with a problem of its own is absent."""
 
 
 class DatasetFacts(NamedTuple):
@@ -28,51 +28,51 @@ class DatasetFacts(NamedTuple):
 
 
 def check_parts(values: Values) -> list[str]:
-    """Return the faults between sections."""
-    faults: list[str] = [*scheduling_faults(values), *numerics_faults(values)]
+    """Return the problems between sections."""
+    problems: list[str] = [*scheduling_problems(values), *numerics_problems(values)]
     if "outer" in values:
-        faults += _job_faults(values["outer"])
+        problems += _job_problems(values["outer"])
     if "learner" in values and "estimator" in values:
-        faults += _pair_faults(values["learner"], values["estimator"])
+        problems += _pair_problems(values["learner"], values["estimator"])
     if "estimator" in values and "outer" in values:
-        faults += _version_faults(values["estimator"], values["outer"])
+        problems += _version_problems(values["estimator"], values["outer"])
     if "learner" in values and "task" in values and "evaluation" in values:
-        faults += _way_faults(values["learner"], values["task"], values["evaluation"])
+        problems += _way_problems(values["learner"], values["task"], values["evaluation"])
     if "learner" in values:
-        faults += _norm_faults(values["learner"])
+        problems += _norm_problems(values["learner"])
     if "learner" in values and "data" in values:
-        faults += _network_faults(values["learner"], values["data"])
+        problems += _network_problems(values["learner"], values["data"])
     if "data" in values:
-        faults += _regression_faults(values)
+        problems += _regression_problems(values)
     if "data" in values and "scores" in values:
-        faults += _score_faults(values["scores"], values["data"])
-    return faults
+        problems += _score_problems(values["scores"], values["data"])
+    return problems
 
 
 def check_data(values: Values, facts: DatasetFacts) -> list[str]:
     """Return what a dataset cannot give: too many ways, or more drawings than its classes have."""
-    faults: list[str] = []
+    problems: list[str] = []
     if not facts.classes:
-        return faults  # its tasks are drawn from a formula
+        return problems  # its tasks are drawn from a formula
     for place, split, task in _tasks(values):
         classes, drawings = facts.classes[split], facts.drawings[split]
         if task.n_way > classes:
-            faults.append(f"{place}.n_way: {task.n_way} ways, but the {split} split has {classes} classes")
+            problems.append(f"{place}.n_way: {task.n_way} ways, but the {split} split has {classes} classes")
         if task.drawings > drawings:
-            faults.append(
+            problems.append(
                 f"{place}: k_shot + n_query = {task.k_shot} + {task.n_query} = {task.drawings}, "
                 f"but a class of the {split} split has {drawings} drawings"
             )
-    return faults + _size_faults(values)
+    return problems + _size_problems(values)
 
 
-def _size_faults(values: Values) -> list[str]:
+def _size_problems(values: Values) -> list[str]:
     """Return where one file of episodes would be larger than what is read back."""
     if "data" not in values or not DATA[values["data"].name].published:
         return []
     data, outer, evaluation = values["data"], values.get("outer"), values.get("evaluation")
     example = prod(DATA[data.name].input_shape(data))
-    faults = []
+    problems = []
     for place, split, task in _tasks(values):
         field, episodes = (
             ("outer.job_size", outer and outer.job_tasks)
@@ -85,8 +85,8 @@ def _size_faults(values: Values) -> list[str]:
         size = (episodes or 0) * task.n_way * task.drawings * example
         if size > MOST_EPISODE_BYTES and split != "test":
             allowed = f"allowed are {MOST_EPISODE_BYTES}"
-            faults.append(f"{field}: {episodes} episodes of {place} are {size} bytes in one file; {allowed}")
-    return faults
+            problems.append(f"{field}: {episodes} episodes of {place} are {size} bytes in one file; {allowed}")
+    return problems
 
 
 def _tasks(values: Values) -> Iterator[tuple[str, str, Any]]:
@@ -99,7 +99,7 @@ def _tasks(values: Values) -> Iterator[tuple[str, str, Any]]:
         yield place, "test", judged
 
 
-def _job_faults(outer: Any) -> list[str]:  # noqa: ANN401 - a section
+def _job_problems(outer: Any) -> list[str]:  # noqa: ANN401 - a section
     if outer.meta_batch % outer.job_size == 0:
         return []
     divisors = [str(size) for size in range(1, outer.meta_batch + 1) if outer.meta_batch % size == 0]
@@ -109,18 +109,18 @@ def _job_faults(outer: Any) -> list[str]:  # noqa: ANN401 - a section
     ]
 
 
-def _pair_faults(learner: Any, estimator: Any) -> list[str]:  # noqa: ANN401 - sections
+def _pair_problems(learner: Any, estimator: Any) -> list[str]:  # noqa: ANN401 - sections
     reason = ESTIMATORS[estimator.name].refuses(LEARNERS[learner.name], learner)
     return [f"estimator.name: {reason}"] if reason else []
 
 
-def _version_faults(estimator: Any, outer: Any) -> list[str]:  # noqa: ANN401 - sections
+def _version_problems(estimator: Any, outer: Any) -> list[str]:  # noqa: ANN401 - sections
     if outer.versions and not ESTIMATORS[estimator.name].updates:
         return [f"outer.versions: {outer.versions}, but estimator '{estimator.name}' makes no updates; allowed: 0"]
     return []
 
 
-def _way_faults(learner: Any, task: Any, evaluation: Any) -> list[str]:  # noqa: ANN401 - sections
+def _way_problems(learner: Any, task: Any, evaluation: Any) -> list[str]:  # noqa: ANN401 - sections
     judged = evaluation.task or task
     if LEARNERS[learner.name].any_n_way or judged.n_way == task.n_way:
         return []
@@ -130,7 +130,7 @@ def _way_faults(learner: Any, task: Any, evaluation: Any) -> list[str]:  # noqa:
     ]
 
 
-def _norm_faults(learner: Any) -> list[str]:  # noqa: ANN401 - a section
+def _norm_problems(learner: Any) -> list[str]:  # noqa: ANN401 - a section
     network = getattr(learner, "network", None)
     if network is None or LEARNERS[learner.name].averages or not _network(network).averages(network):
         return []
@@ -146,7 +146,7 @@ def _without_averages(network: Any) -> list[str]:  # noqa: ANN401 - a section
     return [kind for kind in kinds if not _network(network).averages(network.model_copy(update={"norm": kind}))]
 
 
-def _network_faults(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+def _network_problems(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
     network, part = getattr(learner, "network", None), DATA[data.name]
     if network is None or not _network(network).images:
         return []
@@ -170,19 +170,21 @@ def _network(config: Any) -> type[NetworkPart]:  # noqa: ANN401 - a section
     return NETWORKS[config.name]
 
 
-def _score_faults(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+def _score_problems(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
     """Return where a score is given twice or is not one of such tasks."""
     names, regression = [each.name for each in scores], DATA[data.name].regression
-    faults = [f"scores: '{name}' is given twice" for name in sorted({each for each in names if names.count(each) > 1})]
-    faults += [f"scores: '{name}' is of every run already" for name in names if name in ALWAYS]
+    problems = [
+        f"scores: '{name}' is given twice" for name in sorted({each for each in names if names.count(each) > 1})
+    ]
+    problems += [f"scores: '{name}' is of every run already" for name in names if name in ALWAYS]
     for name in names:
         if SCORES[name].regression not in (None, regression):
             kind = "values" if SCORES[name].regression else "labels"
-            faults.append(f"scores: '{name}' is of tasks whose targets are {kind}, which data '{data.name}' has not")
-    return faults
+            problems.append(f"scores: '{name}' is of tasks whose targets are {kind}, which data '{data.name}' has not")
+    return problems
 
 
-def _regression_faults(values: Values) -> list[str]:
+def _regression_problems(values: Values) -> list[str]:
     """Return where classes are asked of a regression, or a task has a single class."""
     data, learner, sampling = values["data"], values.get("learner"), values.get("sampling")
     ways = {place: task.n_way for place, _, task in _tasks(values)}
@@ -192,19 +194,19 @@ def _regression_faults(values: Values) -> list[str]:
             for place in ways
             if ways[place] == 1
         ]
-    faults = [
+    problems = [
         f"{place}.n_way: {n_way} ways, but data '{data.name}' is a regression; allowed: 1"
         for place, n_way in ways.items()
         if n_way != 1
     ]
     if learner and not LEARNERS[learner.name].regresses:
         regressing = [name for name, each in LEARNERS.working().items() if each.regresses]
-        faults.append(
+        problems.append(
             f"learner.name: '{learner.name}' tells classes apart, but data '{data.name}' is a regression; "
             f"allowed: {', '.join(regressing)}"
         )
     if sampling and sampling.augmentation != "none":
-        faults.append(
+        problems.append(
             f"sampling.augmentation: '{sampling.augmentation}' needs images; allowed with '{data.name}': none"
         )
-    return faults
+    return problems

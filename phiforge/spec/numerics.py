@@ -6,8 +6,8 @@ from typing import Any
 from phiforge.registry import ESTIMATORS, LEARNERS
 
 
-def numerics_faults(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the faults in how a run is to be computed; absent sections are not looked at."""
+def numerics_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems in how a run is to be computed; absent sections are not looked at."""
     numerics = values.get("numerics")
     if numerics is None:
         return

@@ -1,4 +1,4 @@
-"""From a person's YAML or JSON to a RunSpec, or to every fault in it at once."""
+"""From a person's YAML or JSON to a RunSpec, or to every problem in it at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -49,17 +49,17 @@ def _text_of(path: Path) -> str:
 
 
 def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] | None = None) -> RunSpec:
-    """Return the RunSpec of ``raw``; raises SpecError listing every fault, across all sections, at once.
+    """Return the RunSpec of ``raw``; raises SpecError listing every problem, across all sections, at once.
 
-    ``facts_of`` looks a valid data section up, for the faults that only the dataset can show.
+    ``facts_of`` looks a valid data section up, for the problems that only the dataset can show.
     """
-    values, faults = _sections(raw)
-    faults += check_parts(values)
+    values, problems = _sections(raw)
+    problems += check_parts(values)
     if facts_of and "data" in values:
-        faults += check_data(values, facts_of(values["data"]))
-    if faults:
-        more = len(faults) - _MOST_FAULTS
-        raise SpecError(faults if more <= 0 else [*faults[:_MOST_FAULTS], f"and {more} more"])
+        problems += check_data(values, facts_of(values["data"]))
+    if problems:
+        more = len(problems) - _MOST_FAULTS
+        raise SpecError(problems if more <= 0 else [*problems[:_MOST_FAULTS], f"and {more} more"])
     return RunSpec.model_validate(dict(raw))
 
 
@@ -88,13 +88,13 @@ def _sections(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {
         name: field.get_default(call_default_factory=True) for name, field in fields if name not in raw
     }
-    faults = []
+    problems = []
     for name, section in raw.items():
         try:
             values[name] = getattr(RunSpec.model_validate({name: section}), name)
         except ValidationError as error:
-            faults += [_sentence(detail["loc"], detail, raw) for detail in error.errors()]
-    return values, faults
+            problems += [_sentence(detail["loc"], detail, raw) for detail in error.errors()]
+    return values, problems
 
 
 def _sentence(place: tuple[int | str, ...], detail: Mapping[str, Any], raw: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from phiforge.registry import ESTIMATORS
 
 
-def scheduling_faults(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the faults in how contributions may lag and jobs may run ahead; absent sections are not looked at."""
+def scheduling_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems in how contributions may lag and jobs may run ahead; absent sections are not looked at."""
     consistency, staleness = values.get("consistency"), values.get("staleness")
     if consistency == "synchronous" and staleness:
         yield f"staleness: {staleness}, but consistency 'synchronous' waits for every job; allowed: 0"

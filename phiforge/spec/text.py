@@ -1,4 +1,4 @@
-"""YAML or JSON text to plain values, strictly: a key that stands twice in a mapping is a fault, not a choice."""
+"""YAML or JSON text to plain values, strictly: a key that stands twice in a mapping is a problem, not a choice."""
 
 import json
 from collections import Counter

@@ -88,12 +88,12 @@ class EpisodeBatch:
             batch = cls(**load(_unpacked(payload)))
         except (zstandard.ZstdError, SafetensorError, TypeError) as error:
             raise FormatError(f"unreadable episode file: {error}") from error
-        if fault := _fault(batch):
-            raise FormatError(f"unreadable episode file: {fault}")
+        if problem := _problem(batch):
+            raise FormatError(f"unreadable episode file: {problem}")
         return batch
 
 
-def _fault(batch: EpisodeBatch) -> str | None:
+def _problem(batch: EpisodeBatch) -> str | None:
     """Say which array is not of one batch with the others, or None."""
     images = batch.support_x.dtype == np.uint8
     values, targets = (np.uint8, np.int64) if images else (np.float32, np.float32)

@@ -140,7 +140,7 @@ def test_resumed_it_fails_again(platform: Platform, sampled: Submit) -> None:
     assert platform.record.status(run) == "running"
     train(platform, run)
     assert platform.record.status(run) == "failed"
-    assert len(evidence.found_in(platform.store, run)) == 1
+    assert len(evidence.not_finite_steps(platform.store, run)) == 1
 
 
 def test_a_score_that_is_no_number(platform: Platform) -> None:

@@ -1,4 +1,4 @@
-"""Settings that no process should start with: every fault is named, with what is allowed and without a secret."""
+"""Settings that no process should start with: every problem is named, with what is allowed and without a secret."""
 
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ def test_a_home_that_is_read_only(elsewhere, tmp_path, monkeypatch):
             monkeypatch.setenv(f"PHIFORGE_{variable}", value)
         else:
             monkeypatch.delenv(f"PHIFORGE_{variable}", raising=False)
-    # If Redis and storage are elsewhere, I expect it to be taken, for nothing is written there; else a fault.
+    # If Redis and storage are elsewhere, I expect it to be taken, for nothing is written there; else a problem.
     if elsewhere:
         assert read_settings().home == tmp_path
     else:
@@ -73,14 +73,14 @@ def test_a_home_that_is_read_only(elsewhere, tmp_path, monkeypatch):
             read_settings()
 
 
-def test_all_faults_at_once_and_no_secret(monkeypatch):
-    # Given several faults, one of them in an address with a password
+def test_all_problems_at_once_and_no_secret(monkeypatch):
+    # Given several problems, one of them in an address with a password
     for variable, value in (("DEVICE", "gpu"), ("LOG_LEVEL", "x"), ("REDIS_URL", "redis://me:hunter2@host:port/0")):
         monkeypatch.setenv(f"PHIFORGE_{variable}", value)
     with pytest.raises(SettingsError) as caught:
         read_settings()
     # I expect all of them, and the password nowhere.
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.problems) == 3
     assert "hunter2" not in str(caught.value)
 
 

@@ -99,8 +99,8 @@ def test_refused(bad, tmp_path):
         parse_spec(read_spec(path, bad.options), facts_of)
     # I expect a refusal that comes soon and can be read: what is wrong is quoted briefly.
     assert time.monotonic() - started < SECONDS
-    assert max(map(len, caught.value.faults)) < 1000 + len(str(path)) + sum(map(len, bad.options))
-    assert len(caught.value.faults) <= 101
+    assert max(map(len, caught.value.problems)) < 1000 + len(str(path)) + sum(map(len, bad.options))
+    assert len(caught.value.problems) <= 101
 
 
 def facts_of(data):

@@ -45,7 +45,7 @@ def refusal(learner: str, estimator: str) -> str | None:
     try:
         parse_spec(raw)
     except SpecError as error:
-        return "; ".join(error.faults)
+        return "; ".join(error.problems)
     return None
 
 

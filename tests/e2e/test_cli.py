@@ -152,23 +152,23 @@ def test_cancel_and_resume(home: Path, up: ChildProcess, spec: Path) -> None:
     assert phiforge(home, "cancel", run).returncode == 0
 
 
-def test_a_bad_spec_is_refused_with_every_fault(home: Path, up: ChildProcess, tmp_path: Path) -> None:
-    # Given a spec with faults in several sections, some of which only the dataset shows
-    faults = small_spec(
+def test_a_bad_spec_is_refused_with_every_problem(home: Path, up: ChildProcess, tmp_path: Path) -> None:
+    # Given a spec with problems in several sections, some of which only the dataset shows
+    problems = small_spec(
         task={"n_way": 5000, "n_query": 50},
         outer={"meta_batch": 10, "job_size": 4},
         learner={"name": "prototypical"},
         estimator={"name": "first_order"},
     )
     path = tmp_path / "bad.json"
-    path.write_text(json.dumps(faults))
+    path.write_text(json.dumps(problems))
     runs = phiforge(home, "runs").stdout
     # If it is submitted
     answer = phiforge(home, "submit", str(path))
     # I expect one answer that names them all, no traceback, and nothing queued.
     assert answer.returncode == 1
-    for fault in ("5000 ways", "k_shot + n_query", "does not divide", "takes no inner gradient"):
-        assert fault in answer.stderr
+    for problem in ("5000 ways", "k_shot + n_query", "does not divide", "takes no inner gradient"):
+        assert problem in answer.stderr
     assert "Traceback" not in answer.stderr
     assert phiforge(home, "runs").stdout == runs
 

@@ -12,7 +12,7 @@ from client.submission import submit
 from phiforge.base.errors import IncapableWorkerError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.service import look
+from phiforge.fleet.service import reconcile_in_turn
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.reconcile import reconcile, reconcile_all
 from phiforge.runs.steps import Commit
@@ -127,10 +127,10 @@ def test_the_look_of_who_cannot_read_a_run_counts_for_nobody(platform: Platform,
     lacking.run = unreadable  # type: ignore[assignment]
     # If that one looks first, I expect it to say what it leaves to others,
     with pytest.raises(IncapableWorkerError, match=f"run {run}: the learner of"):
-        look(lacking, "training")
+        reconcile_in_turn(lacking, "training")
     assert platform.exchange.waiting(platform.queue.name("training")) == 0
     # and the other to help the run all the same, at once.
-    look(platform, "training")
+    reconcile_in_turn(platform, "training")
     assert platform.exchange.waiting(platform.queue.name("training")) == JOBS
     lacking.close()
 
@@ -140,12 +140,12 @@ def test_of_many_trainers_one_looks(platform: Platform, run: str) -> None:
     platform.exchange.redis.delete(platform.queue.name("training"))
     other = Platform.open(platform.settings)
     # If one looks after the other
-    look(platform, "training")
+    reconcile_in_turn(platform, "training")
     sent = platform.exchange.waiting(platform.queue.name("training"))
     other.sightings.note(run, other.exchange.state(run))
     before = other.sightings.silence(run)
     asked = counting(other)
-    look(other, "training")
+    reconcile_in_turn(other, "training")
     # I expect the first to have sent its jobs again, and the second to ask the store for nothing,
     assert sent == JOBS
     assert asked == []
@@ -160,25 +160,25 @@ def test_of_many_trainers_one_looks(platform: Platform, run: str) -> None:
 def test_evaluators_look_where_no_trainer_does(platform: Platform, run: str) -> None:
     # Given a fleet in which no trainer looks, I expect an evaluator to.
     asked = counting(platform)
-    look(platform, "evaluation")
+    reconcile_in_turn(platform, "evaluation")
     assert asked
     # Given a trainer that does, I expect its look to count for evaluators too, some pauses long,
     _free(platform, "look:evaluation")
-    look(platform, "training")
+    reconcile_in_turn(platform, "training")
     asked.clear()
-    look(platform, "evaluation")
+    reconcile_in_turn(platform, "evaluation")
     assert asked == []
     # and then no more.
     _free(platform, "look:evaluation", "trainer-looked")
-    look(platform, "evaluation")
+    reconcile_in_turn(platform, "evaluation")
     assert asked
 
 
 def test_a_trainer_looks_whatever_evaluators_do(platform: Platform, run: str) -> None:
     # Given an evaluator that just looked, which may do less, if a trainer looks, I expect it to.
-    look(platform, "evaluation")
+    reconcile_in_turn(platform, "evaluation")
     asked = counting(platform)
-    look(platform, "training")
+    reconcile_in_turn(platform, "training")
     assert asked
 
 
@@ -187,10 +187,10 @@ def test_a_look_that_failed_does_not_count_for_evaluators(platform: Platform, ru
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(platform.record, "active", _raise)
         with pytest.raises(StoreError):
-            look(platform, "training")
+            reconcile_in_turn(platform, "training")
     # I expect an evaluator to look.
     asked = counting(platform)
-    look(platform, "evaluation")
+    reconcile_in_turn(platform, "evaluation")
     assert asked
 
 

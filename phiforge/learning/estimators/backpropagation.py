@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
+    NOTHING,
     Contribution,
     Estimator,
     Step,
@@ -58,7 +59,7 @@ class Backpropagation(Estimator):
         at, size = descended_entries(phi), step.spec.numerics.chunk
         total: Tensors = {name: torch.zeros_like(value, dtype=torch.float64) for name, value in at.items()}
         draws = [torch_generator(*step.seed("episode", job, index)) for index in range(len(episodes))]
-        sums: Sums = {}
+        sums: Sums = NOTHING
         for start in range(0, len(episodes), size):
             chunk = slice(start, start + size)
             found = summed_gradient(learner, phi, at, episodes[chunk], mode, draws[chunk])

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
+    NOTHING,
     Contribution,
     Estimator,
     Step,
@@ -53,7 +54,7 @@ class Evolution(Estimator):
         """Return, of each pair, Σ L(φ + σε) - L(φ - σε) over the job's episodes; the loss is the mean of all tries."""
         mode = Mode(training=True, progress=step.progress)
         scores = torch.zeros(self.config.pairs, dtype=torch.float64)
-        sums: Sums = {}
+        sums: Sums = NOTHING
         for pair in range(self.config.pairs):
             noise = perturbation(phi, step, job, pair)
             for sign in (1, -1):
@@ -91,7 +92,7 @@ def perturbation(phi: Phi, step: Step, job: int, pair: int) -> Tensors:
 
 def _judge(learner: Learner, phi: Phi, episodes: Sequence[Episode], mode: Mode, step: Step, job: int) -> Sums:
     """Return the summed scores; every try meets the same randomness, so that only φ makes a difference."""
-    sums: Sums = {"loss": 0.0}
+    sums: Sums = NOTHING
     with torch.no_grad():
         for index, episode in enumerate(episodes):
             generator = torch_generator(*step.seed("episode", job, index))

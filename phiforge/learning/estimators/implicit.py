@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
+    NOTHING,
     Contribution,
     Estimator,
     Step,
@@ -69,7 +70,7 @@ class Implicit(Estimator):
             raise TypeError(f"learner {learner.name!r} has no proximal inner loss")
         mode = Mode(training=True, progress=step.progress)
         gradients: list[Tensors] = []
-        sums: Sums = {}
+        sums: Sums = NOTHING
         for episode in episodes:
             path = learner.path(phi, episode.support_x, episode.support_y, mode)
             at = mode.at(len(path) - 1)

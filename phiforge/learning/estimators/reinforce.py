@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
+    NOTHING,
     Contribution,
     Estimator,
     Step,
@@ -58,7 +59,7 @@ class Reinforce(Estimator):
             if outcome.log_probability is not None
         ]
         values = {name: value.to(phi[name].dtype) for name, value in gradient_of(scores, leaves).items()}
-        sums: Sums = {}
+        sums: Sums = NOTHING
         for outcome in outcomes:
             sums = added(sums, scores_of(outcome))
         return Contribution({**sums, "loss": float(losses.sum())}, len(episodes), values)

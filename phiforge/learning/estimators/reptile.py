@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
+    NOTHING,
     Contribution,
     Estimator,
     Step,
@@ -64,7 +65,7 @@ class Reptile(Estimator):
             raise TypeError(f"learner {learner.name!r} has no inner training")
         mode = Mode(training=True, progress=step.progress)
         differences: list[Tensors] = []
-        sums: Sums = {}
+        sums: Sums = NOTHING
         for index, episode in enumerate(episodes):
             theta = self.trained(learner, phi, episode, mode, torch_generator(*step.seed("episode", job, index)))
             with torch.no_grad():

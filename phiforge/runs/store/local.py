@@ -17,7 +17,8 @@ _TEMPORARY = "~writing"
 
 _ABANDONED_SECONDS = 3600.0
 
-_TRIES = 10
+_TRIES, _AT_ONCE = 1000, 10
+"""How often a value is moved into a folder that others keep deleting; after the first few, a millisecond apart."""
 
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -110,11 +111,13 @@ class LocalStore:
     def _into_place(self, move: Callable[[Path], object], key: str) -> None:
         """Let ``move`` make the file of ``key``; again if its folder, then empty, was deleted under it."""
         path = self._path(key)
-        for _ in range(_TRIES):
+        for number in range(_TRIES):
             with suppress(FileNotFoundError):
                 self._make_folder(path.parent)
                 move(path)
                 return
+            if number >= _AT_ONCE:
+                time.sleep(0.001)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _make_folder(self, folder: Path) -> None:

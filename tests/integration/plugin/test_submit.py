@@ -28,7 +28,7 @@ SENTENCES = (
 )
 
 
-def test_faults_in_installed_parts(settings: Settings, site: Path, written: Callable[[object], str]) -> None:
+def test_problems_in_installed_parts(settings: Settings, site: Path, written: Callable[[object], str]) -> None:
     # Given unknown fields, wrong values and unknown names in the sections of installed parts, if that is submitted
     answer = phiforge(settings, "submit", written(SHAPES | MANY), site=site)
     # I expect it to be refused with the sentences that ours have, all at once.

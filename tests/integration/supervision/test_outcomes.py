@@ -22,7 +22,7 @@ from phiforge.fleet.attempts import MOST_ATTEMPTS
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.runs.outcomes import NotReadyError, Outcome
-from phiforge.runs.record import RunRecord
+from phiforge.runs.submitted import RunRecord
 
 pytestmark = pytest.mark.services
 

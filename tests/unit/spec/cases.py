@@ -1,4 +1,4 @@
-"""Datasets that specs are held to, kinds of learners, and how faults are read."""
+"""Datasets that specs are held to, kinds of learners, and how problems are read."""
 
 from pathlib import Path
 
@@ -39,10 +39,10 @@ def facts_of(data):
     return FACTS[data.name]
 
 
-def faults_of(raw):
+def problems_of(raw):
     with pytest.raises(SpecError) as caught:
         parse_spec(raw, facts_of)
-    return caught.value.faults
+    return caught.value.problems
 
 
 def read(tmp_path, text, *overrides):

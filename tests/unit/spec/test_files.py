@@ -6,12 +6,12 @@ import pytest
 
 from phiforge.base.errors import SpecError
 from phiforge.spec.read import read_spec
-from tests.unit.spec.cases import PLAIN, faults_of, read
-from tests.unit.spec.faults import ALL_LEARNERS
+from tests.unit.spec.cases import PLAIN, problems_of, read
+from tests.unit.spec.problems import ALL_LEARNERS
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "problem"),
     [
         ("task: {n_way: 5", "is neither YAML nor JSON"),
         ("a: b: c", "is neither YAML nor JSON"),
@@ -35,8 +35,8 @@ from tests.unit.spec.faults import ALL_LEARNERS
         ("3", "holds int, expected a mapping"),
     ],
 )
-def test_files_that_hold_no_spec(tmp_path, text, fault):
-    with pytest.raises(SpecError, match=re.escape(fault)):
+def test_files_that_hold_no_spec(tmp_path, text, problem):
+    with pytest.raises(SpecError, match=re.escape(problem)):
         read(tmp_path, text)
 
 
@@ -56,8 +56,8 @@ def test_what_was_given_is_quoted_briefly(tmp_path):
     # Given YAML of references to references where a number should be, I expect a sentence that a person can read.
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 7)]
-    found = faults_of(read(tmp_path, "\n".join([*lines, "outer: {lr: *a6}", "learner: {name: *a6}"])))
-    assert max(len(fault.replace(ALL_LEARNERS, "...")) for fault in found) < 400
+    found = problems_of(read(tmp_path, "\n".join([*lines, "outer: {lr: *a6}", "learner: {name: *a6}"])))
+    assert max(len(problem.replace(ALL_LEARNERS, "...")) for problem in found) < 400
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -94,8 +94,8 @@ def test_hostile_tags(tmp_path, value):
 
 
 def test_references_to_themselves(tmp_path):
-    # Given YAML that holds itself, I expect a fault rather than no end.
-    (found,) = faults_of(read(tmp_path, "data: &a {name: *a}"))
+    # Given YAML that holds itself, I expect a problem rather than no end.
+    (found,) = problems_of(read(tmp_path, "data: &a {name: *a}"))
     assert found.endswith("is unknown; allowed: glyphs, images, omniglot, sinusoid")
 
 
@@ -103,7 +103,7 @@ def test_names_that_unfold_a_hundredfold(tmp_path):
     # Given YAML of references to references, nine to the seventh of them, in a section that is unknown
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 7)]
-    found = faults_of(read(tmp_path, "\n".join(lines)))
-    # I expect faults that are short.
+    found = problems_of(read(tmp_path, "\n".join(lines)))
+    # I expect problems that are short.
     assert len(found) == 7
     assert sum(map(len, found)) < 10_000

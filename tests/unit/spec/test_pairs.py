@@ -4,7 +4,7 @@ import pytest
 
 from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec
-from tests.unit.spec.cases import ALLOWED, GRADIENT, METRIC, facts_of, faults_of
+from tests.unit.spec.cases import ALLOWED, GRADIENT, METRIC, facts_of, problems_of
 from tests.unit.spec.strategies import ESTIMATORS
 
 REFUSED = {
@@ -45,12 +45,12 @@ def test_which_estimator_makes_sense_for_which_learner(learner, estimator):
     # Given a learner and an estimator with their defaults
     raw = {"learner": {"name": learner}, "estimator": {"name": estimator}}
     raw |= {"outer": {"versions": 0}} if estimator == "none" else {}
-    # I expect a run if they fit, else one fault that says why.
+    # I expect a run if they fit, else one problem that says why.
     if estimator in ALLOWED[learner]:
         assert (learner, estimator) not in REFUSED
         assert parse_spec(raw, facts_of).estimator.name == estimator
         return
-    (found,) = faults_of(raw)
+    (found,) = problems_of(raw)
     if (learner, estimator) == ("maml", "implicit"):
         assert found.startswith("estimator.name: estimator 'implicit' needs learner 'maml' with proximal above 0")
     else:

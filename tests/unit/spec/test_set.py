@@ -8,7 +8,7 @@ import yaml
 from phiforge.base.errors import SpecError
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from tests.unit.spec.cases import PLAIN, faults_of, read
+from tests.unit.spec.cases import PLAIN, problems_of, read
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def merged(first, second):
 
 
 @pytest.mark.parametrize(
-    ("override", "fault"),
+    ("override", "problem"),
     [
         ("outer.lr", "--set 'outer.lr': expected section.field=value, like outer.lr=3e-4"),
         ("=3", "--set '=3': expected section.field=value, like outer.lr=3e-4"),
@@ -57,13 +57,13 @@ def merged(first, second):
         ("outer.lr.x=1", "--set 'outer.lr.x=1': 'lr' is 1.0, not a section"),
     ],
 )
-def test_set_that_cannot_be_read(tmp_path, override, fault):
-    with pytest.raises(SpecError, match=re.escape(fault)):
+def test_set_that_cannot_be_read(tmp_path, override, problem):
+    with pytest.raises(SpecError, match=re.escape(problem)):
         read(tmp_path, PLAIN, override)
 
 
 @pytest.mark.parametrize(
-    ("override", "fault"),
+    ("override", "problem"),
     [
         ("outer.rate=1", "outer.rate: unknown; allowed here: versions, meta_batch, job_size, optimizer, lr, "),
         ("otter.lr=1", "otter: unknown; allowed here: name, seed, consistency, staleness, data, task, learner, "),
@@ -75,7 +75,7 @@ def test_set_that_cannot_be_read(tmp_path, override, fault):
         ("outer.optimizer.beta1=0.9", "outer.optimizer.beta1: unknown; allowed here: name, momentum"),
     ],
 )
-def test_set_of_what_is_not_allowed(tmp_path, override, fault):
-    # Given an override that can be read, I expect the fault it makes, as if it stood in the file, and no other.
-    (found,) = faults_of(read(tmp_path, PLAIN, override))
-    assert found.startswith(fault)
+def test_set_of_what_is_not_allowed(tmp_path, override, problem):
+    # Given an override that can be read, I expect the problem it makes, as if it stood in the file, and no other.
+    (found,) = problems_of(read(tmp_path, PLAIN, override))
+    assert found.startswith(problem)

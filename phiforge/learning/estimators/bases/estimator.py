@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -40,6 +41,9 @@ Sums = Mapping[str, float]
 
 _ALWAYS = ("loss", "accuracy")
 """The scores that every contribution has, and in this order stores beside its number of tasks."""
+
+NOTHING: Sums = MappingProxyType(dict.fromkeys(_ALWAYS, 0.0))
+"""The sums over no episode."""
 
 
 def scores_of(outcome: Outcome) -> dict[str, float]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from phiforge.base.seeds import SeedPart
 from phiforge.learning import optimizers
 from phiforge.learning.estimators import Contribution, Estimator, Step, build_estimator
-from phiforge.learning.estimators.bases.estimator import Sums, added, descended_entries, mean_values, summed
+from phiforge.learning.estimators.bases.estimator import NOTHING, Sums, added, descended_entries, mean_values, summed
 from phiforge.learning.learners import Learner, Phi
 from phiforge.learning.reduction import averaged
 from phiforge.spec.outer import Outer
@@ -82,7 +82,7 @@ def _gone(phi: Phi, local: Phi, taken: Sequence[Contribution]) -> Contribution:
         name: (value / len(taken)).to(phi[name].dtype)
         for name, value in summed([each.statistics for each in taken]).items()
     }
-    sums: Sums = {}
+    sums: Sums = NOTHING
     for each in taken:
         sums = added(sums, each.scores)
     return Contribution(sums, tasks, values, statistics)

@@ -42,7 +42,7 @@ class GradientLearner(ModelLearner):
 
     def moves(self, name: str) -> bool:
         """Say whether the inner loop changes a parameter of the model: all that its network lets it."""
-        return self.model.network.adapts(name)
+        return self.model.adapts(name)
 
     @abstractmethod
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:

@@ -32,6 +32,10 @@ class Headed:
         self.outputs_count = outputs
         self.transductive = self.network.transductive
 
+    def adapts(self, name: str) -> bool:
+        """Say whether an inner loop may change the parameter ``name``: the head's, and what the network lets it."""
+        return self.network.adapts(name)
+
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: the network's, ``head.weight`` [outputs, features] and ``head.bias`` [outputs]."""
         return self.network.init(generator) | self.init_head(generator)

@@ -90,7 +90,7 @@ class TicketExchange:
         outcome, count = self._publish.beside({keys["staged"]: payload}, keys, values)
         return Published(Outcome(outcome.decode()), int(count))
 
-    def look(self, run: str) -> Waiting | None:
+    def waiting_to_apply(self, run: str) -> Waiting | None:
         """Return what waits to be applied; None if Redis does not know the run."""
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self._key(run, "state"), "head", "unrecorded")

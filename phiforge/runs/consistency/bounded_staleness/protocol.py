@@ -57,7 +57,7 @@ class BoundedStaleness(Consistency):
 
         What became too old while it waited is dropped and asked for again.
         """
-        waiting = self.exchange.look(record.run)
+        waiting = self.exchange.waiting_to_apply(record.run)
         if waiting is None or waiting.held or head not in (None, waiting.head):
             return None
         used = self._chosen(record, waiting)

@@ -1,19 +1,19 @@
-"""Every fault at once, each with what was allowed."""
+"""Every problem at once, each with what was allowed."""
 
 import pytest
 
 from phiforge.base.errors import SpecError
 from phiforge.spec.read import parse_spec
-from tests.unit.spec.cases import METRIC, facts_of, faults_of
-from tests.unit.spec.faults import FAULTS, WAVES
+from tests.unit.spec.cases import METRIC, facts_of, problems_of
+from tests.unit.spec.problems import PROBLEMS, WAVES
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"), FAULTS, ids=lambda value: str(value)[:60] if isinstance(value, dict) else ""
+    ("raw", "expected"), PROBLEMS, ids=lambda value: str(value)[:60] if isinstance(value, dict) else ""
 )
-def test_faults(raw, expected):
-    # Given a spec with a fault, I expect it to be named with its place and what is allowed, and no other.
-    found = faults_of(raw)
+def test_problems(raw, expected):
+    # Given a spec with a problem, I expect it to be named with its place and what is allowed, and no other.
+    found = problems_of(raw)
     assert len(found) == len(expected)
     for sentence, start in zip(found, expected, strict=True):
         assert sentence.startswith(start)
@@ -41,8 +41,8 @@ def test_specs_that_are_just_allowed(raw):
     parse_spec(raw, facts_of)
 
 
-def test_all_faults_at_once():
-    # Given a spec with faults in and between all kinds of sections
+def test_all_problems_at_once():
+    # Given a spec with problems in and between all kinds of sections
     raw = {
         "name": "No Good",
         "task": {"k_shot": 30, "n_query": 0},
@@ -52,7 +52,7 @@ def test_all_faults_at_once():
         "numerics": {"dtype": "int8", "threads": 1000},
         "evaluation": {"task": {"n_way": 500}},
     }
-    found = faults_of(raw)
+    found = problems_of(raw)
     # I expect each of them, once,
     expected = [
         "name: String",
@@ -69,15 +69,15 @@ def test_all_faults_at_once():
     assert len(found) == len(expected)
     # and the message to have them all, with how many they are.
     message = str(SpecError(found))
-    assert message.startswith("the spec has 9 faults:\n")
+    assert message.startswith("the spec has 9 problems:\n")
     assert all(f"  - {sentence}" in message.splitlines() for sentence in found)
 
 
-def test_one_fault_is_one():
-    assert str(SpecError(["task: bad"])) == "the spec has 1 fault:\n  - task: bad"
+def test_one_problem_is_one():
+    assert str(SpecError(["task: bad"])) == "the spec has 1 problem:\n  - task: bad"
 
 
 def test_the_dataset_is_asked_only_for_a_valid_section():
-    # Given a data section with a fault, I expect that fault and no look-up.
-    with pytest.raises(SpecError, match=r"1 fault:\n  - data\.name: 'mnist' is unknown"):
+    # Given a data section with a problem, I expect that problem and no look-up.
+    with pytest.raises(SpecError, match=r"1 problem:\n  - data\.name: 'mnist' is unknown"):
         parse_spec({"data": {"name": "mnist"}}, lambda data: pytest.fail("it was looked up"))

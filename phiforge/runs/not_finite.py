@@ -10,7 +10,7 @@ from phiforge.runs.store import Store
 WHAT = "found.json"
 
 
-class Found(BaseModel):
+class NotFiniteStep(BaseModel):
     """Where a run stopped: ``episode`` is the place of the offending one in its job, if it was one alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,12 +28,12 @@ class Found(BaseModel):
         return f"version {self.version}, job {self.job}, {episode}: not finite: {self.what}"
 
 
-def found_in(store: Store, run: str) -> list[Found]:
+def not_finite_steps(store: Store, run: str) -> list[NotFiniteStep]:
     """Return what was found in ``run``, in order of version and job; raises FormatError if it is damaged."""
     return [_read(store, key) for key in store.list(folder_of(run)) if key.endswith(f"/{WHAT}")]
 
 
-def place_of(run: str, found: Found) -> str:
+def place_of(run: str, found: NotFiniteStep) -> str:
     """Return the folder of all that was kept of one step."""
     return f"{folder_of(run)}{found.version:08d}-{found.job:04d}"
 
@@ -43,8 +43,8 @@ def folder_of(run: str) -> str:
     return f"runs/{run}/failed/"
 
 
-def _read(store: Store, key: str) -> Found:
+def _read(store: Store, key: str) -> NotFiniteStep:
     try:
-        return Found.model_validate(json.loads(store.get(key)))
+        return NotFiniteStep.model_validate(json.loads(store.get(key)))
     except (ValueError, ValidationError) as error:
         raise FormatError(f"{key} is not what was found: {error}") from error

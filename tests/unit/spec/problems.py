@@ -1,4 +1,4 @@
-"""Specs with a fault, and the sentence that each is refused with."""
+"""Specs with a problem, and the sentence that each is refused with."""
 
 import math
 
@@ -21,7 +21,7 @@ BASELINE = {
 }
 MANY_WAYS = {"task": {"n_way": 100}}
 
-FAULTS = [
+PROBLEMS = [
     # what the dataset cannot give
     (
         MANY_WAYS,
