@@ -66,5 +66,5 @@ class MissingPartError(IncapableWorkerError):
     """Raised when a part that a spec names is not installed in this process."""
 
 
-class RegistryError(PhiforgeError):
-    """Raised when a part of an installed package is not what its entry point says."""
+class RegistryError(IncapableWorkerError):
+    """Raised when an installed part is not what its entry point says; another process may have it whole."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from celery import Celery
-from celery.signals import task_internal_error, task_rejected, task_unknown
+from celery.signals import setup_logging, task_internal_error, task_rejected, task_unknown
 from celery.worker import state as worker_state
 from kombu.entity import Queue as BrokerQueue
 
@@ -118,7 +118,6 @@ class Queue:
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,
-            loglevel="WARNING",
         )
         self._serves = True
         worker.start()
@@ -148,6 +147,13 @@ def worker_name(queue: QueueName) -> str:
 def _refuse(reason: str, error: object) -> None:
     log.error("refused a message: %s", error)
     REFUSED_MESSAGES.labels(reason=reason).inc()
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _leave_logging_alone(**_: Any) -> None:  # noqa: ANN401 - a signal's
+    """Keep the levels that the service has set, which Celery would raise; its own words count from WARNING on."""
+    for library in ("celery", "kombu"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 @task_rejected.connect  # type: ignore[untyped-decorator]

@@ -225,6 +225,20 @@ def test_a_run_that_cannot_go_on_fails_with_its_reason(platform: Platform, stack
     assert wait_for_end(platform, submit(platform, small_spec(outer={"versions": 2}))) == "complete"
 
 
+def test_services_log_what_their_level_says(platform: Platform, stack: Stack) -> None:
+    # Given a fleet at the default level, which takes messages
+    run = submit(platform, small_spec(outer={"versions": 400}))
+    wait_for_version(platform, run, 1)
+    # If Redis forgets the run, and a trainer brings it back
+    platform.exchange.forget(run)
+    logs = [stack.logs / f"{service.name}.log" for service in stack.services]
+    # I expect its word on that, which is no warning, in its log.
+    wait_until(lambda: any(f"INFO phiforge.runs.reconcile: run {run} goes on" in log.read_text() for log in logs), "it")
+    # I expect no word of Celery's on each message.
+    assert not any("celery" in line and " INFO " in line for log in logs for line in log.read_text().splitlines())
+    cancel(platform, run)
+
+
 def test_sigterm_lets_a_trainer_finish(platform: Platform, settings: Settings, stack: Stack) -> None:
     # Given a trainer that is told to stop while a run goes on
     run = submit(platform, small_spec(seed=3))

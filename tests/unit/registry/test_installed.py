@@ -2,7 +2,7 @@
 
 import pytest
 
-from phiforge.base.errors import MissingPartError, RegistryError
+from phiforge.base.errors import IncapableWorkerError, MissingPartError, RegistryError
 from phiforge.registry import Catalogue
 from phiforge.registry.abilities import LearnerPart
 
@@ -119,4 +119,14 @@ def test_a_broken_package(case, install, learners, tmp_path, caplog):
 def test_a_part_that_nobody_brings(learners):
     # Given a name that no package brings, if it is asked for, I expect to be told how to get it and what there is.
     with pytest.raises(MissingPartError, match=r"no learner 'good': install the package .*; here are anil, "):
+        learners["good"]
+
+
+def test_a_part_that_is_broken_here_may_be_whole_elsewhere(install, learners):
+    # Given a module that cannot be imported
+    install("broken", {"good": "Good"}, "raise OSError('no such library')")
+    # If a worker asks for its part, I expect an error that says what this worker cannot, not what the run cannot.
+    with pytest.raises(
+        IncapableWorkerError, match=r"'good' of broken 1\.2 cannot be imported: OSError: no such library"
+    ):
         learners["good"]
