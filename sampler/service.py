@@ -13,11 +13,12 @@ from phiforge.fleet.service import serve
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
 from phiforge.registry import FAMILIES
+from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.datasets import load
+from phiforge.runs.episode_deletion import delete_episodes
 from phiforge.runs.keys import evaluation_episodes_key, training_episodes_key
 from phiforge.runs.outcomes import Outcome
 from phiforge.runs.record import RunStatus
-from phiforge.runs.retention import delete_episodes
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families import build_family
@@ -110,7 +111,7 @@ class Sampler:
             return self.platform.record.status(record.run) is RunStatus.RUNNING
         if state.status is not RunStatus.RUNNING:
             return False
-        return self.platform.consistency(record).wants_episodes(record, state, version)
+        return protocol_of(self.platform, record).wants_episodes(record, state, version)
 
     def _write(self, key: str, record: RunRecord, split: str, seed: tuple[int | str, ...]) -> None:
         with SAMPLE_SECONDS.time():

@@ -24,6 +24,7 @@ from phiforge.learning.tensors import Tensors
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.base import Moved, OpenJob
 from phiforge.runs.consistency.committing import next_version
+from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.contributing import contribute
 from phiforge.runs.evidence import not_finite_step, save_job
 from phiforge.runs.keys import training_episodes_key
@@ -71,7 +72,7 @@ class Trainer:
 
         def plan(record: RunRecord) -> Work:
             check_step(record, version, job)
-            return Work(self.platform.consistency(record).attempts_kind(version), partial(do, record))
+            return Work(protocol_of(self.platform, record).attempts_kind(version), partial(do, record))
 
         put_back = partial(self.platform.queue.train, run, version, job)
         outcome = self._supervision.supervise(Asked(TRAIN, run, _name(version, job), put_back), plan)
@@ -79,10 +80,10 @@ class Trainer:
         return kept
 
     def _move(self, version: int, job: int, record: RunRecord) -> Moved:
-        return self.platform.consistency(record).move(self, record, version, job)
+        return protocol_of(self.platform, record).move(self, record, version, job)
 
     def _go_on(self, kept: OpenJob, record: RunRecord) -> Moved:
-        return self.platform.consistency(record).go_on(self, kept)
+        return protocol_of(self.platform, record).go_on(self, kept)
 
     def work(self, record: RunRecord, state: State, version: int, job: int) -> tuple[bytes, Origin]:
         """Return what ``job`` of ``version`` contributes, computed from φ of the head, and where it comes from.

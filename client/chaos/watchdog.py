@@ -11,6 +11,7 @@ from redis.retry import Retry
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES
+from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.exchange import Exchange
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.platform import RunPlatform
@@ -121,7 +122,7 @@ class Watchdog:
     def _contributed(self, head: int) -> set[Ticket]:
         """Return the jobs whose contributions wait to become a version."""
         record = self._platform.run(self.run)
-        return self._looking.consistency(record).contributed(self.run, head)
+        return protocol_of(self._looking, record).contributed(self.run, head)
 
     def _look_at_status(self) -> None:
         if time.monotonic() - self._status_at > STATUS_SECONDS:

@@ -11,7 +11,7 @@ from phiforge.learning.tensors import decode, fingerprint
 from phiforge.runs import judging, retention
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import is_whole
-from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.consistency.base import Consistency
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import Extras
 from phiforge.runs.steps import State
@@ -20,41 +20,43 @@ from phiforge.runs.submitted import RunRecord
 log = logging.getLogger(__name__)
 
 
-def advance(platform: RunPlatform, record: RunRecord, version: int, kept: int | None = None) -> None:
+def advance(protocol: Consistency, record: RunRecord, version: int, kept: int | None = None) -> None:
     """Do what follows from ``version`` being the head, after its commit; job ``kept`` needs no message.
 
     The checkpoint comes first: as no job of ``version`` is sent before it is written, the head cannot leave it behind.
     """
+    platform = protocol.platform
     if record.spec.records_at(version):
-        ensure_checkpoint(platform, record, version)
-    platform.consistency(record).send(record, version, kept)
+        ensure_checkpoint(protocol, record, version)
+    protocol.send(record, version, kept)
     if record.spec.validates_at(version):
         platform.exchange.touch(record.run, "evaluation")
         judging.send(platform, record, "validation", version)
 
 
-def sample_ahead(platform: RunPlatform, record: RunRecord, head: int) -> None:
+def sample_ahead(protocol: Consistency, record: RunRecord, head: int) -> None:
     """Ask for the one version more whose episodes are to be there when ``head`` is the head."""
-    version = sampled_until(record, head)
+    version = sampled_until(protocol, record, head)
     if version < record.spec.outer.versions:
-        platform.outbox.sample_training(record.run, version)
+        protocol.platform.outbox.sample_training(record.run, version)
 
 
-def sampled_until(record: RunRecord, head: int) -> int:
+def sampled_until(protocol: Consistency, record: RunRecord, head: int) -> int:
     """Return the newest version whose episodes samplers are asked for by the time that ``head`` is the head."""
-    return head + consistency_of(record.spec).reach + record.spec.sampling.window
+    return head + protocol.rules(record).reach + record.spec.sampling.window
 
 
-def ensure_checkpoint(platform: RunPlatform, record: RunRecord, version: int) -> None:
+def ensure_checkpoint(protocol: Consistency, record: RunRecord, version: int) -> None:
     """Write the checkpoint and the log segment of ``version``, which must be the head, unless they are there.
 
     If what Redis holds of them is damaged it is dropped, and the run goes on from the checkpoint before.
     """
+    platform = protocol.platform
     if platform.record.has_checkpoint(record.run, version):
         return
     phi, optimizer = platform.exchange.phi(record.run, version), platform.exchange.optimizer(record.run, version)
     state = platform.exchange.state(record.run)
-    extras = platform.consistency(record).checkpoint_extras(record, version)
+    extras = protocol.checkpoint_extras(record, version)
     if state is None or state.head != version or phi is None or optimizer is None or extras is None:
         return
     checkpoint, segment = _checkpoint(version, phi, optimizer, state, extras), _segment(platform, record, version)

@@ -1,7 +1,8 @@
 """What runs stand on: settings, record and exchange, opened once a process; and an outbox, for whoever moves them."""
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
@@ -12,11 +13,11 @@ from phiforge.runs.outbox import Outbox
 from phiforge.runs.record import Record
 from phiforge.runs.sightings import Sightings
 from phiforge.runs.store import Store, open_store
-from phiforge.runs.submitted import RunRecord
 
 if TYPE_CHECKING:  # who only looks at runs needs no torch
     from phiforge.runs.checkpoints import Checkpoints
-    from phiforge.runs.consistency.base import Consistency
+
+T = TypeVar("T")
 
 
 class RunPlatform:
@@ -32,7 +33,7 @@ class RunPlatform:
         self.run = lru_cache(maxsize=64)(self.record.run)
         """A run's record, which never changes."""
         self._outbox = outbox
-        self._consistencies: dict[type[Consistency], Consistency] = {}
+        self._made: dict[Callable[..., Any], Any] = {}
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -53,14 +54,12 @@ class RunPlatform:
 
         return Checkpoints(self.record)
 
-    def consistency(self, record: RunRecord) -> "Consistency":
-        """Return how the contributions of a run become versions."""
-        from phiforge.runs.consistency.protocols import protocol_of
-
-        kind = protocol_of(record.spec)
-        if kind not in self._consistencies:
-            self._consistencies[kind] = kind(self)
-        return self._consistencies[kind]
+    def once(self, kind: Callable[[Self], T]) -> T:
+        """Return the only ``kind`` of this process: made when it is first asked for, on this platform."""
+        if kind not in self._made:
+            self._made[kind] = kind(self)
+        found: T = self._made[kind]
+        return found
 
     def close(self) -> None:
         """Give every connection back."""

@@ -15,7 +15,9 @@ from phiforge.registry import OPTIMIZERS
 from phiforge.runs import judging
 from phiforge.runs.advance import advance, ensure_checkpoint, sampled_until
 from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.consistency.base import Consistency
 from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
@@ -111,24 +113,25 @@ def _lacks_checkpoint(platform: RunPlatform, record: RunRecord, head: int) -> bo
 
 def _restore(platform: RunPlatform, record: RunRecord) -> None:
     """Bring a run back from its newest readable checkpoint, and send what it needs to go on."""
-    checkpoint, consistency = _newest_checkpoint(platform, record), platform.consistency(record)
-    if not consistency.restore(record, checkpoint):
+    checkpoint, protocol = _newest_checkpoint(platform, record), protocol_of(platform, record)
+    if not protocol.restore(record, checkpoint):
         return
     log.info("run %s goes on from version %d", record.run, checkpoint.version)
     RESTORED.inc()
     if (silence := platform.sightings.silence(record.run)) is not None:
         platform.exchange.note_silence(record.run, silence)
     judging.sample(platform, record)
-    _sample(platform, record, checkpoint)
-    consistency.send_open(record, checkpoint)
-    advance(platform, record, checkpoint.version)
+    _sample(protocol, record, checkpoint)
+    protocol.send_open(record, checkpoint)
+    advance(protocol, record, checkpoint.version)
 
 
-def _sample(platform: RunPlatform, record: RunRecord, checkpoint: Checkpoint) -> None:
+def _sample(protocol: Consistency, record: RunRecord, checkpoint: Checkpoint) -> None:
     """Ask for the episodes that a run needs which goes on from ``checkpoint``."""
-    first = consistency_of(record.spec).needed_from(checkpoint.version, checkpoint.extras)
-    for version in range(first, min(sampled_until(record, checkpoint.version) + 1, record.spec.outer.versions)):
-        platform.outbox.sample_training(record.run, version)
+    first = protocol.rules(record).needed_from(checkpoint.version, checkpoint.extras)
+    last = sampled_until(protocol, record, checkpoint.version)
+    for version in range(first, min(last + 1, record.spec.outer.versions)):
+        protocol.platform.outbox.sample_training(record.run, version)
 
 
 def _newest_checkpoint(platform: RunPlatform, record: RunRecord) -> Checkpoint:
@@ -171,11 +174,12 @@ def _expect_shapes(of: str, tensors: Tensors, expected: dict[str, tuple[int, ...
 
 def _resend(platform: RunPlatform, record: RunRecord, head: int) -> None:
     """Send again what the open step lacks, its checkpoint first."""
+    protocol = protocol_of(platform, record)
     if record.spec.records_at(head):
-        ensure_checkpoint(platform, record, head)
+        ensure_checkpoint(protocol, record, head)
     if head == record.spec.outer.versions:
         return
-    platform.consistency(record).resend(record, head)
+    protocol.resend(record, head)
 
 
 def fail(platform: RunPlatform, run: str, reason: str) -> None:

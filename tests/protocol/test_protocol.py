@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from client.servers import RedisServer
-from phiforge.fleet.platform import Platform
 from phiforge.runs import advance as progress
 from phiforge.runs import reconcile
+from phiforge.runs.consistency.base import Consistency
 from phiforge.runs.submitted import RunRecord
 from tests.protocol import stories
 from tests.protocol.machine import ProtocolMachine
@@ -63,10 +63,10 @@ def jobs_before_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Send the next version's jobs, and only then write the checkpoint that is due."""
     advance = progress.advance
 
-    def other_way_round(platform: Platform, record: RunRecord, version: int, kept: int | None = None) -> None:
+    def other_way_round(protocol: Consistency, record: RunRecord, version: int, kept: int | None = None) -> None:
         for job in range(record.spec.outer.jobs):
-            platform.queue.train(record.run, version, job)
-        advance(platform, record, version, kept)
+            protocol.platform.outbox.train(record.run, version, job)
+        advance(protocol, record, version, kept)
 
     monkeypatch.setattr("phiforge.runs.consistency.synchronous.moves.advance", other_way_round)
     return unchanged

@@ -1,4 +1,4 @@
-"""Which class moves the runs of which protocol."""
+"""What moves the runs of which protocol."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,8 @@ from phiforge.runs.consistency.bounded_staleness.rules import BoundedStalenessRu
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.consistency.synchronous.protocol import Synchronous
 from phiforge.runs.consistency.synchronous.rules import SynchronousRules
-from phiforge.spec.run import RunSpec
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.submitted import RunRecord
 
 PROTOCOLS: Mapping[str, type[Consistency]] = {
     SynchronousRules.name: Synchronous,
@@ -16,6 +17,6 @@ PROTOCOLS: Mapping[str, type[Consistency]] = {
 }
 
 
-def protocol_of(spec: RunSpec) -> type[Consistency]:
-    """Return the class that moves runs of ``spec``."""
-    return PROTOCOLS[consistency_of(spec).name]
+def protocol_of(platform: RunPlatform, record: RunRecord) -> Consistency:
+    """Return what moves a run on a platform."""
+    return platform.once(PROTOCOLS[consistency_of(record.spec).name])

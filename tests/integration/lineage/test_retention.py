@@ -57,7 +57,7 @@ def test_many_episodes_go_a_batch_at_a_time(platform: Platform, run: str, monkey
     # Given a run that is over, and a batch smaller than its episodes
     move(platform, run, 4)
     platform.record.end(run, "cancelled", "enough")
-    monkeypatch.setattr("phiforge.runs.retention.BATCH", 10)
+    monkeypatch.setattr("phiforge.runs.episode_deletion.BATCH", 10)
     assert run in platform.record.ended()
     # If services look at it again and again, I expect one of them to ask for now.
     assert [platform.exchange.retention_due(run, 60) for _ in range(3)] == [True, False, False]

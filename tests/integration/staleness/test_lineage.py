@@ -6,7 +6,7 @@ from client.branching import branch
 from client.verification import verify
 from client.why import where, why
 from phiforge.fleet.platform import Platform
-from phiforge.runs.retention import delete_episodes
+from phiforge.runs.episode_deletion import delete_episodes
 from phiforge.runs.steps import Ticket
 from sampler.service import Sampler
 from tests.fleet import tickets_of

@@ -5,6 +5,7 @@ import pytest
 from client.submission import submit
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Origin
+from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.steps import Commit, Ticket
 from tests.fleet import small_spec, steps_of, tickets_of
 
@@ -22,7 +23,7 @@ def test_scores_are_kept_by_name(platform: Platform, consistency: str) -> None:
     record, state = platform.run(run), platform.exchange.state(run)
     assert state
     assert state.scores == {}
-    protocol = platform.consistency(record)
+    protocol = protocol_of(platform, record)
     origin = Origin("contribution", "episodes", "somebody", 0.1)
     protocol.publish(record, Ticket(0, 0), state, b"contribution", origin)
     assert protocol.contributed(run, 0) == {(0, 0)}

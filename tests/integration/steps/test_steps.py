@@ -21,6 +21,7 @@ from phiforge.runs.advance import ensure_checkpoint
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.base import OpenJob
+from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.consistency.synchronous.moves import Moves
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
@@ -158,7 +159,7 @@ def test_killed_between_the_last_contribution_and_the_commit(platform: Platform,
         trainer.handle(run, 0, job, sent_at=0)
     record, state = platform.run(run), platform.exchange.state(run)
     assert state
-    moves = Moves(platform.consistency(record), steps_of(platform), trainer)
+    moves = Moves(protocol_of(platform, record), steps_of(platform), trainer)
     moves.contribute(OpenJob(record, state, JOBS - 1))
     assert head(platform, run) == 0
     # If reconcile's resend of any one job arrives
@@ -185,7 +186,7 @@ def test_killed_between_log_and_checkpoint(platform: Platform, run: str, monkeyp
     assert head(platform, run) == 5
     # If another worker makes up for it, twice
     for _ in range(2):
-        ensure_checkpoint(platform, platform.run(run), 5)
+        ensure_checkpoint(protocol_of(platform, platform.run(run)), platform.run(run), 5)
     # I expect the checkpoint, and a log without a hole.
     assert platform.record.checkpoints(run) == [0, 5]
     assert [entry["version"] for entry in platform.record.log(run)] == [1, 2, 3, 4, 5]
@@ -251,7 +252,7 @@ def test_cancelled_while_it_is_being_looked_at(platform: Platform, run: str, mon
 def test_cancelled_while_it_is_being_restored(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service that is about to restore a run that Redis lost
     platform.exchange.forget(run)
-    consistency = platform.consistency(platform.run(run))
+    consistency = protocol_of(platform, platform.run(run))
     just_before(monkeypatch, consistency, "restore", lambda: cancel(platform, run))
     # If it is cancelled at that moment
     reconcile(platform, run)

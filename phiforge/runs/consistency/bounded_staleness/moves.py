@@ -76,8 +76,8 @@ class Moves:
                 return False
             self._hands.keep(commit)
             _observe_staleness(step)
-            advance(self._platform, record, step.head + 1)
-            sample_ahead(self._platform, record, step.head + 1)
+            advance(self._protocol, record, step.head + 1)
+            sample_ahead(self._protocol, record, step.head + 1)
         return True
 
     def _send_again(self, record: RunRecord, ticket: Ticket) -> None:

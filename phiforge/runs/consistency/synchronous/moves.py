@@ -49,7 +49,7 @@ class Moves:
         with timed("publish"):
             published = self._protocol.publish(record, Ticket(version, at.job), at.state, payload, origin)
         if published.contributions == max(1, jobs - 1):
-            sample_ahead(self._platform, record, version + 1)  # trainers wait for the last now: it delays none
+            sample_ahead(self._protocol, record, version + 1)  # trainers wait for the last now: it delays none
         if published.contributions < jobs:  # else it would be in the way of the commit
             self._hands.published(record, version, published.contributions)
         reach("trainer.published")
@@ -74,7 +74,7 @@ class Moves:
     def _go_beyond(self, record: RunRecord, version: int, commit: Commit) -> OpenJob | None:
         """Do what follows from a commit; the job that is kept is the one that is not sent."""
         kept = self._keeps(record, commit.state(version + 1))
-        advance(self._platform, record, version + 1, kept.job if kept else None)
+        advance(self._protocol, record, version + 1, kept.job if kept else None)
         self._hands.published(record, version, record.spec.outer.jobs)
         self._hands.keep(commit)
         return kept
