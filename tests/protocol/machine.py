@@ -82,7 +82,7 @@ def observe(platform: Platform, steps: Any) -> None:
     """Let synchronous runs on a platform be moved by way of ``steps``."""
     protocol = Synchronous(platform)
     protocol.exchange = steps
-    platform._consistencies[Synchronous] = protocol
+    platform._made[Synchronous] = protocol
 
 
 class ProtocolMachine(RuleBasedStateMachine):
