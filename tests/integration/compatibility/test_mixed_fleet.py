@@ -61,7 +61,9 @@ def old_trainer(settings: Settings, earlier: Path, tmp_path: Path) -> Iterator[C
 @pytest.mark.parametrize("consistency", [{}, STALE], ids=["synchronous", "bounded_staleness"])
 def test_they_come_to_the_same_phi(settings: Settings, old_trainer: ChildProcess, consistency: dict) -> None:
     # Given a fleet of a trainer of an earlier version and one of this, on a run that this version submitted
-    raw = small_spec(outer={"versions": 40, "meta_batch": 8, "job_size": 1}) | consistency
+    # of a network that needs no compilation, during which the other trainer would do everything,
+    learner = {"name": "maml", "network": {"name": "mlp"}}
+    raw = small_spec(learner=learner, outer={"versions": 40, "meta_batch": 8, "job_size": 1}) | consistency
     with Stack(settings, trainers=1):
         platform = Platform.open(settings)
         run = submit(platform, raw)

@@ -56,4 +56,4 @@ def test_a_download_of_something_else(whole, tmp_path):
     # Given a server whose archives are not Omniglot's, if they are downloaded, I expect an error, and nothing kept.
     with small_is_whole(), served(whole) as url, pytest.raises(DataError, match="its SHA-256 is"):
         Omniglot(SMALL_CONFIG, Settings(home=tmp_path), urls=(url, url))
-    assert list((tmp_path / "omniglot").iterdir()) == []
+    assert list((tmp_path / "data" / "omniglot").iterdir()) == []
