@@ -8,8 +8,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from phiforge.tasks.datasets.bases.pictures import decoding
 from phiforge.tasks.datasets.images import ImagesData
 
 GREY = ImagesData(image_size=8)
@@ -23,6 +25,11 @@ def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (20, 16), kind
     buffer = io.BytesIO()
     Image.fromarray(noise if channels > 1 else noise[..., 0], mode).save(buffer, kind)
     return buffer.getvalue()
+
+
+def decode(path: str, data: bytes, config: ImagesData) -> NDArray[np.uint8]:
+    """Return the small image of one picture."""
+    return decoding.decode(path, data, config.wanted).small
 
 
 def classes(count: int = 6, pictures: int = 4) -> dict[str, bytes]:

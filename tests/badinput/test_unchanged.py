@@ -11,8 +11,8 @@ from phiforge.base.settings import Settings
 from phiforge.runs.datasets import load, prepare
 from phiforge.runs.store import LocalStore
 from phiforge.spec.schema import recorded
-from phiforge.tasks.datasets.images import ImagesData, decode
-from tests.badinput.pictures import GREY, classes, picture, write_folder
+from phiforge.tasks.datasets.images import ImagesData
+from tests.badinput.pictures import GREY, classes, decode, picture, write_folder
 
 
 def bitmaps() -> dict[str, bytes]:
