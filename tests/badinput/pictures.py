@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge.tasks.datasets.bases.pictures import decoding
 from phiforge.tasks.datasets.images import ImagesData
 
@@ -39,6 +40,16 @@ def classes(count: int = 6, pictures: int = 4) -> dict[str, bytes]:
         for number in range(count)
         for index in range(pictures)
     }
+
+
+def heard(said: list[str]) -> Progress:
+    """Return a listener that keeps the remarks on a dataset in ``said``."""
+
+    def listen(what: str, done: int, total: int) -> None:
+        if total == 0:
+            said.append(what)
+
+    return listen
 
 
 def write_folder(folder: Path, files: dict[str, bytes]) -> Path:
