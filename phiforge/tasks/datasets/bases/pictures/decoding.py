@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from phiforge.base.errors import DataError
 from phiforge.tasks.datasets.bases.pictures import formats
@@ -66,8 +66,7 @@ def decode(path: str, data: bytes, wanted: Wanted) -> Decoded:
     except _BOMBS as error:
         raise DataError(f"picture {path!r} is a decompression bomb: {error}") from error
     except _DAMAGE as error:
-        hint = f"; allowed are whole {', '.join(kinds)}{formats.missing(data)}"
-        raise DataError(f"picture {path!r} is unreadable: {error}{hint}") from error
+        raise DataError(f"picture {path!r} is unreadable: {_reason(error, data, kinds)}") from error
 
 
 def _decoded(image: Image.Image, wanted: Wanted) -> Decoded:
@@ -76,6 +75,14 @@ def _decoded(image: Image.Image, wanted: Wanted) -> Decoded:
     flat = seen.convert("RGB" if wanted.colours else "L")
     small = np.asarray(ImageOps.fit(flat, (wanted.side, wanted.side), Image.Resampling.LANCZOS))
     return Decoded(small[None] if small.ndim == 2 else np.moveaxis(small, 2, 0), _digest(seen))
+
+
+def _reason(error: Exception, data: bytes, kinds: tuple[str, ...]) -> str:
+    """Return why a picture cannot be read; Pillow's words for an unknown format name a place in memory."""
+    unknown = isinstance(error, UnidentifiedImageError)
+    return formats.missing(data) or (
+        f"it is no whole {', '.join(kinds[:-1])} or {kinds[-1]}" if unknown else str(error)
+    )
 
 
 def _digest(image: Image.Image) -> bytes:

@@ -26,9 +26,9 @@ def missing(data: bytes) -> str:
     """Return which package would read a picture that no decoder here can, or nothing."""
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if brand in _HEIC_BRANDS and "HEIF" not in readable():
-        return "; HEIC needs a package: pip install pillow-heif"
+        return "HEIC needs a package: pip install pillow-heif"
     if brand in (b"avif", b"avis") and "AVIF" not in readable():
-        return "; AVIF needs Pillow 11.3 or later"
+        return "AVIF needs Pillow 11.3 or later"
     return ""
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from phiforge.tasks.datasets.bases.pictures.layout import Class
 from phiforge.tasks.datasets.bases.pictures.reading import Reading
-from phiforge.tasks.datasets.bases.problems import counted, listed, quoted
+from phiforge.tasks.datasets.bases.problems import brief, counted, listed, quoted
 
 FEWEST = 2
 """Pictures of a class: one to learn from, one to be asked."""
@@ -67,7 +67,7 @@ def _groups(classes: Sequence[Class], reading: Reading) -> list[list[str]]:
 
 
 def _unreadable(reading: Reading) -> str:
-    reasons = [reading.unreadable[path] for path in sorted(reading.unreadable)]
+    reasons = [brief(reading.unreadable[path], 500) for path in sorted(reading.unreadable)]
     many = counted(len(reasons), "picture", "pictures")
     return f"{many} cannot be read: {listed(reasons, '; ')}. Mend or delete them, or leave them out: --skip-unreadable"
 
@@ -83,7 +83,7 @@ def _same(groups: Sequence[Sequence[str]], classes: Sequence[Class]) -> str:
 
 
 def _group(paths: Sequence[str], labels: Sequence[str]) -> str:
-    shown = " = ".join(map(repr, paths[:_MOST_OF_A_GROUP]))
+    shown = " = ".join(brief(repr(path)) for path in paths[:_MOST_OF_A_GROUP])
     more = f" and {len(paths) - _MOST_OF_A_GROUP} more" if len(paths) > _MOST_OF_A_GROUP else ""
     return f"{shown}{more} ({'class' if len(labels) == 1 else 'classes'} {quoted(labels)})"
 

@@ -7,7 +7,7 @@ from phiforge.tasks.datasets.bases.problems import counted, quoted
 
 def left_out(listing: Listing) -> list[str]:
     """Return a sentence for the files that are no pictures by their names, and one for folders without a picture."""
-    others = [path for path in listing.files if not formats.is_picture(path)]
+    others = sorted(path for path in listing.files if not formats.is_picture(path))
     empty = _empty(listing)
     remarks = []
     if others:
