@@ -8,6 +8,7 @@ from PIL import Image
 
 from phiforge.base.errors import DataError
 from phiforge.base.settings import Settings
+from phiforge.registry.section import RECORDED
 from phiforge.runs.datasets import load, prepare
 from phiforge.runs.store import LocalStore
 from phiforge.spec.schema import recorded, schema_of
@@ -125,6 +126,7 @@ def test_settings_that_change_nothing_change_no_dataset(tmp_path):
     assert (plain.images == lenient.images).all()
     assert plain.source == lenient.source
     assert {"unreadable": "skip", "duplicates": "keep_first"}.items() <= recorded(LENIENT).items()
+    assert ImagesData.model_validate({"name": "images"}, context=RECORDED) == ImagesData()
     assert (schema_of(ImagesData()), schema_of(LENIENT)) == (1, 2)
 
 

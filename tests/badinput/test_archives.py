@@ -56,6 +56,7 @@ def inside(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
 
 ARCHIVES: dict[str, Callable[[Path], Path]] = {
     "a zip of Windows": lambda place: write_windows_zip(place / "own.zip", classes()),
+    "a zip of ./": lambda place: write_zip(place / "own.zip", inside(".", classes())),
     "a zip wrapped twice": lambda place: write_zip(place / "own.zip", inside("a/b", classes())),
     "a zip wrapped, with notes outside": lambda place: write_zip(
         place / "own.zip", inside("a/b/c", classes()) | {"README.txt": b"x", "a/LICENSE": b"x"}

@@ -20,7 +20,7 @@ from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Dataset, Progress, S
 from phiforge.tasks.datasets.bases.files import open_tree
 from phiforge.tasks.datasets.bases.pictures import reading
 from phiforge.tasks.datasets.bases.pictures.decoding import Wanted
-from phiforge.tasks.datasets.bases.pictures.judging import flat, judge
+from phiforge.tasks.datasets.bases.pictures.judging import Judged, flat, judge
 from phiforge.tasks.datasets.bases.pictures.layout import layout
 from phiforge.tasks.datasets.bases.problems import refusal
 from phiforge.tasks.datasets.bases.source import DatasetSource
@@ -92,24 +92,31 @@ class Images(DatasetSource):
 
     def build(self) -> Dataset:
         """Decode, resize and split; raises DataError that tells at once what is wrong with any picture or class."""
-        classes = self._layout.classes
-        found = reading.read(self._tree, classes, self.config.wanted, self.progress)
-        skip, keep_first = self.config.unreadable == "skip", self.config.duplicates == "keep_first"
+        classes, config = self._layout.classes, self.config
+        found = reading.read(self._tree, classes, config.wanted, self.progress)
+        skip, keep_first = config.unreadable == "skip", config.duplicates == "keep_first"
         judged = judge(classes, found, skip=skip, keep_first=keep_first)
         split, unsplit = self._split()
         if problems := self._layout.problems + judged.problems + unsplit:
             raise refusal(self._tree.place, problems)
-        paths = [path for each in judged.kept for path in each]
-        images = _compact(found.images, [path for each in classes for path in each.pictures], set(paths))
-        for each in judged.remarks + flat(paths, images):
-            remark(self.progress, each)
-        source = {"pictures": reading.fingerprint(classes, found.digests)}
-        source |= {LEFT_OUT: "\n".join(judged.remarks)} if judged.remarks else {}
-        turned = splits.with_rotations(split, rotations=self.config.rotations)
-        return Dataset("images", images, self._source_classes(judged.kept), turned, source)
+        images = self._kept_images(found.images, judged)
+        turned = splits.with_rotations(split, rotations=config.rotations)
+        return Dataset("images", images, self._source_classes(judged), turned, self._source(found, judged))
 
-    def _source_classes(self, kept: list[list[str]]) -> tuple[SourceClass, ...]:
-        counts = [len(paths) for paths in kept]
+    def _kept_images(self, images: NDArray[np.uint8], judged: Judged) -> NDArray[np.uint8]:
+        """Return the images that are kept, and say which are not, and which are of no use."""
+        kept = [path for paths in judged.kept for path in paths]
+        images = _compact(images, [path for each in self._layout.classes for path in each.pictures], set(kept))
+        for each in judged.remarks + flat(kept, images):
+            remark(self.progress, each)
+        return images
+
+    def _source(self, found: reading.Reading, judged: Judged) -> dict[str, str]:
+        left_out = {LEFT_OUT: "\n".join(judged.remarks)} if judged.remarks else {}
+        return {"pictures": reading.fingerprint(self._layout.classes, found.digests)} | left_out
+
+    def _source_classes(self, judged: Judged) -> tuple[SourceClass, ...]:
+        counts = [len(paths) for paths in judged.kept]
         firsts = accumulate(counts, initial=0)
         return tuple(map(SourceClass, (each.name for each in self._layout.classes), firsts, counts))
 

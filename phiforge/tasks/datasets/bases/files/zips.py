@@ -63,7 +63,8 @@ class Zip:
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    return member.orig_filename.replace("\\", "/")
+    """Return a member's name with slashes, and without the ``./`` that some put before each."""
+    return member.orig_filename.replace("\\", "/").removeprefix("./")
 
 
 def _problem(name: str, member: zipfile.ZipInfo) -> str | None:

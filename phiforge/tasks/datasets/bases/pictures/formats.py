@@ -13,7 +13,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 @cache
 def readable() -> tuple[str, ...]:
     """Return the formats that this process can decode, as Pillow names them; AVIF and HEIF need their decoders."""
-    avif = ("AVIF",) if features.check("avif") else ()
+    avif = ("AVIF",) if "avif" in features.modules and features.check("avif") else ()
     return (*_ALWAYS, *avif, *(("HEIF",) if _has_heif() else ()))
 
 
