@@ -61,12 +61,20 @@ def submit(
     spec: SpecFile,
     set_: Overrides = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the run until it is over.")] = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Own pictures: leave out what cannot be read.")
+    ] = False,
+    keep_first: Annotated[
+        bool,
+        typer.Option("--keep-first-of-duplicates", help="Own pictures: leave out a picture that stands elsewhere."),
+    ] = False,
 ) -> None:
     """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its problems."""
     from client.submission import submit as submit_run
     from phiforge.spec.read import read_spec
 
-    raw = read_spec(spec, set_ or [])
+    chosen = ["data.unreadable=skip"] * skip_unreadable + ["data.duplicates=keep_first"] * keep_first
+    raw = read_spec(spec, [*(set_ or []), *chosen])
     platform = _open()
     platform.exchange.check()
     with _progress() as report:
@@ -355,12 +363,15 @@ def _watch(platform: "RunPlatform", runs: list[str]) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one bar for each thing that is downloaded, drawn or published."""
+    """Show one bar for each thing that is downloaded, drawn or published, and a line for each remark."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:
+            if total == 0:
+                bars.console.print(f"[yellow]note:[/yellow] {escape(what)}", highlight=False)
+                return
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         default=None, description="A folder with Omniglot's two zips or extracted trees; default: download."
     )
     images: Path | None = Field(
-        default=None, description="A folder, or a zip, of one folder of pictures a class, for data 'images'."
+        default=None, description="A folder, a zip or a tar of one folder of pictures a class, for data 'images'."
     )
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of /metrics; 0 picks a free one.")

@@ -16,7 +16,7 @@ from phiforge.registry import DATA, PartConfig
 from phiforge.runs.store import Store
 from phiforge.spec.schema import recorded
 from phiforge.tasks.datasets import build_source
-from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset, Progress, SourceClass, TaskClass
+from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Catalogue, Dataset, Progress, SourceClass, TaskClass, remark
 
 SHARD_BYTES = 8 * 2**20
 """Images per shard, before compression."""
@@ -52,11 +52,18 @@ def ensure_published(config: PartConfig, settings: Settings, store: Store, progr
     identity = canonical_json(recorded(config) | source.fingerprint() | libraries)
     pointer = f"datasets/by-source/{sha256_hex(identity)}"
     try:
-        return store.get(pointer).decode()
+        digest = store.get(pointer).decode()
+        _say_again(digest, store, progress)
     except MissingObjectError:
         digest = publish(source.build(), store)
         store.put(pointer, digest.encode())
-        return digest
+    return digest
+
+
+def _say_again(digest: str, store: Store, progress: Progress | None) -> None:
+    """Say what was left out of a dataset when it was built."""
+    for line in _read_index(digest, store)["source"].get(LEFT_OUT, "").splitlines():
+        remark(progress, line)
 
 
 def publish(dataset: Dataset, store: Store) -> str:

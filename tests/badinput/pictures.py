@@ -8,8 +8,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from phiforge.tasks.datasets.bases.dataset import Progress
+from phiforge.tasks.datasets.bases.pictures import decoding
 from phiforge.tasks.datasets.images import ImagesData
 
 GREY = ImagesData(image_size=8)
@@ -25,6 +28,11 @@ def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (20, 16), kind
     return buffer.getvalue()
 
 
+def decode(path: str, data: bytes, config: ImagesData) -> NDArray[np.uint8]:
+    """Return the small image of one picture."""
+    return decoding.decode(path, data, config.wanted).small
+
+
 def classes(count: int = 6, pictures: int = 4) -> dict[str, bytes]:
     """Return the files of ``count`` classes by their path."""
     return {
@@ -32,6 +40,16 @@ def classes(count: int = 6, pictures: int = 4) -> dict[str, bytes]:
         for number in range(count)
         for index in range(pictures)
     }
+
+
+def heard(said: list[str]) -> Progress:
+    """Return a listener that keeps the remarks on a dataset in ``said``."""
+
+    def listen(what: str, done: int, total: int) -> None:
+        if total == 0:
+            said.append(what)
+
+    return listen
 
 
 def write_folder(folder: Path, files: dict[str, bytes]) -> Path:

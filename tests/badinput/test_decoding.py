@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from phiforge.tasks.datasets.images import decode
-from tests.badinput.pictures import GREY, RGB
+from tests.badinput.pictures import GREY, RGB, decode
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

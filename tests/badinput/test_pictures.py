@@ -9,7 +9,7 @@ from phiforge.runs.store import LocalStore
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec
 from phiforge.tasks.datasets import images
-from phiforge.tasks.datasets.bases import files
+from phiforge.tasks.datasets.bases.files import limits
 from phiforge.tasks.datasets.images import Images, ImagesData
 from tests.badinput.pictures import classes, write_folder, write_zip
 from tests.badinput.places import PLACES
@@ -37,13 +37,13 @@ def test_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
         for module, name, limit, expected in (
             (images, "MOST_FILES", 10, "more than 10|24 files: more than 10"),
             (images, "MOST_BYTES", 100, "are more than 100 bytes: lower data.image_size"),
-            (files, "MOST_FILE_BYTES", 100, "more than 100"),
+            (limits, "MOST_FILE_BYTES", 100, "more than 100"),
         ):
             with monkeypatch.context() as patch:
                 patch.setattr(module, name, limit)
                 with pytest.raises(DataError, match=expected):
                     prepare(ImagesData(), Settings(images=place), LocalStore(tmp_path / "store"))
-    monkeypatch.setattr(files, "MOST_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(limits, "MOST_UNPACKED_BYTES", 1000)
     with pytest.raises(DataError, match="more than 1000 is a bomb"):
         Images(ImagesData(), Settings(images=archive))
 

@@ -1,5 +1,6 @@
 """A dataset in memory: images, their classes, and which classes belong to which split."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,7 +13,10 @@ from phiforge.base.errors import DataError
 SPLITS = ("train", "validation", "test")
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+"""Told what is being done, how much of it is done, and how much there is; if there is 0 of it, it is a remark."""
+LEFT_OUT = "left_out"
+"""Where a dataset's source notes, one a line, what was left out of it."""
+log = logging.getLogger(__name__)
 
 
 class SourceClass(NamedTuple):
@@ -73,3 +77,16 @@ class Dataset:
     def drawings(self, split: str) -> int:
         """Return how many images the class of ``split`` with the fewest has."""
         return min(self.classes[task_class.source].drawings for task_class in self.splits[split])
+
+
+def remark(progress: Progress | None, text: str) -> None:
+    """Say something of a dataset that is to be read, such as what was left out.
+
+    Args:
+        progress: who is told; if nobody listens, the log is.
+        text: a sentence.
+    """
+    if progress is None:
+        log.warning("%s", text)
+    else:
+        progress(text, 0, 0)

@@ -24,7 +24,7 @@ class DatasetSource(DatasetPart, ABC):
         Args:
             config: its own configuration.
             settings: where this process keeps and finds things: ``home``, ``omniglot``, ``images``.
-            progress: told what is being done, how much of it is done, and how much there is.
+            progress: told what is being done, how much of it is done, and how much there is (0: a remark).
         """
         self.config, self.settings, self.progress = config, settings, progress
 
