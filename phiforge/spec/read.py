@@ -71,7 +71,7 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
     try:
         value = parse_text(text) if text else None
     except TextError as error:
-        raise SpecError([f"--set {override!r}: {text!r} is no YAML value"]) from error
+        raise SpecError([f"--set {override!r}: {_BRIEF.repr(text)} is no YAML value: {error}"]) from error
     *parents, leaf = path.split(".")
     for parent in parents:
         section = raw.get(parent, {})

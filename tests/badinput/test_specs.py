@@ -65,7 +65,10 @@ FILES = [
         "a number without end, JSON", '{"seed": ' + "9" * 5000 + "}", "is neither YAML nor JSON: Exceeds the limit"
     ),
     BadSpec("a float without end", "outer: {lr: 1e999}", "outer.lr: Input should be a finite number|valid number"),
-    BadSpec("a date", "name: 2026-01-01", "name: Input should be a valid string"),
+    BadSpec("a date", "seed: 2026-01-01", "seed: Input should be a valid integer"),
+    BadSpec("a time", "seed: 1:30", "seed: Input should be a valid integer"),
+    BadSpec("a number in groups", "seed: 1_000", "write 1000, or '1_000' for text"),
+    BadSpec("a number that is not finite", "outer: {lr: .inf}", ".inf is no finite number"),
     BadSpec("a set", "task: !!set {n_way}", "task: Input should be a valid dictionary"),
     BadSpec("bytes", "seed: !!binary aGVsbG8=", "seed: Input should be a valid integer"),
     BadSpec("code", "name: !!python/object/apply:os.system [id]", "could not determine a constructor for the tag"),
