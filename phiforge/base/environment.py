@@ -63,8 +63,11 @@ def _level_problem(settings: Settings) -> str | None:
 
 def _home_problem(settings: Settings) -> str | None:
     home = settings.home
-    if not home.exists():
-        return None
+    try:
+        if not home.exists():
+            return None
+    except OSError as error:
+        return f"{_PREFIX}HOME: {str(home)[:80]!r}... cannot be a folder: {error.strerror}; name another"
     elsewhere = settings.redis_url and settings.store_url  # nothing of a service is at home: it may be read-only
     if not home.is_dir() or not (elsewhere or os.access(home, os.W_OK)):
         return f"{_PREFIX}HOME: {str(home)!r} is no folder that can be written to; name another, or one to be made"

@@ -4,6 +4,7 @@ import ssl
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from phiforge.base.errors import ServiceError
@@ -12,6 +13,8 @@ from phiforge.base.settings import Settings
 from phiforge.base.transport import check_encrypted
 
 PATIENCE_SECONDS = 30.0
+LOOKING_SECONDS = 5.0
+"""How long a person who looks waits for an answer."""
 
 
 def connect(settings: Settings, patience_seconds: float = PATIENCE_SECONDS, retry: Retry | None = None) -> redis.Redis:
@@ -29,6 +32,11 @@ def connect(settings: Settings, patience_seconds: float = PATIENCE_SECONDS, retr
     if retry:
         options["retry"] = retry
     return redis.Redis.from_url(address.url, **options)
+
+
+def connect_to_look(settings: Settings) -> redis.Redis:
+    """Return a client for a person who looks: it gives up soon, and asks once."""
+    return connect(settings, LOOKING_SECONDS, Retry(NoBackoff(), 0))
 
 
 def address_of(settings: Settings) -> RedisAddress:

@@ -31,12 +31,14 @@ class LocalStore:
     value and only guards against a power cut, whose damage the hashes of checkpoints and episodes bring to light.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, make: bool = True) -> None:
+        """Use the folder ``root``; ``make`` it now, or else with the first value."""
         self._root = root.resolve()
         self._aside = self._root / _TEMPORARY
-        with self._reporting("open", ""):
-            self._aside.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+        if make:
+            with self._reporting("open", ""):
+                self._aside.mkdir(parents=True, exist_ok=True)
+                self._sweep()
 
     @property
     def url(self) -> str:
@@ -133,10 +135,17 @@ class LocalStore:
     def _written_aside(self, value: bytes) -> Iterator[Path]:
         temporary = self._aside / uuid4().hex
         try:
-            temporary.write_bytes(value)
+            self._write(temporary, value)
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _write(self, temporary: Path, value: bytes) -> None:
+        try:
+            temporary.write_bytes(value)
+        except FileNotFoundError:  # a store that was opened without being made, or was deleted since
+            self._aside.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(value)
 
     def _sweep(self) -> None:
         """Remove what killed writers left, but nothing that a living one may still be writing."""
