@@ -311,7 +311,7 @@ def main() -> None:
         raise SystemExit(end.code or finish_output()) from None
     except MISHAPS as error:
         code = report_mishap(error)
-        finish_output()
+        finish_output(report=False)
         raise SystemExit(code) from None
 
 

@@ -1,5 +1,6 @@
 """What a person is told when a command cannot go on for a reason outside of it: one sentence, never a traceback."""
 
+import codecs
 import os
 import sys
 from contextlib import suppress
@@ -11,6 +12,9 @@ from rich.markup import escape
 
 from phiforge.base.errors import PhiforgeError
 
+_SPELLED = "phiforge.spelled"
+_SPELLINGS = {"φ": "phi", "–": "-", "±": "+-", "…": "...", "→": "->", "₀": "0", "ⁿ": "n"}
+
 _BROKEN_OFF = 130
 """The exit code of a command that Ctrl-C ended."""
 
@@ -19,10 +23,19 @@ MISHAPS = (PhiforgeError, OSError, redis.RedisError, MemoryError, KeyboardInterr
 
 
 def make_output_safe() -> None:
-    """Let what an encoding cannot say be written as '?': a run must not end for its figures' φ."""
+    """Let what an encoding cannot say be written another way: a command must not end for its figures' φ."""
+    codecs.register_error(_SPELLED, _spelled)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=_SPELLED)
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """Spell the letters that an encoding lacks with such as all have."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_SPELLINGS.get(letter, "?") for letter in lacking), error.end
 
 
 def speaks_unicode() -> bool:
@@ -42,14 +55,13 @@ def report_mishap(error: BaseException) -> int:
     return 1
 
 
-def finish_output() -> int:
-    """Write what is still to be written; return 1, and say so, if that cannot be, else 0."""
+def finish_output(report: bool = True) -> int:
+    """Write what is still to be written; if that cannot be, return 1 and, to ``report`` it, say so; else return 0."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        code = report_mishap(error)
         _drop_output()
-        return code
+        return report_mishap(error) if report else 1
     return 0
 
 

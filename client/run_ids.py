@@ -18,6 +18,7 @@ def run_of(record: Record, given: str) -> str:
 
     Raises RunError if there is no such run, or several are meant: those are listed.
     """
+    given = given.replace("...", CUT)
     if not _LETTERS.fullmatch(given):
         raise RunError(f"{given[:100]!r} is no run's id, which is of a-z, 0-9 and '-'; `phiforge runs` lists them")
     there = record.runs()

@@ -128,6 +128,7 @@ def test_any_terminal(columns):
         ("20261129-101010-ab13", 2),
         (shortened(RUNS[0], 15), 0),
         ("…cd34", 1),
+        ("demo...cd34", 1),
     ],
 )
 def test_so_much_of_an_id_as_says_which(record, given, meant):

@@ -35,10 +35,12 @@ class LocalStore:
         """Use the folder ``root``; ``make`` it now, or else with the first value."""
         self._root = root.resolve()
         self._aside = self._root / _TEMPORARY
-        if make:
-            with self._reporting("open", ""):
+        with self._reporting("open", ""):
+            if make:
                 self._aside.mkdir(parents=True, exist_ok=True)
                 self._sweep()
+            elif self._root.exists() and not self._root.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     @property
     def url(self) -> str:
@@ -159,7 +161,8 @@ class LocalStore:
         try:
             yield
         except OSError as error:
+            what = f"{key!r} in {self.url}" if key else self.url
             raise StoreError(
-                f"cannot {verb} {key!r} in {self.url}: {error.strerror or error}; check the folder's rights and free "
-                "space, and that no key is also a folder of another"
+                f"cannot {verb} {what}: {error.strerror or error}; check the folder's rights and free space, and that "
+                "no key is also a folder of another"
             ) from error
