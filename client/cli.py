@@ -408,7 +408,7 @@ def _watch(platform: "RunPlatform", runs: list[str]) -> None:
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show one bar for each thing that is downloaded, drawn or published."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:
