@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from client.mishaps import MISHAPS, finish_output, make_output_safe, report_mishap, speaks_unicode
 from phiforge.base.environment import read_settings
-from phiforge.base.errors import PhiforgeError
 from phiforge.base.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ app = typer.Typer(
 WAIT_FOR_STORE_SECONDS = 60.0
 console = Console()
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, as `phiforge runs` lists it.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its beginning or its last part.")]
 Trainers = Annotated[int | None, typer.Option(min=1, help="Trainer processes; default: one per core.")]
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML or JSON file; ready-made ones are in specs/.")]
 Overrides = Annotated[
@@ -76,21 +76,25 @@ def submit(
     chosen = ["data.unreadable=skip"] * skip_unreadable + ["data.duplicates=keep_first"] * keep_first
     raw = read_spec(spec, [*(set_ or []), *chosen])
     platform = _open()
-    platform.exchange.check()
+    _expect_redis(platform)
     with _progress() as report:
         run = submit_run(platform, raw, report)
-    console.print(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`", highlight=False)
+    _say(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`")
     if watch:
         _watch(platform, [run])
 
 
 @app.command(rich_help_panel="Runs")
 def runs() -> None:
-    """List every run: where it is and how well it does."""
-    from client.view import table, view_of
+    """List every run, in order of submission: where it is and how well it does."""
+    from client.table import print_table
+    from client.view import all_views
 
     platform = _look()
-    console.print(table([view_of(platform, run) for run in platform.record.runs()]))
+    if views := all_views(platform):
+        print_table(console, views)
+    else:
+        _say(f"there is no run in {escape(platform.store.url)}; PHIFORGE_HOME and PHIFORGE_STORE_URL say where to look")
 
 
 @app.command(rich_help_panel="Runs")
@@ -98,7 +102,7 @@ def watch(run: RunId) -> None:
     """Watch RUN until it is over; Ctrl-C stops watching, not the run."""
     from phiforge.runs.record import RunStatus
 
-    platform = _look()
+    platform, run = _look_at(run)
     if platform.record.status(run) is RunStatus.RUNNING:
         platform.exchange.check()
     _watch(platform, [run])
@@ -110,7 +114,7 @@ def show(run: RunId) -> None:
     from phiforge.runs.not_finite import not_finite_steps
     from phiforge.runs.record import RunStatus
 
-    platform = _look()
+    platform, run = _look_at(run)
     submitted = platform.record.submitted(run)
     status = platform.record.status(run)
     shown: dict[str, Any] = {
@@ -128,7 +132,7 @@ def show(run: RunId) -> None:
     if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
         shown["not_finite"] = [found.model_dump() for found in kept]
         shown["replay"] = f"phiforge replay {run}"
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    _echo_json(shown)
 
 
 @app.command(rich_help_panel="Runs")
@@ -139,7 +143,8 @@ def replay(
     """Compute the job whose loss stopped RUN again, as it was not finite, and print each of its episodes as JSON."""
     from client.replay import replay as replay_run
 
-    typer.echo(json.dumps(replay_run(_open(), run, version), indent=2, ensure_ascii=False))
+    platform, run = _open_at(run)
+    _echo_json(replay_run(platform, run, version))
 
 
 @app.command(rich_help_panel="Runs")
@@ -147,10 +152,10 @@ def cancel(run: RunId) -> None:
     """Stop RUN; `phiforge resume` lets it go on."""
     from client.submission import cancel as cancel_run
 
-    platform = _open()
-    platform.exchange.check()
+    platform, run = _open_at(run)
+    _expect_redis(platform)
     cancel_run(platform, run)
-    console.print(f"cancelled {run}; `phiforge resume {run}` lets it go on", highlight=False)
+    _say(f"cancelled {run}; `phiforge resume {run}` lets it go on")
 
 
 @app.command(rich_help_panel="Runs")
@@ -158,10 +163,10 @@ def resume(run: RunId) -> None:
     """Let a cancelled or failed RUN go on from its newest checkpoint, to the same φ as if it had never stopped."""
     from client.submission import resume as resume_run
 
-    platform = _open()
-    platform.exchange.check()
+    platform, run = _open_at(run)
+    _expect_redis(platform)
     resume_run(platform, run)
-    console.print(f"resumed {run}", highlight=False)
+    _say(f"resumed {run}")
 
 
 @app.command(rich_help_panel="Lineage")
@@ -176,7 +181,7 @@ def verify(
 
     if every and version is not None:
         raise typer.BadParameter("give --version or --all, not both")
-    platform = _open()
+    platform, run = _open_at(run)
     with console.status("reading") as status:
         verified = verify_run(
             platform, run, version, every=every, report=lambda done: status.update(f"version {done} computed again")
@@ -203,18 +208,18 @@ def why(
 
     if (version is None) == (item is None) or (drawing is not None and item is None):
         raise typer.BadParameter("give a VERSION, or --item CLASS and maybe --drawing N")
-    platform = _open()
+    platform, run = _open_at(run)
     if item is not None:
         found = where(platform, run, item, drawing)
         if as_json:
-            typer.echo(json.dumps([appearance_json(*each) for each in found], indent=2, ensure_ascii=False))
+            _echo_json([appearance_json(*each) for each in found])
         else:
             print_where(console, found)
         return
     assert version is not None
     explained = explain(platform, run, version)
     if as_json:
-        typer.echo(json.dumps(explained.to_json(), indent=2, ensure_ascii=False))
+        _echo_json(explained.to_json())
     else:
         print_why(console, explained)
 
@@ -229,11 +234,11 @@ def branch(
     """Queue a new run that goes on from VERSION of RUN: to the same φ or, with --set, another way."""
     from client.branching import branch as branch_run
 
-    platform = _open()
-    platform.exchange.check()
+    platform, run = _open_at(run)
+    _expect_redis(platform)
     with _progress() as report:
         new = branch_run(platform, run, at, set_ or [], report)
-    console.print(f"queued [bold]{new}[/bold], from version {at} of {run}", highlight=False, soft_wrap=True)
+    _say(f"queued [bold]{new}[/bold], from version {at} of {run}")
     if watch:
         _watch(platform, [new])
 
@@ -306,42 +311,88 @@ def chaos(
 
 
 def main() -> None:
-    """Run the command; errors meant for the user are printed without a traceback."""
+    """Run the command; what was in its way is told without a traceback."""
+    make_output_safe()
     try:
         app()
-    except PhiforgeError as error:
-        Console(stderr=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", highlight=False, markup=True)
-        raise SystemExit(1) from None
+    except SystemExit as end:
+        raise SystemExit(end.code or finish_output()) from None
+    except MISHAPS as error:
+        code = report_mishap(error)
+        finish_output(report=False)
+        raise SystemExit(code) from None
 
 
-def _open() -> "Platform":
-    """Open what it takes to act on runs."""
+def _open(make: bool = True) -> "Platform":
+    """Open what it takes to act on runs; ``make`` the store's folder if it is not there."""
     from phiforge.fleet.platform import Platform
 
-    return Platform.open(_settings())
+    return Platform.open(_settings(), make)
+
+
+def _open_at(run: str) -> tuple["Platform", str]:
+    """Open what it takes to act on the run that is meant, and return its whole id too."""
+    from client.run_ids import run_of
+
+    platform = _open(make=False)
+    return platform, run_of(platform.record, run)
 
 
 def _look() -> "RunPlatform":
-    """Open what it takes to look at runs, which is there at once: without torch or Celery."""
+    """Open what it takes to look at runs, which is there at once: without torch or Celery, and leaving no trace."""
     from phiforge.runs.platform import RunPlatform
 
-    return RunPlatform.open(_settings())
+    return RunPlatform.look(_settings())
+
+
+def _look_at(run: str) -> tuple["RunPlatform", str]:
+    """Open what it takes to look at the run that is meant, and return its whole id too."""
+    from client.run_ids import run_of
+
+    platform = _look()
+    return platform, run_of(platform.record, run)
+
+
+def _expect_redis(platform: "RunPlatform") -> None:
+    """Raise ServiceError if Redis does not answer soon: work would wait for it much longer than a person does."""
+    from phiforge.runs.connection import connect_to_look
+    from phiforge.runs.exchange import Exchange
+
+    client = connect_to_look(platform.settings)
+    try:
+        Exchange(client, platform.settings.namespace).check()
+    finally:
+        client.close()
 
 
 def _settings() -> Settings:
+    """Return the settings of a person's command, which logs no more than what went wrong unless it is told to."""
     settings = read_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return settings
+
+
+def _say(sentence: str) -> None:
+    """Print one line, as one: whoever reads it may be a program."""
+    console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def _echo_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not speaks_unicode()))
 
 
 def _open_for_service() -> "Platform":
     """Open the platform; a store that does not answer is waited for, as whoever started it may be slower."""
     from phiforge.base.errors import UnreachableStoreError
+    from phiforge.fleet.platform import Platform
 
+    settings = read_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     deadline = time.monotonic() + WAIT_FOR_STORE_SECONDS
     while True:
         try:
-            return _open()
+            return Platform.open(settings)
         except UnreachableStoreError as error:
             if time.monotonic() > deadline:
                 raise
@@ -365,7 +416,7 @@ def _watch(platform: "RunPlatform", runs: list[str]) -> None:
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show one bar for each thing that is downloaded, drawn or published, and a line for each remark."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:

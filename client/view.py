@@ -1,4 +1,4 @@
-"""What a person watches: each run's version, speed, L(φ), validation accuracy and time left."""
+"""What a person watches: each run's version, speed, L(φ), accuracy and time left."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,33 +7,43 @@ from dataclasses import dataclass
 import redis
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
+from client.table import line, percent, table
+from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import State
+
+__all__ = ["RunView", "all_views", "percent", "view_of", "watch"]
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 """Pause between two lines where the output is no terminal."""
 
+UNREADABLE = "unreadable"
+"""The status of a run whose record is damaged, or newer than this code."""
+
+_AWAY = (redis.ConnectionError, redis.TimeoutError)
+
 Check = Callable[[], None]
 """Called at every look; may raise what ends it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunView:
-    """One run at one moment."""
+    """One run at one moment; ``accuracy`` is of the test episodes once they were looked at, else of the validation."""
 
     run: str
     status: str
-    version: int
+    version: int | None
     versions: int
     tasks_per_second: float
     loss: float | None
     accuracy: float | None
     accuracy_ci95: float
+    split: str
     seconds_left: float | None
+    created_at: float
 
     @property
     def over(self) -> bool:
@@ -41,13 +51,14 @@ class RunView:
         return self.status in (RunStatus.COMPLETE, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
-def view_of(platform: RunPlatform, run: str) -> RunView:
+def view_of(platform: RunPlatform, run: str, *, ask_redis: bool = True) -> RunView:
     """Return where ``run`` is, from the record alone if Redis cannot be reached; raises RunError if it is unknown."""
-    submitted, status, state = platform.record.submitted(run), platform.record.status(run), _state(platform, run)
-    version = state.head if state else platform.record.checkpoints(run)[-1]
+    submitted, status = platform.record.submitted(run), platform.record.status(run)
+    state = _state(platform, run) if ask_redis else None
+    version = state.head if state else _recorded(platform, run)
     step_seconds = state.step_seconds if state else 0.0
-    judged = _judged(platform, run)
-    left = (submitted.versions - version) * step_seconds if step_seconds else None
+    split, judged = _judged(platform, run, status, ask_redis=ask_redis)
+    left = (submitted.versions - version) * step_seconds if step_seconds and version is not None else None
     evaluating = status is RunStatus.RUNNING and version == submitted.versions
     return RunView(
         run=run,
@@ -58,26 +69,18 @@ def view_of(platform: RunPlatform, run: str) -> RunView:
         loss=state.scores.get("loss") if state else None,
         accuracy=judged["accuracy"] if judged else None,
         accuracy_ci95=judged["accuracy_ci95"] if judged else 0.0,
+        split=split,
         seconds_left=left,
+        created_at=submitted.created_at,
     )
 
 
-def _state(platform: RunPlatform, run: str) -> State | None:
-    try:
-        return platform.exchange.state(run)
-    except redis.ConnectionError:
-        return None
-
-
-def _judged(platform: RunPlatform, run: str) -> Mapping[str, float] | None:
-    """Return the latest validation scores."""
-    try:
-        if judged := platform.exchange.summaries(run).get("validation"):
-            return judged
-    except redis.ConnectionError:
-        pass
-    scored = platform.record.scored(run, "validation")
-    return platform.record.scores(run, "validation", scored[-1]) if scored else None
+def all_views(platform: RunPlatform) -> list[RunView]:
+    """Return every run, in order of submission; one that cannot be read is among them."""
+    runs = platform.record.runs()
+    ask_redis = bool(runs) and _answers(platform)
+    views = [_readable_view(platform, run, ask_redis) for run in runs]
+    return sorted(views, key=lambda view: (view.created_at, view.run))
 
 
 def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
@@ -87,28 +90,57 @@ def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: C
     return _watch_lines(platform, runs, console, check)
 
 
-def table(views: Sequence[RunView]) -> Table:
-    """Return one row a run."""
-    shown = Table()
-    shown.add_column("run", no_wrap=True, overflow="fold")
-    shown.add_column("status")
-    for name in ("version", "tasks/s", "L(φ)", "validation", "left"):
-        shown.add_column(name, justify="right")
-    for view in views:
-        shown.add_row(*_cells(view))
-    return shown
+def _readable_view(platform: RunPlatform, run: str, ask_redis: bool) -> RunView:
+    try:
+        return view_of(platform, run, ask_redis=ask_redis)
+    except (FormatError, IncapableWorkerError, RunError):
+        return RunView(run, UNREADABLE, None, 0, 0.0, None, None, 0.0, "", None, 0.0)
 
 
-def percent(accuracy: float, ci95: float) -> str:
-    """Spell an accuracy and the half width of its 95 % interval."""
-    return f"{100 * accuracy:.1f} ± {100 * ci95:.1f} %"
+def _answers(platform: RunPlatform) -> bool:
+    """Say whether Redis answers: asked once, and not for each run, as no answer takes its time."""
+    try:
+        return bool(platform.exchange.redis.ping())
+    except _AWAY:
+        return False
+
+
+def _recorded(platform: RunPlatform, run: str) -> int | None:
+    """Return the newest version that has a checkpoint, if any has one left."""
+    return max(platform.record.checkpoints(run), default=None)
+
+
+def _state(platform: RunPlatform, run: str) -> State | None:
+    try:
+        return platform.exchange.state(run)
+    except _AWAY:
+        return None
+
+
+def _judged(
+    platform: RunPlatform, run: str, status: RunStatus, *, ask_redis: bool
+) -> tuple[str, Mapping[str, float] | None]:
+    """Return the test scores of a complete run, else the latest validation scores; and which of them these are."""
+    if status is RunStatus.COMPLETE and (tested := platform.record.report(run).get("test")):
+        return "test", tested
+    return "validation", _validated(platform, run, ask_redis)
+
+
+def _validated(platform: RunPlatform, run: str, ask_redis: bool) -> Mapping[str, float] | None:
+    try:
+        if ask_redis and (judged := platform.exchange.summaries(run).get("validation")):
+            return judged
+    except _AWAY:
+        pass
+    scored = platform.record.scored(run, "validation")
+    return platform.record.scores(run, "validation", scored[-1]) if scored else None
 
 
 def _watch_live(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             views = [view_of(platform, run) for run in runs]
-            live.update(table(views), refresh=True)
+            live.update(table(views, console.width), refresh=True)
             if all(view.over for view in views):
                 return views
             check()
@@ -123,21 +155,8 @@ def _watch_lines(platform: RunPlatform, runs: Sequence[str], console: Console, c
         if over or time.monotonic() >= next_line:
             next_line = time.monotonic() + LINE_SECONDS
             for view in views:
-                console.print("  ".join(_cells(view)), highlight=False, soft_wrap=True)
+                console.print(line(view), highlight=False, soft_wrap=True)
         if over:
             return views
         check()
         time.sleep(REFRESH_SECONDS)
-
-
-def _cells(view: RunView) -> tuple[str, ...]:
-    accuracy = "–" if view.accuracy is None else percent(view.accuracy, view.accuracy_ci95)
-    loss = "–" if view.loss is None else f"{view.loss:.3f}"
-    left = "–" if view.status != "running" or view.seconds_left is None else _clock(view.seconds_left)
-    rate = "–" if view.status != "running" else f"{view.tasks_per_second:.1f}"
-    return view.run, view.status, f"{view.version}/{view.versions}", rate, loss, accuracy, left
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}"

@@ -11,6 +11,7 @@ from redis.retry import Retry
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES
+from phiforge.runs.connection import connect
 from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.exchange import Exchange
 from phiforge.runs.keys import training_episodes_key
@@ -41,7 +42,7 @@ class Watchdog:
         self.commits = 0
         """How often a new head was seen that was not one put back."""
         self._platform = platform
-        client = redis.Redis.from_url(platform.settings.broker_url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        client = connect(platform.settings, patience_seconds=5, retry=Retry(NoBackoff(), 0))
         self._exchange = Exchange(client, platform.settings.namespace)
         self._looking = RunPlatform(platform.settings, platform.store, self._exchange)
         self._patience = patience_seconds

@@ -1,17 +1,16 @@
 """Settings from the environment, or every problem in it at once, in words that never hold a secret."""
 
 import os
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from phiforge.base.errors import SettingsError
+from phiforge.base.redis_address import read_redis_address
 from phiforge.base.settings import Settings
 
 _PREFIX = "PHIFORGE_"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MAY_HOLD_SECRETS = ("key", "password", "redis_url")
-_DATABASES = 2**31
 
 
 def read_settings() -> Settings:
@@ -42,21 +41,10 @@ def _sentences(error: ValidationError) -> list[str]:
 
 
 def _redis_problem(settings: Settings) -> str | None:
-    allowed = "allowed are redis://host:port/db, rediss://host:port/db and unix:///path.sock"
-    url = settings.redis_url
-    if not url:
-        return None
     try:
-        parts = urlsplit(url)
-        port, database = parts.port, parts.path.strip("/")
-    except ValueError:
-        return f"{_PREFIX}REDIS_URL: its port is no number from 0 to 65535; {allowed}"
-    if parts.scheme == "unix" and parts.path:
-        return None
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname or port == 0:
-        return f"{_PREFIX}REDIS_URL: it names no server to connect to, its scheme is {parts.scheme!r}; {allowed}"
-    if database and not (database.isascii() and database.isdigit() and int(database) < _DATABASES):
-        return f"{_PREFIX}REDIS_URL: its database is {database!r}, which is no number; {allowed}"
+        read_redis_address(settings.broker_url)
+    except ValueError as error:
+        return f"{_PREFIX}REDIS_URL: {error}"
     return None
 
 
@@ -75,8 +63,11 @@ def _level_problem(settings: Settings) -> str | None:
 
 def _home_problem(settings: Settings) -> str | None:
     home = settings.home
-    if not home.exists():
-        return None
+    try:
+        if not home.exists():
+            return None
+    except OSError as error:
+        return f"{_PREFIX}HOME: {str(home)[:80]!r}... cannot be a folder: {error.strerror}; name another"
     elsewhere = settings.redis_url and settings.store_url  # nothing of a service is at home: it may be read-only
     if not home.is_dir() or not (elsewhere or os.access(home, os.W_OK)):
         return f"{_PREFIX}HOME: {str(home)!r} is no folder that can be written to; name another, or one to be made"

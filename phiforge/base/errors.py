@@ -18,6 +18,10 @@ class DataError(PhiforgeError):
     """Raised when a dataset cannot be read, downloaded or split as asked."""
 
 
+class TaskError(PhiforgeError, ValueError):
+    """Raised when a learner is shown a task that it is not built for."""
+
+
 class FormatError(PhiforgeError):
     """Raised when bytes are not what they claim to be: damaged, cut short or of another format."""
 

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         default="",
-        description="redis://host:port/db, rediss://... or unix:///path.sock; default: the embedded stack's socket.",
+        description="redis://host:port/db, rediss://... or unix:///path.sock?db=0; default: the embedded one's.",
     )
     redis_user: str = Field(default="", description="Who to be for Redis; default: its user 'default'.")
     redis_password: SecretStr = Field(default=SecretStr(""), description="May stand in the address too.")

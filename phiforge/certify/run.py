@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from phiforge.base.errors import MissingPartError, PhiforgeError, RegistryError
+from phiforge.base.nearest import did_you_mean
 from phiforge.base.settings import Settings
 from phiforge.certify import datasets, estimators, families, learners, networks, optimizers, scores
 from phiforge.certify.proof import Figure, Measured, Proof, measured
@@ -53,7 +54,10 @@ def kind_of(name: str) -> str:
     """Return the only kind that has a part ``name``; raises as ``certify``."""
     kinds = [kind for kind, catalogue in KINDS.items() if name in catalogue]
     if not kinds:
-        raise MissingPartError(f"no part is called {name!r} here; " + "; ".join(map(_names, KINDS)))
+        every = (part for catalogue in KINDS.values() for part in catalogue)
+        raise MissingPartError(
+            f"no part is called {name!r} here; " + "; ".join(map(_names, KINDS)) + did_you_mean(name, every)
+        )
     if len(kinds) > 1:
         raise RegistryError(f"{name!r} is the name of a {' and of a '.join(kinds)}: say which, by its kind")
     return kinds[0]

@@ -20,10 +20,13 @@ class Platform(RunPlatform):
         self.attempts = Attempts(exchange, settings.lease_seconds)
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Connect to what ``settings`` name; raises StoreError if the object storage cannot be used."""
+    def open(cls, settings: Settings, make: bool = True) -> Self:
+        """Connect to what ``settings`` name; raises StoreError if the object storage cannot be used.
+
+        ``make``: a folder as object storage that is not there yet; else the first value that is written makes it.
+        """
         exchange = Exchange(connect(settings), settings.namespace)
-        return cls(settings, open_store(settings), exchange, Queue(settings, exchange.waiting))
+        return cls(settings, open_store(settings, make), exchange, Queue(settings, exchange.waiting))
 
     def close(self) -> None:
         """Give every connection back."""

@@ -3,10 +3,8 @@
 import logging
 import os
 import socket
-import ssl
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -17,9 +15,11 @@ from kombu.entity import Queue as BrokerQueue
 
 from phiforge.base.errors import MessageError
 from phiforge.base.metrics import REFUSED_MESSAGES
+from phiforge.base.redis_address import RedisAddress
 from phiforge.base.settings import Settings
 from phiforge.fleet import broker
 from phiforge.fleet.messages import EVALUATE, MESSAGES, RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING, TRAIN, read_message
+from phiforge.runs.connection import address_of, tls
 
 log = logging.getLogger(__name__)
 
@@ -172,9 +172,10 @@ def _count_unknown(**_: Any) -> None:  # noqa: ANN401 - a signal's
 def _app(settings: Settings) -> Celery:
     """Build the app; a message names its queue alone, so that no exchange's bindings in Redis can be lost."""
     broker.register()
-    app = Celery("phiforge", broker=_address(settings), set_as_current=False)
-    if settings.broker_url.startswith("rediss://"):
-        app.conf.broker_use_ssl = _tls(settings.redis_ca)
+    address = address_of(settings)
+    app = Celery("phiforge", broker=_broker_url(address, settings.broker_login), set_as_current=False)
+    if address.encrypted:
+        app.conf.broker_use_ssl = tls(settings)
     names = [f"{settings.namespace}.{queue}" for queue in QUEUES]
     app.conf.update(
         task_queues=[BrokerQueue(name) for name in names],
@@ -205,14 +206,10 @@ def _app(settings: Settings) -> Celery:
     return app
 
 
-def _address(settings: Settings) -> str:
+def _broker_url(address: RedisAddress, login: tuple[str, str] | None) -> str:
     """Return the broker's address as Celery wants it, with the password in it; Celery masks that when it prints it."""
-    login = ":".join(quote(part, safe="") for part in settings.broker_login) + "@" if settings.broker_login else ""
-    scheme, _, place = settings.broker_url.partition("://")
-    return f"{'redis+socket' if scheme == 'unix' else scheme}://{login}{place}"
-
-
-def _tls(ca: Path | None) -> dict[str, Any]:
-    """Ask for a certificate of the server's own name, which ``ca`` or the system vouches for."""
-    strict: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
-    return strict | ({"ssl_ca_certs": str(ca)} if ca else {})
+    who = ":".join(quote(part, safe="") for part in login) + "@" if login else ""
+    scheme, _, place = address.url.partition("://")
+    if scheme == "unix":  # kombu's name for a database of a socket
+        return f"redis+socket://{who}{place.replace('?db=', '?virtual_host=')}"
+    return f"{scheme}://{who}{place}"

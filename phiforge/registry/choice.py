@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
+from phiforge.base.errors import RegistryError
 from phiforge.registry.part import Part, PartConfig
 
 NO_NAME, UNKNOWN = "part_without_a_name", "unknown_part"
@@ -31,6 +32,10 @@ class PartOf:
             return list(self.catalogue)
         return [name for name in self.catalogue if getattr(self.catalogue[name], self.able)]
 
+    def working(self) -> list[str]:
+        """Return those of ``names`` whose part can be imported."""
+        return [name for name in self.names() if self._imports(name)]
+
     def configuration(self, name: object) -> type[PartConfig] | None:
         """Return what a part is configured by, or None if none of that name may stand here."""
         known = isinstance(name, str) and name in self.catalogue
@@ -41,6 +46,12 @@ class PartOf:
             self._read,
             serialization=core_schema.plain_serializer_function_ser_schema(_dumped, info_arg=True),
         )
+
+    def _imports(self, name: str) -> bool:
+        try:
+            return self.catalogue[name] is not None
+        except RegistryError:
+            return False
 
     def _may_stand(self, name: str) -> bool:
         return self.able is None or bool(getattr(self.catalogue[name], self.able))

@@ -57,5 +57,5 @@ class Section(BaseModel):
 def _as_text(value: Any) -> Any:  # noqa: ANN401 - whatever was given
     """Return truth values, also those in a list, as text; lists in lists are wanted nowhere, and may have no end."""
     if isinstance(value, list | tuple):
-        return [str(each) if isinstance(each, bool) else each for each in value]
-    return str(value) if isinstance(value, bool) else value
+        return [_as_text(each) if isinstance(each, bool) else each for each in value]
+    return str(value).lower() if isinstance(value, bool) else value

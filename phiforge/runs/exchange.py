@@ -43,6 +43,10 @@ class Exchange:
         """Raise ServiceError, saying what to start, if Redis cannot be reached."""
         try:
             self.redis.ping()
+        except redis.TimeoutError as error:
+            raise ServiceError(
+                f"Redis does not answer ({error}): see whether the one at PHIFORGE_REDIS_URL is busy or was stopped"
+            ) from error
         except redis.RedisError as error:
             raise ServiceError(
                 f"cannot reach Redis ({error}): start the embedded stack with `phiforge up`, "

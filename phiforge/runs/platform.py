@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
-from phiforge.runs.connection import connect
+from phiforge.runs.connection import connect_to_look
 from phiforge.runs.exchange import Exchange
 from phiforge.runs.locks import Locks
 from phiforge.runs.outbox import Outbox
@@ -36,9 +36,14 @@ class RunPlatform:
         self._made: dict[Callable[..., Any], Any] = {}
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Connect to what ``settings`` name, to look at runs; raises StoreError if the store cannot be used."""
-        return cls(settings, open_store(settings), Exchange(connect(settings), settings.namespace))
+    def look(cls, settings: Settings) -> Self:
+        """Connect to what ``settings`` name, to look at runs for a person, who is told soon if Redis does not answer.
+
+        Nothing is made: not even the folder of an object storage that is not there. Raises StoreError if it cannot be
+        used.
+        """
+        exchange = Exchange(connect_to_look(settings), settings.namespace)
+        return cls(settings, open_store(settings, make=False), exchange)
 
     @property
     def outbox(self) -> Outbox:

@@ -116,7 +116,8 @@ def _restore(platform: RunPlatform, record: RunRecord) -> None:
     checkpoint, protocol = _newest_checkpoint(platform, record), protocol_of(platform, record)
     if not protocol.restore(record, checkpoint):
         return
-    log.info("run %s goes on from version %d", record.run, checkpoint.version)
+    begins = checkpoint.version == record.first_version
+    log.info("run %s %s version %d", record.run, "begins at" if begins else "goes on from", checkpoint.version)
     RESTORED.inc()
     if (silence := platform.sightings.silence(record.run)) is not None:
         platform.exchange.note_silence(record.run, silence)

@@ -2,26 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from reprlib import Repr
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from phiforge.base.errors import SpecError
-from phiforge.registry import PartOf, Section
-from phiforge.registry.choice import NO_NAME, UNKNOWN
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
 from phiforge.spec.run import RunSpec
+from phiforge.spec.sentences import BRIEF, sentence
 from phiforge.spec.text import TextError, parse_text
 
 MOST_BYTES = 100_000
 """Of a spec's file; PyYAML takes a second for as much."""
 
-_BRIEF = Repr()
 _MOST_FAULTS = 100
-_BRIEF.maxlevel = 2
-_BRIEF.maxstring = _BRIEF.maxother = 80
 
 
 def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -71,12 +65,12 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
     try:
         value = parse_text(text) if text else None
     except TextError as error:
-        raise SpecError([f"--set {override!r}: {text!r} is no YAML value"]) from error
+        raise SpecError([f"--set {override!r}: {BRIEF.repr(text)} is no YAML value: {error}"]) from error
     *parents, leaf = path.split(".")
     for parent in parents:
         section = raw.get(parent, {})
         if not isinstance(section, dict):
-            raise SpecError([f"--set {override!r}: {parent!r} is {_BRIEF.repr(section)}, not a section"])
+            raise SpecError([f"--set {override!r}: {parent!r} is {BRIEF.repr(section)}, not a section"])
         raw[parent] = dict(section)  # a copy: YAML lets two places share one section
         raw = raw[parent]
     raw[leaf] = value
@@ -93,62 +87,5 @@ def _sections(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         try:
             values[name] = getattr(RunSpec.model_validate({name: section}), name)
         except ValidationError as error:
-            problems += [_sentence(detail["loc"], detail, raw) for detail in error.errors()]
+            problems += [sentence(detail["loc"], detail, raw) for detail in error.errors()]
     return values, problems
-
-
-def _sentence(place: tuple[int | str, ...], detail: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
-    dotted = ".".join(map(str, place))
-    if detail["type"] == "extra_forbidden":
-        return f"{dotted}: unknown; allowed here: {', '.join(_section_at(place[:-1], raw).model_fields)}"
-    if detail["type"] in (NO_NAME, UNKNOWN):
-        names = ", ".join(_choice_at(place, raw).names())
-        if detail["type"] == NO_NAME:
-            return f"{dotted}: {_BRIEF.repr(detail['input'])} has no 'name'; allowed names: {names}"
-        return f"{dotted}.name: {_BRIEF.repr(detail['input']['name'])} is unknown; allowed: {names}"
-    return f"{dotted}: {detail['msg']} (given: {_BRIEF.repr(detail['input'])})"
-
-
-def _section_at(place: tuple[int | str, ...], raw: Any) -> type[Section]:  # noqa: ANN401 - whatever was given
-    """Return which section stands at ``place`` of what was given; it is there, or nothing in it could be wrong."""
-    section: type[Section] = RunSpec
-    for step in place:
-        raw = raw[step]
-        if isinstance(step, str):
-            section = _section_in(section.model_fields[step], raw) or section
-    return section
-
-
-def _section_in(field: FieldInfo, given: Any) -> type[Section] | None:  # noqa: ANN401 - whatever was given
-    """Return which section a field holds, if it is one: of a part, the one that the given name decides."""
-    if choice := _choice(field):
-        return choice.configuration(given.get("name", choice.default)) if isinstance(given, Mapping) else None
-    sections = _sections_of(field.annotation)
-    return sections[0] if sections else None
-
-
-def _choice_at(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> PartOf:
-    """Return which parts stand to choose at ``place``."""
-    names = [step for step in place if isinstance(step, str)]
-    depth = max(index for index, step in enumerate(place) if isinstance(step, str))
-    choice = _choice(_section_at(place[:depth], raw).model_fields[names[-1]])
-    if choice is None:
-        raise TypeError(f"{place} holds no part")
-    return choice
-
-
-def _choice(field: FieldInfo) -> PartOf | None:
-    """Return which parts may stand in a field, by itself or in a list; None if it is for none."""
-    marks = [*field.metadata, *_marks_of(field.annotation)]
-    return next((mark for mark in marks if isinstance(mark, PartOf)), None)
-
-
-def _marks_of(annotation: Any) -> list[Any]:  # noqa: ANN401 - any annotation
-    inner = [mark for argument in get_args(annotation) for mark in _marks_of(argument)]
-    return [*getattr(annotation, "__metadata__", ()), *inner]
-
-
-def _sections_of(annotation: Any) -> list[type[Section]]:  # noqa: ANN401 - any annotation
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    return [section for argument in get_args(annotation) for section in _sections_of(argument)]

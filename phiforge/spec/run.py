@@ -14,6 +14,9 @@ from phiforge.spec.outer import Outer
 from phiforge.spec.schema import recorded, schema_of
 from phiforge.spec.task import CheckpointSchedule, Evaluation, Numerics, Sampling, Task
 
+NAME_RULE = "allowed are 1 to 48 of a-z, 0-9 and '-', not '-' at first, like my-run-2"
+"""What the pattern of a run's name says."""
+
 
 class RunSpec(Section):
     """Everything that decides what a run computes; where it computes is Settings' matter.

@@ -137,6 +137,19 @@ def test_verify_why_branch(home: Path, up: ChildProcess, spec: Path) -> None:
     assert "version 3, job 1, is the first that differs" in verified.stdout
 
 
+def test_what_submit_says_is_for_programs_too(home: Path, up: ChildProcess, spec: Path) -> None:
+    # Given a pipe that counts as narrow, if a run is submitted
+    answer = phiforge(home, "submit", str(spec), "--set", "outer.versions=2", COLUMNS="20")
+    # I expect one line with the whole id, and no log among it;
+    assert (answer.returncode, answer.stderr, answer.stdout.count("\n")) == (0, "", 1)
+    run = submitted(answer.stdout)
+    # the id's last part to be enough for a program, and for a person to watch it to the test accuracy.
+    watched = phiforge(home, "watch", run.rpartition("-")[2])
+    assert watched.returncode == 0, watched.stderr
+    assert re.search(r"complete .* test \d+\.\d ± \d+\.\d %", watched.stdout.splitlines()[-1])
+    assert phiforge(home, "runs").stdout.splitlines()[-1].startswith(run)
+
+
 def test_cancel_and_resume(home: Path, up: ChildProcess, spec: Path) -> None:
     # Given a long run
     run = submitted(phiforge(home, "submit", str(spec), "--set", "outer.versions=100000").stdout)

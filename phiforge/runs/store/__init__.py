@@ -12,12 +12,15 @@ from phiforge.runs.store.s3 import S3Store
 __all__ = ["LocalStore", "S3Store", "Store", "open_store"]
 
 
-def open_store(settings: Settings) -> Store:
-    """Open the store that ``settings`` name; raises StoreError if it cannot be used."""
+def open_store(settings: Settings, make: bool = True) -> Store:
+    """Open the store that ``settings`` name; raises StoreError if it cannot be used.
+
+    ``make``: a folder that is not there yet; else it is as if it were there and empty.
+    """
     url = settings.object_store_url
     scheme, _, place = url.partition("://")
     if scheme == "file" and place.startswith("/"):
-        return LocalStore(Path(place))
+        return LocalStore(Path(place), make)
     bucket = place.removesuffix("/")
     if scheme == "s3" and bucket and "/" not in bucket:
         if refused := check_encrypted("PHIFORGE_S3_ENDPOINT", settings.s3_endpoint, settings.allow_plaintext):

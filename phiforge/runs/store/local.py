@@ -31,12 +31,16 @@ class LocalStore:
     value and only guards against a power cut, whose damage the hashes of checkpoints and episodes bring to light.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, make: bool = True) -> None:
+        """Use the folder ``root``; ``make`` it now, or else with the first value."""
         self._root = root.resolve()
         self._aside = self._root / _TEMPORARY
         with self._reporting("open", ""):
-            self._aside.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            if make:
+                self._aside.mkdir(parents=True, exist_ok=True)
+                self._sweep()
+            elif self._root.exists() and not self._root.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     @property
     def url(self) -> str:
@@ -133,10 +137,17 @@ class LocalStore:
     def _written_aside(self, value: bytes) -> Iterator[Path]:
         temporary = self._aside / uuid4().hex
         try:
-            temporary.write_bytes(value)
+            self._write(temporary, value)
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _write(self, temporary: Path, value: bytes) -> None:
+        try:
+            temporary.write_bytes(value)
+        except FileNotFoundError:  # a store that was opened without being made, or was deleted since
+            self._aside.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(value)
 
     def _sweep(self) -> None:
         """Remove what killed writers left, but nothing that a living one may still be writing."""
@@ -150,7 +161,8 @@ class LocalStore:
         try:
             yield
         except OSError as error:
+            what = f"{key!r} in {self.url}" if key else self.url
             raise StoreError(
-                f"cannot {verb} {key!r} in {self.url}: {error.strerror or error}; check the folder's rights and free "
-                "space, and that no key is also a folder of another"
+                f"cannot {verb} {what}: {error.strerror or error}; check the folder's rights and free space, and that "
+                "no key is also a folder of another"
             ) from error

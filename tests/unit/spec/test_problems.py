@@ -55,7 +55,7 @@ def test_all_problems_at_once():
     found = problems_of(raw)
     # I expect each of them, once,
     expected = [
-        "name: String",
+        "name: 'No Good' is no name",
         "task.n_query: Input",
         "lerner: unknown",
         "numerics.threads: Input",

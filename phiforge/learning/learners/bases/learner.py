@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Generator, Tensor
 
+from phiforge.learning.learners.bases.ways import checking_ways
 from phiforge.learning.networks.bases.normalisation import Noted, Pass
 from phiforge.learning.scores import build_score
 from phiforge.learning.scores.accuracy import accuracy
@@ -112,6 +113,12 @@ class Learner(LearnerPart, ABC):
         self.shape = shape
         self.scores = [build_score(each) for each in shape.scores]
 
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - Python's
+        """Let every ``adapt`` check the labels first, also of a learner of your own."""
+        super().__init_subclass__(**options)
+        if "adapt" in vars(cls):
+            cls.adapt = checking_ways(cls.adapt)  # type: ignore[method-assign]
+
     @property
     @abstractmethod
     def transductive(self) -> bool:
@@ -126,6 +133,7 @@ class Learner(LearnerPart, ABC):
         """Return the model that F_φ builds from a support set.
 
         ``support_x`` [n_way * k_shot, ...], ``support_y`` [n_way * k_shot] labels or [n_way * k_shot, 1] values.
+        Raises TaskError unless the labels are those of the ways that the learner is built for.
         """
 
     def query_outcome(self, phi: Phi, episode: Episode, mode: Mode, generator: Generator) -> Outcome:

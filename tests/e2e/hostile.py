@@ -1,0 +1,99 @@
+"""Commands run one after the other in forks of one process, so that torch is imported once.
+
+Reads cases from stdin, a JSON line each: arguments, environment, where the output goes. Writes a JSON line each: exit
+code, what was printed.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from client import cli
+from phiforge.fleet import platform  # noqa: F401 - what is slow to import
+from phiforge.runs import connection
+from sampler import service as sampling  # noqa: F401
+from trainer import service as training  # noqa: F401
+
+SECONDS = 25.0
+
+connection.LOOKING_SECONDS = 1.0
+
+
+def main() -> None:
+    """Run every case."""
+    for line in sys.stdin:
+        print(json.dumps(outcome(json.loads(line))), flush=True)
+
+
+def outcome(case: dict[str, Any]) -> dict[str, Any]:
+    """Return how one command ended and what it printed; -1 if it had to be stopped."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        child = os.fork()
+        if not child:
+            become(case, out, err)
+        code = wait_for(child)
+        printed = "".join(each.read_bytes().decode(errors="replace") for each in (out, err) if each.exists())
+    return {"code": code, "printed": printed}
+
+
+def wait_for(child: int) -> int:
+    """Return the exit code of a child, which is killed if it takes too long."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return -1
+
+
+def become(case: dict[str, Any], out: Path, err: Path) -> None:
+    """Be the command, as a new process with such an environment and output would be it, and end."""
+    code = 1
+    try:
+        for name in [name for name in os.environ if name.startswith("PHIFORGE_") or name in case["unset"]]:
+            del os.environ[name]
+        os.environ |= case["environment"]
+        os.chdir(case["folder"])
+        redirect(case["output"], out, err, case["encoding"])
+        cli.console = cli.Console(file=sys.stdout)
+        sys.argv = ["phiforge", *case["arguments"]]
+        cli.main()
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        import traceback
+
+        with suppress(BaseException):
+            traceback.print_exc()
+    finally:
+        with suppress(BaseException):
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def redirect(output: str, out: Path, err: Path, encoding: str) -> None:
+    """Let output go to a file, a device or a pipe that nobody reads."""
+    os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT), 2)
+    if output == "closed pipe":
+        read, write = os.pipe()
+        os.close(read)
+        os.dup2(write, 1)
+    else:
+        os.dup2(os.open(output or out, os.O_WRONLY | os.O_CREAT), 1)
+    sys.stdout = TextIOWrapper(os.fdopen(1, "wb"), encoding=encoding)
+    sys.stderr = TextIOWrapper(os.fdopen(2, "wb"), encoding=encoding, errors="backslashreplace", write_through=True)
+
+
+if __name__ == "__main__":
+    main()

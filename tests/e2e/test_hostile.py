@@ -1,0 +1,197 @@
+"""Every command in surroundings that are against it: a sentence and an exit code, never a traceback."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+
+from client.cli import app
+from phiforge.runs.record import Record, RunStatus
+from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord
+from phiforge.spec.run import RunSpec
+
+pytestmark = pytest.mark.slow
+
+RUN, ENDED = "gone-20261130-111610-ab12", "ended-20261130-111610-cd34"
+SPEC = Path(__file__).parents[2] / "specs" / "sinusoid-maml.yaml"
+MOST_LINES = 8
+"""Of an answer that is an error; a list of runs or a help may be longer."""
+
+WITH_A_RUN: dict[str, list[str]] = {
+    "watch": [],
+    "show": [],
+    "replay": [],
+    "cancel": [],
+    "resume": [],
+    "verify": [],
+    "why": ["1"],
+    "branch": ["--at", "1"],
+}
+SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
+STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}
+OTHERS: dict[str, list[str]] = {"submit": [str(SPEC)], "runs": [], "certify": ["nobody"]}
+NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "branch")
+
+
+class Place(NamedTuple):
+    """Surroundings: settings, where output goes, which commands are tried there, and which of them must fail."""
+
+    commands: tuple[str, ...]
+    failing: tuple[str, ...]
+    settings: Mapping[str, str] = MappingProxyType({})
+    output: str = ""
+    encoding: str = "utf-8"
+    unset: tuple[str, ...] = ()
+
+
+ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS)
+ACTING = (*WITH_A_RUN, *OTHERS)
+PRINTING = ("show", "runs", "watch")
+LONG = "a" * 260
+AWAY = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
+PLACES = {
+    "a Redis that hangs": Place(ACTING, NEEDING_REDIS, {"PHIFORGE_REDIS_URL": "unix://{hanging}"}),
+    "no Redis": Place(ACTING, NEEDING_REDIS),
+    "a home that cannot be made": Place(
+        ALL, tuple(each for each in ALL if each != "runs"), {"PHIFORGE_HOME": "/proc/phiforge/home"}
+    ),
+    "a home in a file system that is read-only": Place(
+        ("submit", "up", "demo", *SERVICES), ("submit", "up", "demo", *SERVICES), {"PHIFORGE_HOME": "/sys/phiforge"}
+    ),
+    "a home with a long name": Place(ALL, ALL, {"PHIFORGE_HOME": LONG}),
+    "a home in a folder with a long name": Place(ALL, ALL, {"PHIFORGE_HOME": f"{LONG}/home"}),
+    "a home that is a file": Place(ALL, ALL, {"PHIFORGE_HOME": str(SPEC)}),
+    "a store that is a file": Place(
+        (*ACTING, *SERVICES), (*ACTING, *SERVICES), {"PHIFORGE_STORE_URL": f"file://{SPEC}"}
+    ),
+    "a store with a long name": Place(ACTING, ACTING, {"PHIFORGE_STORE_URL": f"file:///{LONG}"}),
+    "a full disk for the output": Place((*ACTING, "demo"), (*PRINTING, "demo"), output="/dev/full"),
+    "a closed pipe for the output": Place((*ACTING, "demo"), ("show", "runs", "demo"), output="closed pipe"),
+    "an output of ASCII": Place(ACTING, (), encoding="ascii"),
+    "an output of Latin-1": Place(ACTING, (), encoding="latin-1"),
+    "a terminal of 20 columns": Place(ACTING, (), {"COLUMNS": "20", "FORCE_COLOR": "1"}),
+    "a terminal of 1 column": Place(ACTING, (), {"COLUMNS": "1", "FORCE_COLOR": "1"}),
+    "no HOME": Place(ACTING, (), unset=("HOME", "USER", "LOGNAME")),
+    "LANG=C": Place(ACTING, (), {"LANG": "C", "LC_ALL": "C"}, encoding="ascii"),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a run that has no checkpoint left, and one that is over."""
+    home = tmp_path_factory.mktemp("home")
+    record, spec = Record(LocalStore(home / "store")), RunSpec()
+    for run in (RUN, ENDED):
+        record.create(RunRecord(run, spec, spec.hash, "digest", (1, 28, 28), 300, 1.0))
+    record.note_end(ENDED, RunStatus.CANCELLED, "because of φ")
+    return home
+
+
+@pytest.fixture(scope="module")
+def hanging() -> Iterator[Path]:
+    """A socket that takes what it is sent and never answers."""
+    path = Path("/tmp") / f"phiforge-hanging-{os.getpid()}.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(50)
+        yield path
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[subprocess.Popen[str]]:
+    """The process that runs commands."""
+    command = [sys.executable, "-m", "tests.e2e.hostile"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+
+
+class Phiforge:
+    """Runs commands and returns what came of them."""
+
+    def __init__(self, host: subprocess.Popen[str], home: Path, hanging: Path, folder: Path) -> None:
+        self._host, self._folder = host, folder
+        self._common = {"PHIFORGE_HOME": str(home), "PHIFORGE_SECRETS_DIR": "/nowhere"} | AWAY
+        self._hanging = hanging
+
+    def __call__(self, *arguments: str, place: Place = PLACES["no Redis"]) -> dict[str, Any]:
+        """Return the exit code and what was printed."""
+        settings = {name: value.format(hanging=self._hanging) for name, value in place.settings.items()}
+        case = place._asdict() | {
+            "settings": {},
+            "arguments": arguments,
+            "environment": self._common | settings,
+            "folder": str(self._folder),
+        }
+        assert self._host.stdin
+        assert self._host.stdout
+        self._host.stdin.write(json.dumps(case) + "\n")
+        self._host.stdin.flush()
+        return dict(json.loads(self._host.stdout.readline()))
+
+
+@pytest.fixture
+def phiforge(host: subprocess.Popen[str], home: Path, hanging: Path, tmp_path: Path) -> Phiforge:
+    """Runs commands in an empty folder."""
+    return Phiforge(host, home, hanging, tmp_path)
+
+
+def test_every_command_is_tried() -> None:
+    names = {command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands}
+    assert set(ALL) == names
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_surroundings(name: str, phiforge: Phiforge) -> None:
+    # Given surroundings, if each command is tried there
+    place, wrong = PLACES[name], []
+    for command in place.commands:
+        run = [ENDED if command in ("watch", "resume") and name not in ("a Redis that hangs", "no Redis") else RUN]
+        run = run if command in WITH_A_RUN else []
+        rest = (WITH_A_RUN | SERVICES | STACKS | OTHERS)[command]
+        answer = phiforge(command, *run, *rest, place=place)
+        fine = answer["code"] != 0 if command in place.failing else answer["code"] in (0, 1, 2)
+        lines = answer["printed"].count("\n")
+        # I expect an exit code that says whether it failed, no traceback, and a few lines if it did.
+        short = not answer["code"] or "COLUMNS" in place.settings or lines <= MOST_LINES
+        if not fine or not short or "Traceback" in answer["printed"] or answer["code"] == -1:
+            wrong.append((command, answer))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("given", ["", "../x", "/etc/passwd", "x" * 300, "[red]", "φ", "-", " "])
+def test_strange_ids(given: str, phiforge: Phiforge) -> None:
+    # Given what is no run's id, I expect each command to say so, and to leave nothing in the folder it was typed in.
+    for command, rest in WITH_A_RUN.items():
+        answer = phiforge(command, "--", given) if not rest else phiforge(command, *rest[:-1], rest[-1], "--", given)
+        if command == "why":
+            answer = phiforge(command, "--", given, "1")
+        assert answer["code"] == 1, answer
+        assert "run" in answer["printed"]
+        assert "Traceback" not in answer["printed"]
+        assert answer["printed"].count("\n") == 1
+
+
+def test_looking_leaves_no_trace(phiforge: Phiforge, tmp_path: Path) -> None:
+    # Given a folder without a home, if runs are looked for there, I expect to be told where, and nothing to be made.
+    here = PLACES["no Redis"]._replace(settings={"PHIFORGE_HOME": str(tmp_path / "home")})
+    assert f"there is no run in file://{tmp_path}/home/store" in phiforge("runs", place=here)["printed"]
+    for command, rest in WITH_A_RUN.items():
+        assert phiforge(command, RUN, *rest, place=here)["code"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_is_json_in_any_encoding(phiforge: Phiforge) -> None:
+    for name in ("no Redis", "an output of ASCII", "an output of Latin-1"):
+        shown = json.loads(phiforge("show", "cd34", place=PLACES[name])["printed"])
+        assert (shown["run"], shown["reason"]) == (ENDED, "because of φ")

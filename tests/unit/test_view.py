@@ -1,0 +1,179 @@
+"""What a person sees of runs, and how a run's id may be given."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+import redis
+from rich.console import Console
+
+from client.run_ids import run_of, shortened
+from client.table import print_table
+from client.view import RunView, all_views, view_of, watch
+from phiforge.base.errors import RunError
+from phiforge.runs.record import Record, RunStatus
+from phiforge.runs.store import LocalStore
+from phiforge.runs.submitted import RunRecord
+from phiforge.spec.run import RunSpec
+
+RUNS = ["demo-maml-20261130-111610-ab12", "demo-maml-20261130-121610-cd34", "other-20261129-101010-ab13"]
+
+
+@pytest.fixture
+def record(tmp_path):
+    """A record of three runs, submitted in an order that is not that of their ids."""
+    record = Record(LocalStore(tmp_path / "store"))
+    for age, run in zip((1.0, 3.0, 2.0), RUNS, strict=True):
+        spec = RunSpec()
+        record.create(RunRecord(run, spec, spec.hash, "digest", (1, 28, 28), 300, age))
+    return record
+
+
+class Away:
+    """A Redis that fails in some way, whatever it is asked; it counts how often."""
+
+    def __init__(self, error):
+        self.asked, self.error, self.redis = 0, error, self
+
+    def ping(self):
+        self.asked += 1
+        raise self.error
+
+    def state(self, run):
+        return self.ping()
+
+    def summaries(self, run):
+        return self.ping()
+
+
+def platform_of(record, error=redis.TimeoutError):
+    return SimpleNamespace(record=record, store=record.store, exchange=Away(error("no answer")))
+
+
+@pytest.mark.parametrize("error", [redis.ConnectionError, redis.TimeoutError])
+def test_runs_are_seen_whatever_redis_does(record, error):
+    # Given a Redis that is away or hangs, I expect every run, oldest first, and Redis to be asked once, not for each.
+    platform = platform_of(record, error)
+    assert [view.run for view in all_views(platform)] == [RUNS[0], RUNS[2], RUNS[1]]
+    assert platform.exchange.asked == 1
+
+
+def test_a_run_without_a_checkpoint_is_seen(record):
+    # Given a run whose checkpoints are all gone, I expect it to be shown, with no version.
+    view = view_of(platform_of(record), RUNS[0])
+    assert (view.version, view.status) == (None, "running")
+    assert "–/1000" in printed([view], 80)
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(record):
+    record.store.put(f"submitted/{RUNS[0]}.json", b"{}")
+    views = {view.run: view.status for view in all_views(platform_of(record))}
+    assert views == {RUNS[0]: "unreadable", RUNS[1]: "running", RUNS[2]: "running"}
+
+
+def test_a_complete_run_ends_with_its_test_accuracy(record):
+    # Given a complete run with scores of both splits, I expect those of the test episodes, and to be told so;
+    record.save_scores(RUNS[0], "validation", 100, {"accuracy": 0.9, "accuracy_ci95": 0.01})
+    record.save_report(RUNS[0], {"test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
+    platform, out = platform_of(record), io.StringIO()
+    assert "test 80.0 ± 2.0 %" in printed([view_of(platform, RUNS[0])], 80)
+    watch(platform, [RUNS[0]], Console(file=out), lambda: None)
+    assert "test 80.0 ± 2.0 %" in out.getvalue()
+    # of a run that goes on, those of the validation.
+    record.save_scores(RUNS[1], "validation", 100, {"accuracy": 0.7, "accuracy_ci95": 0.01})
+    assert "validation 70.0 ± 1.0 %" in printed([view_of(platform, RUNS[1])], 80)
+
+
+def printed(views, columns, terminal=True):
+    out = io.StringIO()
+    console = Console(file=out, width=columns, force_terminal=terminal, color_system=None)
+    print_table(console, views)
+    return out.getvalue()
+
+
+def long_view(run=RUNS[0], status="evaluating"):
+    return RunView(run, status, 100_000, 100_000, 1234.5, 1.234, 0.974, 0.004, "validation", 3599.0, 1.0)
+
+
+def test_figures_are_whole_at_80_columns():
+    # Given the longest figures there are, I expect each of them in 80 columns, and an id that can be given back.
+    lines = printed([long_view(), long_view(status="running")], 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    for figure in ("100000/100000", "1234.5", "1.234", "validation 97.4 ± 0.4 %", "59:59"):
+        assert any(figure in line for line in lines), figure
+    assert "…-ab12" in lines[1]
+
+
+def test_a_pipe_gets_whole_ids():
+    assert RUNS[0] in printed([long_view()], 80, terminal=False)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 20, 40, 60, 70, 80, 200])
+def test_any_terminal(columns):
+    # Given a terminal of any width, I expect all of the figures, in as many lines as it takes.
+    shown = "".join(printed([long_view(status="running")], columns).split())
+    for figure in ("100000/100000", "1234.5", "1.234", "validation97.4±0.4%", "59:59", "ab12"):
+        assert figure in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (RUNS[0], 0),
+        ("other", 2),
+        ("demo-maml-20261130-12", 1),
+        ("ab12", 0),
+        ("cd34", 1),
+        ("20261129-101010-ab13", 2),
+        (shortened(RUNS[0], 15), 0),
+        ("…cd34", 1),
+        ("demo...cd34", 1),
+    ],
+)
+def test_so_much_of_an_id_as_says_which(record, given, meant):
+    assert run_of(record, given) == RUNS[meant]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("demo", f"'demo' may be any of {RUNS[0]}, {RUNS[1]}; give more letters"),
+        ("ab", "there is no run 'ab' in file://"),
+        ("otter-20261129-101010-ab13", f"did you mean '{RUNS[2]}'"),
+        ("", "'' is no run's id, which is of a-z"),
+        ("../x", "'../x' is no run's id"),
+        ("/etc/passwd", "is no run's id"),
+        ("A B", "is no run's id"),
+        ("*", "is no run's id"),
+        ("…", "may be any of"),
+        ("a" * 5000, "is no run's id"),
+        ("[red]", "is no run's id"),
+        ("x\0y", "is no run's id"),
+    ],
+)
+def test_ids_that_do_not_say_which(record, given, sentence):
+    with pytest.raises(RunError) as caught:
+        run_of(record, given)
+    assert sentence in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_whole_id_is_meant_even_if_another_begins_with_it(record):
+    spec = RunSpec()
+    record.create(RunRecord("other", spec, spec.hash, "digest", (1, 28, 28), 300, 0.0))
+    assert run_of(record, "other") == "other"
+
+
+@pytest.mark.parametrize("run", [*RUNS, "x", "a" * 100])
+@pytest.mark.parametrize("width", [1, 5, 10, 29, 30, 200])
+def test_what_is_shortened_keeps_its_last_part(run, width):
+    short = shortened(run, width)
+    assert short == run or short.endswith(run.rpartition("-")[2])
+    assert len(short) <= max(width, len(run.rpartition("-")[2]) + 2)
+
+
+def test_the_report_is_json(record):
+    record.save_report(RUNS[0], {"test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
+    assert json.loads(record.store.get(f"runs/{RUNS[0]}/report.json"))
+    assert record.status(RUNS[0]) is RunStatus.COMPLETE
