@@ -79,10 +79,11 @@ def submit(
 @app.command(rich_help_panel="Runs")
 def runs() -> None:
     """List every run: where it is and how well it does."""
-    from client.view import table, view_of
+    from client.listing import views_of
+    from client.view import table
 
     platform = _look()
-    console.print(table([view_of(platform, run) for run in platform.record.runs()]))
+    console.print(table(views_of(platform, platform.record.runs())))
 
 
 @app.command(rich_help_panel="Runs")
@@ -117,6 +118,8 @@ def show(run: RunId) -> None:
         shown["report"] = platform.record.report(run)
     elif status is not RunStatus.RUNNING:
         shown["reason"] = platform.record.end_reason(run, status)
+    elif damaged := platform.record.damaged_report(run):
+        shown["reason"] = f"{damaged}; `phiforge resume {run}` has it written again"
     if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
         shown["not_finite"] = [found.model_dump() for found in kept]
         shown["replay"] = f"phiforge replay {run}"

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 
 import torch
 
-from evaluator.report import build_report
+from evaluator.report import build_report, judged_checkpoint
 from phiforge.base.errors import RunError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
@@ -34,7 +34,7 @@ class Evaluator:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._supervision = Supervision(platform, "evaluation")
-        self._checkpoint = lru_cache(maxsize=4)(platform.checkpoints.load)
+        self._checkpoint = lru_cache(maxsize=4)(partial(judged_checkpoint, platform))
 
     def handle(self, run: str, split: str, version: int, chunk: int, sent_at: float) -> None:
         """Score one chunk unless its scores are there; the last chunk in moves the run on.
@@ -61,7 +61,7 @@ class Evaluator:
         return outcome
 
     def _is_summed_up(self, record: RunRecord, split: str, version: int) -> bool:
-        return version in self.platform.record.scored(record.run, split)
+        return self.platform.record.has_scores(record.run, split, version)
 
     def _score_chunk(self, record: RunRecord, split: str, version: int, chunk: int) -> Outcome:
         """Publish a chunk's scores unless they are there, and sum all up if it was the last."""
@@ -123,7 +123,7 @@ class Evaluator:
         for split, version in judging.due(self.platform, record):
             if split == "validation":
                 return
-            if version in self.platform.record.scored(record.run, "test"):
+            if self._is_summed_up(record, "test", version):
                 self.platform.record.save_report(record.run, build_report(self.platform, record, version))
                 self.platform.exchange.stop(record.run, RunStatus.COMPLETE)
             else:

@@ -1,8 +1,13 @@
 """The order in which φ is judged: every due validation, then the best version once on the test episodes."""
 
+import logging
+
+from phiforge.base.metrics import DAMAGED
 from phiforge.registry import DATA, SCORES
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.submitted import RunRecord
+
+log = logging.getLogger(__name__)
 
 
 def chunks_of(record: RunRecord, split: str) -> int:
@@ -36,19 +41,33 @@ def send(platform: RunPlatform, record: RunRecord, split: str, version: int) -> 
 def due(platform: RunPlatform, record: RunRecord) -> list[tuple[str, int]]:
     """Return what can be scored now and is not: (split, version) pairs, empty while there is nothing to do.
 
-    The test episodes are due only when training is over and every validation is in. When they have been scored too,
-    and only the report is missing, they are returned once more, for the evaluator that will write it.
+    The test episodes are due only when training is over and every validation is in, undamaged. When they have been
+    scored too, and only the report is missing, they are returned once more, for the evaluator that will write it.
     """
     spec, recorded = record.spec, platform.record.checkpoints(record.run)
-    scored = set(platform.record.scored(record.run, "validation"))
-    missing = [version for version in recorded if spec.validates_at(version) and version not in scored]
-    if missing or recorded[-1] < spec.outer.versions:
+    judged = [version for version in recorded if spec.validates_at(version)]
+    there = set(platform.record.scored(record.run, "validation"))
+    missing = [version for version in judged if version not in there]
+    if recorded[-1] < spec.outer.versions:
         return [("validation", version) for version in missing]
-    return [("test", best_version(platform, record))]
+    missing = missing or [version for version in judged if not _is_readable(platform, record, version)]
+    return [("validation", version) for version in missing] or [("test", best_version(platform, record))]
+
+
+def _is_readable(platform: RunPlatform, record: RunRecord, version: int) -> bool:
+    """Say whether the scores of ``version`` can be read; damaged ones are taken again, and written over."""
+    if platform.record.has_scores(record.run, "validation", version):
+        return True
+    log.error("run %s: its validation scores of version %d are damaged, taking them again", record.run, version)
+    DAMAGED.inc()
+    return False
 
 
 def best_version(platform: RunPlatform, record: RunRecord) -> int:
-    """Return the version with the best validation score: accuracy, of a regression the loss; of equals the first."""
+    """Return the version with the best validation score: accuracy, of a regression the loss; of equals the first.
+
+    Raises FormatError if scores are damaged.
+    """
     scored = platform.record.scored(record.run, "validation")
     scores = {version: platform.record.scores(record.run, "validation", version) for version in scored}
     chosen_by = DATA[record.spec.data.name].chooses_by

@@ -6,9 +6,9 @@ Progress is level-triggered: it does what is missing, and all of it is idempoten
 import logging
 from contextlib import suppress
 
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, RedisError
 
-from phiforge.base.errors import FormatError, IncapableWorkerError, PhiforgeError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
 from phiforge.base.metrics import FAILED_RUNS, RESENT, RESTORED
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import OPTIMIZERS
@@ -37,26 +37,34 @@ def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None
             platform.outbox.retain(run)
     left: list[str] = []
     for run in platform.record.active():
-        platform.sightings.note(run, platform.exchange.state(run))
         with platform.locks.hold(f"reconcile:{run}", LOCK_SECONDS) as mine:
             if mine:
                 left += _reconcile_alone(platform, run, keeps_checkpoints)
+            else:
+                _see(platform, run)
     if left:
         raise IncapableWorkerError("; ".join(left))
 
 
+def _see(platform: RunPlatform, run: str) -> None:
+    platform.sightings.note(run, platform.exchange.state(run))
+
+
 def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> list[str]:
-    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is.
+    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is, and none is another run's.
 
     Return why it is left to others, if it is.
     """
     try:
+        _see(platform, run)
         reconcile(platform, run, keeps_checkpoints)
     except (FormatError, RunError) as error:
         fail(platform, run, f"it cannot go on: {error}")
     except IncapableWorkerError as error:
         return [f"run {run}: {error}"]
-    except PhiforgeError:
+    except RedisError:
+        raise
+    except Exception:
         log.exception("cannot reconcile run %s", run)
     return []
 
