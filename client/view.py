@@ -51,7 +51,7 @@ def view_of(platform: RunPlatform, run: str) -> RunView:
     evaluating = status is RunStatus.RUNNING and version == submitted.versions
     return RunView(
         run=run,
-        status="evaluating" if evaluating else status.value,
+        status=_evaluating(platform, run) if evaluating else status.value,
         version=version,
         versions=submitted.versions,
         tasks_per_second=submitted.tasks / step_seconds if step_seconds else 0.0,
@@ -67,6 +67,15 @@ def _state(platform: RunPlatform, run: str) -> State | None:
         return platform.exchange.state(run)
     except redis.ConnectionError:
         return None
+
+
+def _evaluating(platform: RunPlatform, run: str) -> str:
+    """Say that a run is judged, and how far: tasks of the evaluation under way."""
+    try:
+        judged = platform.exchange.judged(run)
+    except redis.ConnectionError:
+        judged = None
+    return f"evaluating {judged[0]}/{judged[1]}" if judged else "evaluating"
 
 
 def _judged(platform: RunPlatform, run: str) -> Mapping[str, float] | None:

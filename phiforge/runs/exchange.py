@@ -131,6 +131,23 @@ class Exchange:
         """Return the scores that are there, by chunk."""
         return in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
 
+    def scored_chunks(self, run: str, split: str, version: int) -> set[int]:
+        """Return which chunks have scores."""
+        return {int(chunk) for chunk in self.redis.hkeys(self.key(run, f"scores:{split}:{version}"))}
+
+    def note_judged(self, run: str, done: int, total: int) -> None:
+        """Keep at hand how many of the tasks of the evaluation under way are scored."""
+        self.redis.hset(self.key(run, "evaluation"), mapping={"done": done, "total": total})
+
+    def judged(self, run: str) -> tuple[int, int] | None:
+        """Return what ``note_judged`` kept: so many tasks are scored, of so many."""
+        done, total = self.redis.hmget(self.key(run, "evaluation"), "done", "total")
+        return None if done is None or total is None else (int(done), int(total))
+
+    def workers(self, queue: str) -> int:
+        """Return how many workers of ``queue`` the roster names; one that just died may be among them."""
+        return int(self.redis.hlen(f"{self.namespace}:roster:{queue}"))
+
     def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
         """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
         watched = {name: summary[name] for name in ("version", "tasks", "loss", "accuracy", "accuracy_ci95")}

@@ -107,10 +107,8 @@ def _help_if_silent(platform: RunPlatform, record: RunRecord, head: int, keeps_c
     can_move = keeps_checkpoints if _lacks_checkpoint(platform, record, head) else head < record.spec.outer.versions
     if can_move and platform.exchange.stalled(record.run, "state", patience):
         _resend(platform, record, head)
-    if platform.exchange.stalled(record.run, "evaluation", patience):
-        for split, version in judging.due(platform, record):
-            RESENT.labels(kind="evaluation").inc()
-            judging.send(platform, record, split, version)
+    if platform.exchange.stalled(record.run, "evaluation", patience) and judging.send_due(platform, record):
+        RESENT.labels(kind="evaluation").inc()
 
 
 def _lacks_checkpoint(platform: RunPlatform, record: RunRecord, head: int) -> bool:
