@@ -49,11 +49,14 @@ def demo(trainers: Trainers = None) -> None:
 
 
 @app.command(rich_help_panel="Start here")
-def up(trainers: Trainers = None) -> None:
-    """Start the embedded stack (Redis, sampler, trainers, evaluator) on this machine, until Ctrl-C."""
+def up(
+    trainers: Trainers = None,
+    evaluators: Annotated[int, typer.Option(min=1, help="Evaluator processes.")] = 1,
+) -> None:
+    """Start the embedded stack (Redis, sampler, trainers, evaluators) on this machine, until Ctrl-C."""
     from client.embedded import run_stack
 
-    run_stack(read_settings(), console, trainers)
+    run_stack(read_settings(), console, trainers, evaluators)
 
 
 @app.command(rich_help_panel="Runs")
