@@ -11,6 +11,7 @@ from rich.table import Table
 
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
+from phiforge.runs.standing import standing
 from phiforge.runs.steps import State
 
 REFRESH_SECONDS = 1.0
@@ -51,7 +52,7 @@ def view_of(platform: RunPlatform, run: str) -> RunView:
     evaluating = status is RunStatus.RUNNING and version == submitted.versions
     return RunView(
         run=run,
-        status=_evaluating(platform, run) if evaluating else status.value,
+        status=status.value if status is not RunStatus.RUNNING else _moving(platform, run, evaluating=evaluating),
         version=version,
         versions=submitted.versions,
         tasks_per_second=submitted.tasks / step_seconds if step_seconds else 0.0,
@@ -67,6 +68,13 @@ def _state(platform: RunPlatform, run: str) -> State | None:
         return platform.exchange.state(run)
     except redis.ConnectionError:
         return None
+
+
+def _moving(platform: RunPlatform, run: str, *, evaluating: bool) -> str:
+    """Say what a run that is not over does: it runs, it is judged, or it stands, and why."""
+    if stands := standing(platform, run, evaluating=evaluating):
+        return stands
+    return _evaluating(platform, run) if evaluating else RunStatus.RUNNING.value
 
 
 def _evaluating(platform: RunPlatform, run: str) -> str:

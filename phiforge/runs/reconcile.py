@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from redis.exceptions import NoPermissionError, RedisError
 
-from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, RunError, StoreError
 from phiforge.base.metrics import FAILED_RUNS, RESENT, RESTORED
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import OPTIMIZERS
@@ -20,6 +20,7 @@ from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
+from phiforge.runs.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,9 @@ def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -
         fail(platform, run, f"it cannot go on: {error}")
     except IncapableWorkerError as error:
         return [f"run {run}: {error}"]
+    except StoreError as error:
+        log.exception("cannot reconcile run %s", run)
+        Troubles(platform.exchange).note("training" if keeps_checkpoints else "evaluation", error)
     except RedisError:
         raise
     except Exception:

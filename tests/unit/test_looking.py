@@ -55,7 +55,7 @@ def test_looking_needs_no_torch(tmp_path):
     record.store.put("runs/one/checkpoints/00000000.json", b"{}")
     # If a fresh process looks at it, I expect it to see where it is and to have imported neither torch nor Celery.
     looked = subprocess.run([sys.executable, "-c", LOOK, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert looked.stdout.strip() == "[['one'], 'running', 1000, 7, [], 'running', 'no Redis'] []"
+    assert looked.stdout.strip() == "[['one'], 'running', 1000, 7, [], 'standing: no Redis', 'no Redis'] []"
 
 
 def test_who_only_looks_sends_nothing(tmp_path):
