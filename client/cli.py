@@ -49,11 +49,14 @@ def demo(trainers: Trainers = None) -> None:
 
 
 @app.command(rich_help_panel="Start here")
-def up(trainers: Trainers = None) -> None:
-    """Start the embedded stack (Redis, sampler, trainers, evaluator) on this machine, until Ctrl-C."""
+def up(
+    trainers: Trainers = None,
+    evaluators: Annotated[int, typer.Option(min=1, help="Evaluator processes.")] = 1,
+) -> None:
+    """Start the embedded stack (Redis, sampler, trainers, evaluators) on this machine, until Ctrl-C."""
     from client.embedded import run_stack
 
-    run_stack(read_settings(), console, trainers)
+    run_stack(read_settings(), console, trainers, evaluators)
 
 
 @app.command(rich_help_panel="Runs")
@@ -129,6 +132,8 @@ def show(run: RunId) -> None:
         shown["report"] = platform.record.report(run)
     elif status is not RunStatus.RUNNING:
         shown["reason"] = platform.record.end_reason(run, status)
+    elif damaged := platform.record.damaged_report(run):
+        shown["reason"] = f"{damaged}; `phiforge resume {run}` has it written again"
     if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
         shown["not_finite"] = [found.model_dump() for found in kept]
         shown["replay"] = f"phiforge replay {run}"

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from client.embedded import cores
+from client.keeper import Keeper
 from client.plot import plot_accuracy
 from client.stack import Stack
 from client.submission import submit
@@ -29,7 +30,7 @@ METHODS = {
 
 
 def run_demo(settings: Settings, console: Console, trainers: int | None) -> None:
-    """Meta-train, judge and compare; raises ServiceError if a service dies. Ctrl-C leaves no process behind."""
+    """Meta-train, judge and compare; raises ServiceError if a service keeps dying. Ctrl-C leaves no process behind."""
     started = time.monotonic()
     home = settings.home / "demo" / time.strftime("%Y%m%d-%H%M%S")
     settings = settings.model_copy(update={"home": home, "redis_url": "", "store_url": ""})
@@ -49,8 +50,9 @@ def run_demo(settings: Settings, console: Console, trainers: int | None) -> None
 def _train(settings: Settings, console: Console, stack: Stack) -> dict[str, dict[str, Any]]:
     """Queue every method's run, watch them all, and return their reports by method."""
     platform = Platform.open(settings)
+    keeper = Keeper(stack, lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
     runs = {method: submit(platform, read_spec(SPECS / f"{spec}.yaml")) for method, spec in METHODS.items()}
-    for view in watch(platform, list(runs.values()), console, stack.check):
+    for view in watch(platform, list(runs.values()), console, keeper.tend):
         status = platform.record.status(view.run)
         if status is not RunStatus.COMPLETE:
             raise ServiceError(f"run {view.run} is {status}: {platform.record.end_reason(view.run, status)}")

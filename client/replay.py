@@ -7,7 +7,8 @@ import torch
 
 from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
-from phiforge.learning.finite import alone, is_finite, offender, size
+from phiforge.learning.finite import is_finite, size
+from phiforge.learning.offending import alone, offender
 from phiforge.learning.repeatable import repeat_exactly
 from phiforge.learning.tensors import torch_type
 from phiforge.runs import evidence

@@ -56,6 +56,11 @@ class RedisServer:
         """The server's process."""
         return self._process.pid
 
+    @property
+    def process(self) -> ChildProcess:
+        """The server's process, to be looked after."""
+        return self._process
+
     def __enter__(self) -> Self:
         """Start the server and wait until it answers; raises ServiceError if it does not, or another does."""
         if self._answers():

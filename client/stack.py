@@ -2,11 +2,13 @@
 
 import os
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from client.deaths import reason
 from client.processes import ChildProcess, free_port
 from client.servers import RedisServer
 from phiforge.base.errors import ServiceError
@@ -15,12 +17,24 @@ from phiforge.base.settings import Settings
 SERVICES = ("sampler", "trainer", "evaluator")
 
 
+REDIS = "redis"
+
+
 class Service(NamedTuple):
-    """One service process, and the port of its /metrics on the loopback."""
+    """One service process, the port of its /metrics on the loopback, and when it was started (monotonic)."""
 
     name: str
     process: ChildProcess
     metrics_port: int
+    started: float = 0.0
+
+
+class Member(NamedTuple):
+    """A process of the stack, service or not, and when it was started (monotonic)."""
+
+    name: str
+    process: ChildProcess
+    started: float
 
 
 class Stack:
@@ -31,13 +45,16 @@ class Stack:
         self.counts = {"sampler": samplers, "trainer": trainers, "evaluator": evaluators}
         self.logs = settings.home.resolve() / "logs"
         self.services: list[Service] = []
+        self._redis: RedisServer | None = None
+        self._redis_started = 0.0
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         try:
             if not self.settings.redis_url:
-                self._exit.enter_context(RedisServer(self.settings.redis_socket, self.logs / "redis.log"))
+                server = RedisServer(self.settings.redis_socket, self.logs / "redis.log")
+                self._redis, self._redis_started = self._exit.enter_context(server), time.monotonic()
             for name, count in self.counts.items():
                 for index in range(count):
                     self.start(name, index)
@@ -61,7 +78,7 @@ class Stack:
         environment = self._environment(port) | self.environment(f"{name}-{index}")
         process = ChildProcess(command, env=environment, log=log)
         self._exit.callback(process.terminate, 5.0)
-        service = Service(f"{name}-{index}", process, port)
+        service = Service(f"{name}-{index}", process, port, time.monotonic())
         self.services.append(service)
         return service
 
@@ -69,13 +86,27 @@ class Stack:
         """Return what service ``name`` is started with beyond its settings."""
         return {}
 
+    @property
+    def members(self) -> list[Member]:
+        """Every process of the stack, its Redis first."""
+        redis = [Member(REDIS, self._redis.process, self._redis_started)] if self._redis else []
+        return [*redis, *(Member(each.name, each.process, each.started) for each in self.services)]
+
+    def restart(self, member: Member | Service) -> None:
+        """Start again what has died; raises ServiceError if that is Redis and it does not answer."""
+        if member.name == REDIS and self._redis:
+            self._redis_started = time.monotonic()
+            self._redis.start()
+            return
+        self.services = [each for each in self.services if each.name != member.name]
+        kind, _, index = member.name.partition("-")
+        self.start(kind, int(index))
+
     def check(self) -> None:
-        """Raise ServiceError, with the end of its log, if a service died."""
-        for service in self.services:
-            if not service.process.alive:
-                log = self.logs / f"{service.name}.log"
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise ServiceError(f"{service.name} died; the end of {log}:\n{tail}")
+        """Raise ServiceError, with its reason, if a process of the stack died."""
+        for member in self.members:
+            if not member.process.alive:
+                raise ServiceError(f"{member.name} died: {reason(member.process.exit_code, member.process.log)}")
 
     def metrics(self) -> dict[str, str]:
         """Return what each service exports on /metrics right now, by service name."""

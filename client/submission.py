@@ -75,8 +75,12 @@ def cancel(platform: Platform, run: str) -> None:
 
 
 def resume(platform: Platform, run: str) -> None:
-    """Let a cancelled or failed run go on from its newest checkpoint, to the same φ as if it had never stopped."""
-    _expect(platform, run, "resume", RunStatus.CANCELLED, RunStatus.FAILED)
+    """Let a cancelled or failed run go on from its newest checkpoint, to the same φ as if it had never stopped.
+
+    So too one that is not over and that nobody moves: its mark was lost, or its report is damaged.
+    """
+    idle = [] if run in platform.record.active() else [RunStatus.RUNNING]
+    _expect(platform, run, "resume", RunStatus.CANCELLED, RunStatus.FAILED, *idle)
     platform.record.reopen(run)
     platform.exchange.forget(run)
     reconcile(platform, run)

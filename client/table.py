@@ -14,6 +14,8 @@ _IN_A_PIPE = 1000
 
 _HEADINGS = ("run", "status", "version", "tasks/s", "L(φ)", "accuracy", "left")
 _SHORTEST_ID = 10
+_WIDEST_STATUS = 20
+"""Letters; a longer one, such as why a run stands, is folded."""
 _GAP = 1
 
 
@@ -67,12 +69,19 @@ def table(views: Sequence[Shown], columns: int) -> Table | Text:
     """
     rows = [row(view) for view in views]
     widths = [max(map(len, cells)) for cells in zip(_HEADINGS, *rows, strict=True)]
+    widths[1] = min(widths[1], _WIDEST_STATUS)
     room = columns - sum(widths[1:]) - _GAP * (len(widths) - 1)
     if room < _SHORTEST_ID:
         return Text("\n".join(map(line, views)))
     shown = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
-    for heading in _HEADINGS:
-        shown.add_column(heading, justify="left" if heading in _HEADINGS[:2] else "right", no_wrap=True)
+    for heading, width in zip(_HEADINGS, widths, strict=True):
+        folded = heading == "status" and columns < _IN_A_PIPE
+        shown.add_column(
+            heading,
+            justify="left" if heading in _HEADINGS[:2] else "right",
+            no_wrap=not folded,
+            max_width=width if folded else None,
+        )
     for each in rows:
         shown.add_row(shortened(each.run, room), *each[1:])
     return shown

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.live import Live
 
 from client.table import line, percent, table
-from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, MissingObjectError, RunError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
+from phiforge.runs.standing import standing
 from phiforge.runs.steps import State
 
 __all__ = ["RunView", "all_views", "percent", "view_of", "watch"]
@@ -21,7 +22,7 @@ LINE_SECONDS = 5.0
 """Pause between two lines where the output is no terminal."""
 
 UNREADABLE = "unreadable"
-"""The status of a run whose record is damaged, or newer than this code."""
+"""What the status of a run begins with whose record is damaged, or newer than this code."""
 
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
 
@@ -62,7 +63,7 @@ def view_of(platform: RunPlatform, run: str, *, ask_redis: bool = True) -> RunVi
     evaluating = status is RunStatus.RUNNING and version == submitted.versions
     return RunView(
         run=run,
-        status="evaluating" if evaluating else status.value,
+        status=status.value if status is not RunStatus.RUNNING else _moving(platform, run, evaluating, ask_redis),
         version=version,
         versions=submitted.versions,
         tasks_per_second=submitted.tasks / step_seconds if step_seconds else 0.0,
@@ -93,8 +94,24 @@ def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: C
 def _readable_view(platform: RunPlatform, run: str, ask_redis: bool) -> RunView:
     try:
         return view_of(platform, run, ask_redis=ask_redis)
-    except (FormatError, IncapableWorkerError, RunError):
-        return RunView(run, UNREADABLE, None, 0, 0.0, None, None, 0.0, "", None, 0.0)
+    except (FormatError, IncapableWorkerError, MissingObjectError, RunError) as error:
+        return RunView(run, f"{UNREADABLE}: {error}", None, 0, 0.0, None, None, 0.0, "", None, 0.0)
+
+
+def _moving(platform: RunPlatform, run: str, evaluating: bool, ask_redis: bool) -> str:
+    """Say what a run that is not over does: it runs, it is judged, or it stands, and why."""
+    if stands := standing(platform, run, evaluating=evaluating, ask_redis=ask_redis):
+        return stands
+    return _evaluating(platform, run) if evaluating else RunStatus.RUNNING.value
+
+
+def _evaluating(platform: RunPlatform, run: str) -> str:
+    """Say that a run is judged, and how far: tasks of the evaluation under way."""
+    try:
+        judged = platform.exchange.judged(run)
+    except _AWAY:
+        judged = None
+    return f"evaluating {judged[0]}/{judged[1]}" if judged else "evaluating"
 
 
 def _answers(platform: RunPlatform) -> bool:

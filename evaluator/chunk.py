@@ -1,12 +1,12 @@
 """One evaluation message: from a chunk of fixed episodes to its scores, the summary and the run's report."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache, partial
 
 import torch
 
-from evaluator.report import build_report
+from evaluator.report import build_report, judged_checkpoint
 from phiforge.base.errors import RunError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
@@ -34,7 +34,7 @@ class Evaluator:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._supervision = Supervision(platform, "evaluation")
-        self._checkpoint = lru_cache(maxsize=4)(platform.checkpoints.load)
+        self._checkpoint = lru_cache(maxsize=4)(partial(judged_checkpoint, platform))
 
     def handle(self, run: str, split: str, version: int, chunk: int, sent_at: float) -> None:
         """Score one chunk unless its scores are there; the last chunk in moves the run on.
@@ -53,15 +53,16 @@ class Evaluator:
         """Score a chunk of a run that goes on, unless the version is summed up, and do what is next once it is."""
         if self.platform.record.status(record.run) is not RunStatus.RUNNING:
             return Outcome.STOPPED
-        outcome = Outcome.DUPLICATE
-        if not self._is_summed_up(record, split, version):
-            outcome = self._score_chunk(record, split, version, chunk)
         if self._is_summed_up(record, split, version):
-            self._conclude(record)
+            self._conclude(record, sends=False)
+            return Outcome.DUPLICATE
+        outcome = self._score_chunk(record, split, version, chunk)
+        if self._is_summed_up(record, split, version):
+            self._conclude(record, sends=True)
         return outcome
 
     def _is_summed_up(self, record: RunRecord, split: str, version: int) -> bool:
-        return version in self.platform.record.scored(record.run, split)
+        return self.platform.record.has_scores(record.run, split, version)
 
     def _score_chunk(self, record: RunRecord, split: str, version: int, chunk: int) -> Outcome:
         """Publish a chunk's scores unless they are there, and sum all up if it was the last."""
@@ -74,9 +75,17 @@ class Evaluator:
             reach("evaluator.scored")
             self.platform.exchange.publish_scores(record.run, split, version, chunk, payload)
             there, outcome = self.platform.exchange.scores(record.run, split, version), Outcome.PUBLISHED
+            self._go_on(record, split, version, chunk, there)
         if len(there) == judging.chunks_of(record, split):
             self._sum_up(record, split, version, there.values())
         return outcome
+
+    def _go_on(self, record: RunRecord, split: str, version: int, chunk: int, there: Collection[int]) -> None:
+        """Ask for the next chunk, at the queue's end, and say how far the evaluation is."""
+        judging.send_after(self.platform, record, split, version, chunk, there)
+        total = judging.tasks_of(record, split)
+        done = min(len(there) * record.spec.evaluation.chunk_size, total)
+        self.platform.exchange.note_judged(record.run, done, total)
 
     def _sum_up(self, record: RunRecord, split: str, version: int, payloads: Iterable[bytes]) -> None:
         chunks = [ChunkScores.from_bytes(payload) for payload in payloads]
@@ -118,17 +127,18 @@ class Evaluator:
         first = chunk * record.spec.evaluation.chunk_size
         return episodes[: judging.tasks_of(record, split) - first]
 
-    def _conclude(self, record: RunRecord) -> None:
-        """Do what is next once some version was summed up: nothing yet, the test episodes, or the report."""
-        for split, version in judging.due(self.platform, record):
-            if split == "validation":
-                return
-            if version in self.platform.record.scored(record.run, "test"):
+    def _conclude(self, record: RunRecord, *, sends: bool) -> None:
+        """Do what is next once some version was summed up: write the report or, if this ``sends``, ask for more scores.
+
+        Who comes late does not send: of every message that comes twice there would be ever more.
+        """
+        for split, version in judging.due(self.platform, record)[:1]:
+            if split == "test" and self._is_summed_up(record, split, version):
                 self.platform.record.save_report(record.run, build_report(self.platform, record, version))
                 self.platform.exchange.stop(record.run, RunStatus.COMPLETE)
-            else:
+            elif sends:
                 self.platform.exchange.touch(record.run, "evaluation")
-                judging.send(self.platform, record, "test", version)
+                judging.send(self.platform, record, split, version)
 
 
 def _name(split: str, version: int, chunk: int) -> str:

@@ -3,7 +3,9 @@
 import time
 from typing import Any
 
+from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
+from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import learner_of
 from phiforge.runs.submitted import RunRecord
@@ -15,7 +17,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
     """Return the report of a run whose test episodes have been scored at version ``best``."""
     spec, rules = record.spec, consistency_of(record.spec)
     test = platform.record.scores(record.run, "test", best)
-    checkpoint = platform.checkpoints.load(record.run, best)
+    checkpoint = judged_checkpoint(platform, record.run, best)
     return {
         "run": record.run,
         "spec_hash": record.spec_hash,
@@ -28,7 +30,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "parameters": sum(value.numel() for value in checkpoint.phi.values()),
         "best_version": best,
         "phi_hash": checkpoint.phi_hash,
-        "final_phi_hash": platform.checkpoints.load(record.run, spec.outer.versions).phi_hash,
+        "final_phi_hash": judged_checkpoint(platform, record.run, spec.outer.versions).phi_hash,
         "tasks_seen": record.tasks_at(spec.outer.versions),
         "parent": record.parent._asdict() if record.parent else None,
         "seconds": time.time() - record.created_at,
@@ -37,6 +39,14 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
             _point(platform, record, version) for version in platform.record.scored(record.run, "validation")
         ],
     }
+
+
+def judged_checkpoint(platform: Platform, run: str, version: int) -> Checkpoint:
+    """Return the checkpoint to judge; raises RunError if it is damaged, for it will be as long as it is there."""
+    try:
+        return platform.checkpoints.load(run, version)
+    except FormatError as error:
+        raise RunError(f"version {version} cannot be judged: {error}") from error
 
 
 def _point(platform: Platform, record: RunRecord, version: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The sampler service: writes the episodes that are asked for to object storage."""
 
-from functools import lru_cache, partial
+from functools import partial
 
 from phiforge.base.errors import DataError, FormatError, MissingObjectError, RunError
 from phiforge.base.fault_points import reach
@@ -24,6 +24,7 @@ from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families import build_family
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch, training_seed
+from sampler.pools import Pools
 
 
 class Sampler:
@@ -32,7 +33,7 @@ class Sampler:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._supervision = Supervision(platform, "sampling")
-        self.pool = lru_cache(maxsize=4)(self._load)
+        self.pool = Pools(self._load)
         self._newest = ("", -1)
 
     def sample_training(self, run: str, version: int, sent_at: float) -> None:

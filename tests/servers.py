@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,6 +127,62 @@ class LyingS3:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 lying.puts += 1
                 self._answer(503 if lying.puts <= lying.busy else 200)
+
+            def do_HEAD(self) -> None:
+                self._answer(200)
+
+            def do_GET(self) -> None:
+                self._answer(200, b"<LocationConstraint/>")
+
+            def do_DELETE(self) -> None:
+                self._answer(204)
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+            def _answer(self, status: int, body: bytes = b"") -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        return Handler
+
+
+class RacingS3:
+    """An S3 server that refuses to write a key that is there, but looks and writes in two steps: it loses races."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self._pause, self._there = pause_seconds, set[str]()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.request_queue_size = 64
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def write(self, path: str) -> int:
+        """Return the status of writing ``path`` if absent."""
+        if path in self._there:
+            return 412
+        time.sleep(self._pause)
+        self._there.add(path)
+        return 200
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        racing = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self._answer(racing.write(self.path.partition("?")[0]))
 
             def do_HEAD(self) -> None:
                 self._answer(200)

@@ -16,7 +16,7 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import worker_name
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
-from phiforge.learning import finite
+from phiforge.learning import finite, offending
 from phiforge.learning.device import require
 from phiforge.learning.estimators import Contribution
 from phiforge.learning.finite import NotFiniteError
@@ -122,7 +122,7 @@ class Trainer:
     ) -> NoReturn:
         """Find the episode that is not finite, keep what it takes to see it again, and raise NotFiniteError."""
         learner = learner_of(record, record.spec.task)
-        place = finite.offender(finite.alone(learner, record.spec, phi, episodes, version, job))
+        place = offending.offender(offending.alone(learner, record.spec, phi, episodes, version, job))
         found = not_finite_step(version, job, place, phi, f"the query loss of the job is {contribution.loss}")
         save_job(self.platform.store, record.run, phi, found)
         raise NotFiniteError(job, f"{found.sentence}: {finite.advice(record.spec)}")

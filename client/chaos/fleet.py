@@ -59,9 +59,7 @@ class Fleet(Stack):
         """Start again what has died, and remember how it died."""
         for service in [each for each in self.services if not each.process.alive]:
             self._note(service, ordered=service.process.exit_code == -signal.SIGKILL)
-            self.services.remove(service)
-            kind, _, index = service.name.partition("-")
-            self.start(kind, int(index))
+            self.restart(service)
 
     def ready(self, name: str) -> bool:
         """Say whether the service of that name lives and has come so far that it serves its metrics."""

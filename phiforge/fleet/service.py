@@ -18,6 +18,7 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QueueName
 from phiforge.fleet.roster import Roster
 from phiforge.runs.reconcile import reconcile_all
+from phiforge.runs.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,18 @@ def _reconcile_until(platform: Platform, stop: threading.Event, queue: QueueName
             reconcile_in_turn(platform, queue)
         except (redis.RedisError, StoreError) as error:
             log.warning("cannot reconcile now, will try again: %s", error)
+            _note(platform, queue, error)
         except IncapableWorkerError as error:
             log.info("leaving to others: %s", error)
         except Exception:
             log.exception("reconcile failed, will try again")
+
+
+def _note(platform: Platform, queue: QueueName, error: Exception) -> None:
+    """Keep what was met at the storage for whoever wonders why a run stands."""
+    if isinstance(error, StoreError):
+        with suppress(redis.RedisError):
+            Troubles(platform.exchange).note(queue, error)
 
 
 def reconcile_in_turn(platform: Platform, queue: QueueName) -> None:

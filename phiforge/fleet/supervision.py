@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import NamedTuple
 
-from phiforge.base.errors import AttemptError, IncapableWorkerError, RunError
+from phiforge.base.errors import AttemptError, IncapableWorkerError, RunError, StoreError
 from phiforge.base.metrics import MESSAGES
 from phiforge.fleet.fit import run_of
 from phiforge.fleet.platform import Platform
@@ -21,6 +21,7 @@ from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reconcile import fail
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
+from phiforge.runs.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,11 @@ class Supervision:
         Raises MessageError if it does not fit its run: the queue drops it. Errors of the object storage and of Redis go
         through: what they leave undone is for ``reconcile`` to find.
         """
-        outcome, why = self._end(asked, plan)
+        try:
+            outcome, why = self._end(asked, plan)
+        except StoreError as error:
+            Troubles(self._platform.exchange).note(self._queue, error)
+            raise
         MESSAGES.labels(message=asked.message.removeprefix("phiforge."), outcome=outcome).inc()
         log.log(_LEVELS.get(outcome, logging.DEBUG), "%s of run %s: %s%s", asked.work, asked.run, outcome, why)
         return outcome

@@ -1,18 +1,14 @@
-"""Losses and gradients that are no numbers any more: which episode they come from."""
+"""Losses and gradients that are no numbers any more."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from phiforge.base.errors import RunError
-from phiforge.base.seeds import SeedPart
-from phiforge.learning.estimators import Contribution, Step, build_estimator
-from phiforge.learning.learners import Learner, Phi
+from phiforge.learning.estimators import Contribution
 from phiforge.spec.run import RunSpec
-from phiforge.tasks.episodes import Episode
 
 
 class NotFiniteError(RunError):
@@ -21,17 +17,6 @@ class NotFiniteError(RunError):
     def __init__(self, job: int, message: str) -> None:
         self.job = job
         super().__init__(message)
-
-
-@dataclass(frozen=True)
-class OneEpisode(Step):
-    """A step in which a job is made of one of its episodes alone, which meets the randomness it has in its place."""
-
-    place: int = 0
-
-    def seed(self, *parts: SeedPart) -> tuple[SeedPart, ...]:
-        """Name a random choice as in the whole job."""
-        return super().seed(*(*parts[:-1], self.place) if parts[0] == "episode" else parts)
 
 
 def is_finite(contribution: Contribution) -> bool:
@@ -46,22 +31,6 @@ def is_finite(contribution: Contribution) -> bool:
 def all_finite(tensors: Sequence[Tensor]) -> bool:
     """Say whether all entries of all ``tensors`` are numbers."""
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
-
-
-def alone(
-    learner: Learner, spec: RunSpec, phi: Phi, episodes: Sequence[Episode], version: int, job: int
-) -> list[Contribution]:
-    """Return what each episode of a job would contribute by itself."""
-    estimator = build_estimator(spec.estimator)
-    return [
-        estimator.contribute(learner, phi, [episode], OneEpisode(spec, version, place), job)
-        for place, episode in enumerate(episodes)
-    ]
-
-
-def offender(contributions: Sequence[Contribution]) -> int | None:
-    """Return the place of the first contribution that is not finite; None if only their sum is too much."""
-    return next((place for place, each in enumerate(contributions) if not is_finite(each)), None)
 
 
 def size(contribution: Contribution) -> float:

@@ -30,6 +30,12 @@ def advance(protocol: Consistency, record: RunRecord, version: int, kept: int | 
         ensure_checkpoint(protocol, record, version)
     protocol.send(record, version, kept)
     if record.spec.validates_at(version):
+        _ask_for_scores(platform, record, version)
+
+
+def _ask_for_scores(platform: RunPlatform, record: RunRecord, version: int) -> None:
+    """Have ``version``, just recorded, judged; where a version before it is not, whoever sums that up asks for it."""
+    if judging.due(platform, record)[:1] == [("validation", version)]:
         platform.exchange.touch(record.run, "evaluation")
         judging.send(platform, record, "validation", version)
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.fault_points import reach
 from phiforge.learning.tensors import Tensors, decode, encode, fingerprint, with_prefix, without_prefix
-from phiforge.runs.keys import sidecar_key, tensors_key
+from phiforge.runs.keys import tensors_key
 from phiforge.runs.record import Extras, Record, extras_of
 from phiforge.runs.steps import Restored
 
@@ -48,7 +48,7 @@ class Checkpoints:
         tensors = encode(with_prefix("phi", checkpoint.phi) | with_prefix("optimizer", checkpoint.optimizer))
         self._store.put(tensors_key(run, checkpoint.version), tensors)
         reach("checkpoint.tensors")
-        self._store.put(sidecar_key(run, checkpoint.version), canonical_json(_sidecar(run, checkpoint, tensors)))
+        self._record.save_sidecar(run, checkpoint.version, _sidecar(run, checkpoint, tensors))
 
     def load(self, run: str, version: int) -> Checkpoint:
         """Read a checkpoint back; raises FormatError if a bit of it changed, or it is another's."""

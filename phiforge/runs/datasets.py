@@ -1,6 +1,7 @@
 """Datasets in object storage: image shards named by their hash, and an index whose hash is the dataset's digest."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,13 +11,15 @@ import zstandard
 from numpy.typing import NDArray
 
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, MissingObjectError
+from phiforge.base.errors import FormatError, MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.base.settings import Settings
 from phiforge.registry import DATA, PartConfig
 from phiforge.runs.store import Store
 from phiforge.spec.schema import recorded
 from phiforge.tasks.datasets import build_source
 from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Catalogue, Dataset, Progress, SourceClass, TaskClass, remark
+
+log = logging.getLogger(__name__)
 
 SHARD_BYTES = 8 * 2**20
 """Images per shard, before compression."""
@@ -51,19 +54,27 @@ def ensure_published(config: PartConfig, settings: Settings, store: Store, progr
     libraries = {"numpy": np.__version__, "Pillow": PIL.__version__}
     identity = canonical_json(recorded(config) | source.fingerprint() | libraries)
     pointer = f"datasets/by-source/{sha256_hex(identity)}"
-    try:
-        digest = store.get(pointer).decode()
-        _say_again(digest, store, progress)
-    except MissingObjectError:
+    if (digest := _pointed_to(pointer, store, progress)) is None:
         digest = publish(source.build(), store)
         store.put(pointer, digest.encode())
     return digest
 
 
-def _say_again(digest: str, store: Store, progress: Progress | None) -> None:
-    """Say what was left out of a dataset when it was built."""
-    for line in _read_index(digest, store)["source"].get(LEFT_OUT, "").splitlines():
+def _pointed_to(pointer: str, store: Store, progress: Progress | None) -> str | None:
+    """Return the digest of a dataset that was published before; None if it was not, or what says so is damaged."""
+    try:
+        digest = store.get(pointer).decode()
+        index = _read_index(digest, store)
+    except MissingObjectError:
+        return None
+    except (FormatError, StoreError, UnicodeDecodeError) as error:
+        if isinstance(error, UnreachableStoreError):
+            raise
+        log.warning("publishing a dataset again, for %s or its index is damaged: %s", pointer, error)
+        return None
+    for line in index["source"].get(LEFT_OUT, "").splitlines():
         remark(progress, line)
+    return digest
 
 
 def publish(dataset: Dataset, store: Store) -> str:
@@ -79,7 +90,7 @@ def publish(dataset: Dataset, store: Store) -> str:
         }
     )
     digest = sha256_hex(index)
-    store.put_if_absent(_index_key(digest), index)
+    _ensure(_index_key(digest), index, store)
     return digest
 
 
@@ -123,8 +134,14 @@ def _publish_shards(images: NDArray[np.uint8], store: Store) -> list[dict[str, A
         part = np.ascontiguousarray(images[first : first + per_shard])
         data = zstandard.ZstdCompressor(level=3).compress(part.tobytes())
         shards.append({"sha256": sha256_hex(data), "images": len(part), "bytes": len(data)})
-        store.put_if_absent(_shard_key(sha256_hex(data)), data)
+        _ensure(_shard_key(sha256_hex(data)), data, store)
     return shards
+
+
+def _ensure(key: str, data: bytes, store: Store) -> None:
+    """Write ``data``, whose hash names it, unless it is there undamaged."""
+    if not store.put_if_absent(key, data) and store.get(key) != data:
+        store.put(key, data)
 
 
 def _read_index(digest: str, store: Store) -> dict[str, Any]:

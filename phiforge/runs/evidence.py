@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, MissingObjectError, RunError
 from phiforge.learning.tensors import Tensors, decode, encode, fingerprint
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.not_finite import WHAT, NotFiniteStep, not_finite_steps, place_of
+from phiforge.runs.sealed import seal
 from phiforge.runs.store import Store
 from phiforge.tasks.episodes import EpisodeBatch
 
@@ -27,7 +27,7 @@ def save(store: Store, run: str, found: NotFiniteStep, phi: Tensors, episodes: b
     place = place_of(run, found)
     store.put(f"{place}/phi.safetensors", encode(phi))
     store.put(f"{place}/episodes", episodes)
-    store.put(f"{place}/{WHAT}", canonical_json(found.model_dump()))
+    store.put(f"{place}/{WHAT}", seal(f"{place}/{WHAT}", found.model_dump()))
 
 
 def save_job(store: Store, run: str, phi: Mapping[str, Tensor], found: NotFiniteStep) -> None:

@@ -135,6 +135,34 @@ class Exchange:
         """Return the scores that are there, by chunk."""
         return in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
 
+    def scored_chunks(self, run: str, split: str, version: int) -> set[int]:
+        """Return which chunks have scores."""
+        return {int(chunk) for chunk in self.redis.hkeys(self.key(run, f"scores:{split}:{version}"))}
+
+    def note_judged(self, run: str, done: int, total: int) -> None:
+        """Keep at hand how many of the tasks of the evaluation under way are scored."""
+        self.redis.hset(self.key(run, "evaluation"), mapping={"done": done, "total": total})
+
+    def judged(self, run: str) -> tuple[int, int] | None:
+        """Return what ``note_judged`` kept: so many tasks are scored, of so many."""
+        done, total = self.redis.hmget(self.key(run, "evaluation"), "done", "total")
+        return None if done is None or total is None else (int(done), int(total))
+
+    def workers(self, queue: str) -> int:
+        """Return how many workers of ``queue`` the roster names; one that just died may be among them."""
+        return int(self.redis.hlen(f"{self.namespace}:roster:{queue}"))
+
+    def beats(self, queue: str) -> list[int]:
+        """Return when each worker of ``queue`` last said that it lives, in ms by Redis' clock."""
+        found = self.redis.hvals(f"{self.namespace}:roster:{queue}")
+        return [int(each.partition(b" ")[0]) for each in found if each.partition(b" ")[0].isdigit()]
+
+    def still_since(self, run: str, pulse: Pulse) -> int | None:
+        """Return when ``run`` last moved, in ms by Redis' clock; None if Redis does not know."""
+        still, moved = self.redis.hmget(self.key(run, pulse), "still_since", "moved_at")
+        found = still or moved
+        return None if found is None else int(float(found))
+
     def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
         """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
         watched = {name: summary[name] for name in ("version", "tasks", "loss", "accuracy", "accuracy_ci95")}
@@ -164,6 +192,7 @@ class Exchange:
         seconds, microseconds = self.redis.time()
         moved_at = 1000 * seconds + microseconds // 1000
         self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
+        self.redis.hdel(self.key(run, pulse), "still_since")
 
     def script(self, name: str, package: str = COMMON, shared: Sequence[str] = ()) -> Script:
         """Return a script, to be called with keys and values by name; arguments as of ``text_of``."""

@@ -1,10 +1,9 @@
 """Where runs stopped because a step was not finite: what was found, without what it takes to compute it again."""
 
-import json
-
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phiforge.base.errors import FormatError
+from phiforge.runs.sealed import unseal
 from phiforge.runs.store import Store
 
 WHAT = "found.json"
@@ -45,6 +44,6 @@ def folder_of(run: str) -> str:
 
 def _read(store: Store, key: str) -> NotFiniteStep:
     try:
-        return NotFiniteStep.model_validate(json.loads(store.get(key)))
-    except (ValueError, ValidationError) as error:
+        return NotFiniteStep.model_validate(unseal(key, store.get(key)))
+    except (FormatError, ValidationError) as error:
         raise FormatError(f"{key} is not what was found: {error}") from error

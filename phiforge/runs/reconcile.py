@@ -6,9 +6,9 @@ Progress is level-triggered: it does what is missing, and all of it is idempoten
 import logging
 from contextlib import suppress
 
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, RedisError
 
-from phiforge.base.errors import FormatError, IncapableWorkerError, PhiforgeError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, RunError, StoreError
 from phiforge.base.metrics import FAILED_RUNS, RESENT, RESTORED
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import OPTIMIZERS
@@ -22,6 +22,7 @@ from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
+from phiforge.runs.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -39,26 +40,37 @@ def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None
             platform.outbox.retain(run)
     left: list[str] = []
     for run in platform.record.active():
-        platform.sightings.note(run, platform.exchange.state(run))
         with platform.locks.hold(f"reconcile:{run}", LOCK_SECONDS) as mine:
             if mine:
                 left += _reconcile_alone(platform, run, keeps_checkpoints)
+            else:
+                _see(platform, run)
     if left:
         raise IncapableWorkerError("; ".join(left))
 
 
+def _see(platform: RunPlatform, run: str) -> None:
+    platform.sightings.note(run, platform.exchange.state(run))
+
+
 def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> list[str]:
-    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is.
+    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is, and none is another run's.
 
     Return why it is left to others, if it is.
     """
     try:
+        _see(platform, run)
         reconcile(platform, run, keeps_checkpoints)
     except (FormatError, RunError) as error:
         fail(platform, run, f"it cannot go on: {error}")
     except IncapableWorkerError as error:
         return [f"run {run}: {error}"]
-    except PhiforgeError:
+    except StoreError as error:
+        log.exception("cannot reconcile run %s", run)
+        Troubles(platform.exchange).note("training" if keeps_checkpoints else "evaluation", error)
+    except RedisError:
+        raise
+    except Exception:
         log.exception("cannot reconcile run %s", run)
     return []
 
@@ -101,10 +113,8 @@ def _help_if_silent(platform: RunPlatform, record: RunRecord, head: int, keeps_c
     can_move = keeps_checkpoints if _lacks_checkpoint(platform, record, head) else head < record.spec.outer.versions
     if can_move and platform.exchange.stalled(record.run, "state", patience):
         _resend(platform, record, head)
-    if platform.exchange.stalled(record.run, "evaluation", patience):
-        for split, version in judging.due(platform, record):
-            RESENT.labels(kind="evaluation").inc()
-            judging.send(platform, record, split, version)
+    if platform.exchange.stalled(record.run, "evaluation", patience) and judging.send_due(platform, record):
+        RESENT.labels(kind="evaluation").inc()
 
 
 def _lacks_checkpoint(platform: RunPlatform, record: RunRecord, head: int) -> bool:

@@ -5,14 +5,14 @@ Nothing here needs tensors, nor what a spec means unless ``run`` is asked: who o
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, MissingObjectError, RunError
 from phiforge.runs.commit_log import Entry
 from phiforge.runs.keys import key_of, sidecar_key, submitted_key, tensors_key, training_episodes_key, version_of
+from phiforge.runs.sealed import DIGEST, parse, seal, unseal, whole
 from phiforge.runs.store import Store
 from phiforge.runs.submitted import RunRecord, Submitted, read_run, read_submitted, to_json
 
@@ -21,6 +21,9 @@ Extras = Mapping[str, Any]
 
 _SIDECAR: Mapping[str, type] = {"version": int, "phi_hash": str, "tasks": int, "sha256": str}
 """What every sidecar must say, and of which type."""
+
+_SCORED: Mapping[str, type | tuple[type, ...]] = {"loss": (int, float), "accuracy": (int, float)}
+"""What all scores must say, and of which type."""
 
 
 class RunStatus(StrEnum):
@@ -48,7 +51,8 @@ class Record:
 
     def create(self, record: RunRecord) -> None:
         """Write a new run down; raises RunError if its id is taken."""
-        if not self.store.put_if_absent(submitted_key(record.run), canonical_json(to_json(record))):
+        key = submitted_key(record.run)
+        if not self.store.put_if_absent(key, seal(key, to_json(record))):
             raise RunError(f"run {record.run!r} exists already")
 
     def submitted(self, run: str) -> Submitted:
@@ -58,7 +62,11 @@ class Record:
         version of this code recorded it.
         """
         try:
-            return read_submitted(run, self._read_json(submitted_key(run)))
+            key = submitted_key(run)
+            fields = parse(key, self.store.get(key))
+            submitted = read_submitted(run, fields)
+            whole(key, fields)  # after that: what a newer version recorded is left to it
+            return submitted
         except MissingObjectError as error:
             raise RunError(f"there is no run {run!r} in {self.store.url}") from error
 
@@ -96,9 +104,23 @@ class Record:
         return [key.removeprefix("active/") for key in self.store.list("active/")]
 
     def status(self, run: str) -> RunStatus:
-        """Return how ``run`` ended, or that it is running."""
-        ended = (status for status, name in _MARKS.items() if self.store.exists(key_of(run, name)))
+        """Return how ``run`` ended, or that it is running: as long as its report is not there, or damaged."""
+        ended = (status for status in _MARKS if self._has_ended(run, status))
         return next(ended, RunStatus.RUNNING)
+
+    def _has_ended(self, run: str, status: RunStatus) -> bool:
+        if status is RunStatus.COMPLETE:
+            return self._readable(lambda: self.report(run))
+        return self.store.exists(key_of(run, _MARKS[status]))
+
+    @staticmethod
+    def _readable(read: Callable[[], object]) -> bool:
+        """Say whether ``read`` finds an object, and that undamaged."""
+        try:
+            read()
+        except (FormatError, MissingObjectError):
+            return False
+        return True
 
     def end(self, run: str, status: RunStatus, reason: str) -> None:
         """Write down that ``run`` was cancelled or failed, and why; then retire it."""
@@ -107,7 +129,7 @@ class Record:
 
     def note_end(self, run: str, status: RunStatus, reason: str) -> None:
         """Write down that ``run`` was cancelled or failed, and why; the next reconcile retires it."""
-        self.store.put(key_of(run, _MARKS[status]), canonical_json({"reason": reason}))
+        self._write(key_of(run, _MARKS[status]), {"reason": reason})
 
     def reopen(self, run: str) -> None:
         """Undo ``end``: the run goes on from its newest checkpoint.
@@ -121,8 +143,12 @@ class Record:
         self.activate(run)
 
     def end_reason(self, run: str, status: RunStatus) -> str:
-        """Return why ``run`` was cancelled or failed."""
-        return str(json.loads(self.store.get(key_of(run, _MARKS[status])))["reason"])
+        """Return why ``run`` was cancelled or failed; of a damaged mark, that it is damaged."""
+        key = key_of(run, _MARKS[status])
+        try:
+            return str(self._read(key)["reason"])
+        except (FormatError, KeyError) as error:
+            return f"nobody can say any more, for {key} is damaged: {error}"
 
     def has_checkpoint(self, run: str, version: int) -> bool:
         """Say whether ``version`` was written whole."""
@@ -134,7 +160,8 @@ class Record:
 
     def sidecar(self, run: str, version: int) -> dict[str, Any]:
         """Read what makes a checkpoint count; raises FormatError if it lacks something or is of another one."""
-        sidecar = self._read_json(sidecar_key(run, version))
+        key = sidecar_key(run, version)
+        sidecar = parse(key, self.store.get(key))
         wrong = [name for name, kind in _SIDECAR.items() if not isinstance(sidecar.get(name), kind)]
         if wrong:
             raise FormatError(
@@ -144,17 +171,18 @@ class Record:
         of = (sidecar.get("run", run), sidecar["version"])
         if of != (run, version):
             raise FormatError(f"checkpoint {version} of run {run!r} is that of version {of[1]} of run {of[0]!r}")
-        return sidecar
+        return whole(key, sidecar)
 
-    def _read_json(self, key: str) -> dict[str, Any]:
-        """Return the object under ``key``; raises FormatError if it is no JSON, or no object."""
-        try:
-            value = json.loads(self.store.get(key))
-        except (ValueError, RecursionError) as error:
-            raise FormatError(f"{key} is no JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise FormatError(f"{key} holds {type(value).__name__}, expected an object")
-        return value
+    def save_sidecar(self, run: str, version: int, fields: Mapping[str, Any]) -> None:
+        """Write what makes a checkpoint count."""
+        self._write(sidecar_key(run, version), fields)
+
+    def _write(self, key: str, fields: Mapping[str, Any]) -> None:
+        self.store.put(key, seal(key, fields))
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """Return what was written under ``key``; raises FormatError if that is something else by now."""
+        return unseal(key, self.store.get(key))
 
     def delete_checkpoint(self, run: str, version: int) -> None:
         """Drop a checkpoint, sidecar first."""
@@ -185,10 +213,25 @@ class Record:
                     yield entry
 
     def _segment(self, key: str) -> list[Entry]:
+        """Return a segment's entries, which are of one version after the other up to that of its name.
+
+        What they say is for ``verify`` to check, which computes it again.
+        """
+        entries = [self._entry(key, line) for line in self.store.get(key).splitlines()]
+        found, last = [entry["version"] for entry in entries], version_of(key)
+        if not found or found != list(range(last - len(found) + 1, last + 1)):
+            raise FormatError(f"the commit log's segment {key} is damaged: it has versions {found}")
+        return entries
+
+    @staticmethod
+    def _entry(key: str, line: bytes) -> Entry:
         try:
-            return [dict(json.loads(line)) for line in self.store.get(key).splitlines()]
-        except (ValueError, TypeError) as error:
-            raise FormatError(f"the commit log's segment {key} is damaged: {error}") from error
+            entry = dict(json.loads(line))
+            if not isinstance(entry["version"], int):
+                raise TypeError(f"version {entry['version']!r}")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise FormatError(f"the commit log's segment {key} is damaged: {error!r}") from error
+        return entry
 
     def log_entry(self, run: str, version: int) -> Entry:
         """Return the log's entry of ``version``; raises RunError, with what there is, if it is not written yet."""
@@ -211,26 +254,53 @@ class Record:
 
     def save_scores(self, run: str, split: str, version: int, scores: Mapping[str, Any]) -> None:
         """Write the scores of one version on one split."""
-        self.store.put(key_of(run, "scores", split, f"{version:08d}.json"), canonical_json(dict(scores)))
+        self._write(_scores_key(run, split, version), scores)
 
     def scored(self, run: str, split: str) -> list[int]:
-        """Return the versions that have scores on ``split``, in order."""
+        """Return the versions that have scores on ``split``, in order; these may be damaged."""
         return [version_of(key) for key in self.store.list(key_of(run, "scores", f"{split}/"))]
 
+    def has_scores(self, run: str, split: str, version: int) -> bool:
+        """Say whether one version has scores on one split that can be read."""
+        return self._readable(lambda: self.scores(run, split, version))
+
     def scores(self, run: str, split: str, version: int) -> dict[str, Any]:
-        """Read the scores of one version on one split."""
-        return dict(json.loads(self.store.get(key_of(run, "scores", split, f"{version:08d}.json"))))
+        """Read the scores of one version on one split; raises FormatError if they are damaged."""
+        key = _scores_key(run, split, version)
+        scores = self._read(key)
+        wrong = [name for name, kind in _SCORED.items() if not isinstance(scores.get(name), kind)]
+        if wrong or scores.get("version", version) != version:
+            raise FormatError(f"{key} is damaged: wrong or missing: {', '.join(wrong) or 'version'}")
+        return scores
 
     def save_report(self, run: str, report: Mapping[str, Any]) -> None:
         """Write the final report, which completes the run."""
-        self.store.put(key_of(run, "report.json"), canonical_json(dict(report)))
+        self._write(key_of(run, "report.json"), report)
         self.retire(run)
 
     def report(self, run: str) -> dict[str, Any]:
-        """Read the final report."""
-        return dict(json.loads(self.store.get(key_of(run, "report.json"))))
+        """Read the final report; raises FormatError if it is damaged, MissingObjectError if there is none."""
+        key = key_of(run, "report.json")
+        report = self._read(key)
+        if report.get("run") != run:
+            raise FormatError(f"{key} is damaged: it is of run {report.get('run')!r}")
+        return report
+
+    def damaged_report(self, run: str) -> str | None:
+        """Return what is wrong with the report of ``run``, if there is one and it is damaged."""
+        try:
+            self.report(run)
+        except FormatError as error:
+            return str(error)
+        except MissingObjectError:
+            return None
+        return None
+
+
+def _scores_key(run: str, split: str, version: int) -> str:
+    return key_of(run, "scores", split, f"{version:08d}.json")
 
 
 def extras_of(sidecar: Mapping[str, Any]) -> Extras:
     """Return what a sidecar lists beside what every one does."""
-    return {name: value for name, value in sidecar.items() if name not in {"run", *_SIDECAR}}
+    return {name: value for name, value in sidecar.items() if name not in {"run", DIGEST, *_SIDECAR}}

@@ -10,6 +10,10 @@ from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset
 MIRROR = 4
 """Added to the quarter turns of an image that is then mirrored."""
 
+POOL_BYTES = 2**30
+"""Most bytes for datasets and what is made of them: Omniglot with all its turns takes a fifth of it, and a sampler
+beside trainers leaves them the rest of a small machine. A larger dataset is held once, and turned as it is used."""
+
 
 def table_of(catalogue: Catalogue, split: str) -> NDArray[np.int64]:
     """Return [3, classes of ``split``]: each one's first image, its number of drawings and its quarter turns."""
@@ -24,11 +28,12 @@ def table_of(catalogue: Catalogue, split: str) -> NDArray[np.int64]:
 class Pool:
     """A dataset with its turned and mirrored images in memory, made when first asked for: bytes for speed.
 
-    Each kind that tasks use (upright, three turns, four mirrored) costs the dataset's size once.
+    Each kind that tasks use (upright, three turns, four mirrored) costs the dataset's size once. Where that does not
+    fit, images are turned as they are asked for.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, limit_bytes: int = POOL_BYTES) -> None:
+        self.dataset, self._limit = dataset, limit_bytes
         self._kinds: dict[int, NDArray[np.uint8]] = {}
 
     @cached_property
@@ -46,14 +51,30 @@ class Pool:
         """
         numbers, turns = origin[..., 0], origin[..., 1]
         kinds = np.unique(turns)
-        found = self._of_kind(int(kinds[0])).take(numbers, axis=0)
+        found = self._taken(int(kinds[0]), numbers)
         for kind in kinds[1:]:
             chosen = turns == kind
-            found[chosen] = self._of_kind(int(kind)).take(numbers[chosen], axis=0)
+            found[chosen] = self._taken(int(kind), numbers[chosen])
         return found
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the images take, and what was made of them; upright ones are the dataset's own."""
+        return self.dataset.images.nbytes * len({0, *self._kinds})
+
+    def _taken(self, turn: int, numbers: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Return the images of ``numbers``, turned."""
+        if turn in self._kinds or self.nbytes + self.dataset.images.nbytes * (turn != 0) <= self._limit:
+            return self._of_kind(turn).take(numbers, axis=0)
+        return _turned(self.dataset.images.take(numbers, axis=0), turn)
 
     def _of_kind(self, turn: int) -> NDArray[np.uint8]:
         if turn not in self._kinds:
-            turned = np.rot90(self.dataset.images, turn % MIRROR, axes=(2, 3))
-            self._kinds[turn] = np.ascontiguousarray(np.flip(turned, axis=3) if turn >= MIRROR else turned)
+            self._kinds[turn] = _turned(self.dataset.images, turn)
         return self._kinds[turn]
+
+
+def _turned(images: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """Return images [..., height, width] in quarter turns, mirrored after that if ``turn`` says so."""
+    turned = np.rot90(images, turn % MIRROR, axes=(-2, -1))
+    return np.ascontiguousarray(np.flip(turned, axis=-1) if turn >= MIRROR else turned)

@@ -19,6 +19,7 @@ from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs.datasets import _read_shard
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import check_fit, reconcile_all
+from phiforge.runs.sealed import seal, unseal
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
@@ -48,9 +49,10 @@ def sidecar(text: bytes) -> Callable[[Platform, str], None]:
 
 def fields(**changes: Any) -> Callable[[Platform, str], None]:
     def change(platform: Platform, run: str) -> None:
-        found = json.loads(platform.store.get(key(run, "json"))) | changes
+        place = key(run, "json")
+        found = unseal(place, platform.store.get(place)) | changes
         kept = {name: value for name, value in found.items() if value is not None}
-        platform.store.put(key(run, "json"), canonical_json(kept))
+        platform.store.put(place, seal(place, kept))
 
     return change
 

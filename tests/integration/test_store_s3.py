@@ -12,7 +12,7 @@ from client.servers import S3Server, weed_binary
 from phiforge.base.errors import StoreError, UnreachableStoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.store import S3Store, open_store
-from tests.servers import CuttingProxy, LyingS3, running
+from tests.servers import CuttingProxy, LyingS3, RacingS3, running
 
 pytestmark = pytest.mark.services
 
@@ -96,6 +96,13 @@ def test_not_an_s3_server(tmp_path: Path) -> None:
 def test_a_server_that_ignores_conditions_is_refused() -> None:
     # Given a server that says 200 to every PUT, I expect it to be refused, with the reason.
     with LyingS3() as server, pytest.raises(StoreError, match="If-None-Match") as error:
+        S3Store(server.endpoint, "bucket", "phiforge", SECRET)
+    assert server.endpoint in str(error.value)
+
+
+def test_a_server_that_loses_races_is_refused() -> None:
+    # Given a server that refuses a second write, but not one that comes while it writes, I expect it to be refused.
+    with RacingS3(pause_seconds=0.1) as server, pytest.raises(StoreError, match="not exactly one") as error:
         S3Store(server.endpoint, "bucket", "phiforge", SECRET)
     assert server.endpoint in str(error.value)
 

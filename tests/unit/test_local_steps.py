@@ -7,8 +7,10 @@ import torch
 
 from phiforge.learning.estimators import Contribution, Step, build_estimator
 from phiforge.learning.estimators.bases.local_steps import LocalStep, estimator_of
+from phiforge.learning.finite import is_finite
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import TaskShape, build_learner
+from phiforge.learning.offending import alone, offender
 from phiforge.learning.optimizers import init_state, update
 from phiforge.learning.reduction import reduce
 from phiforge.learning.tensors import decode
@@ -123,3 +125,38 @@ def test_running_statistics_come_along():
 def test_one_step_is_the_estimator_itself():
     # Given no local steps, I expect nothing between a job and its estimator: φ stays what it was.
     assert type(estimator_of(spec_of(local_steps=1))) is type(build_estimator(spec_of().estimator))
+
+
+def steps_alone(spec, episodes, phi=None):
+    return alone(learner_of(spec), spec, phi_of(spec) if phi is None else phi, episodes, 5, 0)
+
+
+@pytest.mark.parametrize("place", range(STEPS * SIZE))
+def test_the_episode_that_is_not_finite_is_named(place):
+    # Given a job of three steps, one episode of which is no number wherever it is met
+    spec, episodes = spec_of(), episodes_of(STEPS * SIZE)
+    episodes[place] = replace(episodes[place], query_x=episodes[place].query_x * torch.nan)
+    # I expect it to be named, and nobody after its step, which has no φ to be met with.
+    found = steps_alone(spec, episodes)
+    assert offender(found) == place
+    assert len(found) == (place // SIZE + 1) * SIZE
+
+
+def test_an_episode_is_met_with_the_phi_of_its_step():
+    # Given a job whose first steps take φ to where the last step's loss is no number, and no episode is bad by itself
+    spec, episodes = spec_of(local_lr=1e290), episodes_of(STEPS * SIZE)
+    job = contributed(spec, phi_of(spec), episodes)
+    assert not is_finite(job)
+    # I expect one of a later step to be named: each is met with the φ that the job met it with.
+    found = steps_alone(spec, episodes)
+    named = offender(found)
+    assert named is None or named >= SIZE
+    assert all(is_finite(each) for each in found[:SIZE])
+
+
+def test_alone_episodes_add_up_to_their_steps():
+    # Given a job that is well, I expect the episodes' losses to add up to the job's, whose draws they meet.
+    spec, episodes = spec_of(), episodes_of(STEPS * SIZE)
+    found = steps_alone(spec, episodes)
+    assert sum(each.loss for each in found) == pytest.approx(contributed(spec, phi_of(spec), episodes).loss, rel=1e-9)
+    assert offender(found) is None

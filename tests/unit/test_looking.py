@@ -9,6 +9,7 @@ import pytest
 from phiforge.base.errors import FormatError, IncapableWorkerError, ServiceError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import Record, RunStatus
+from phiforge.runs.sealed import DIGEST, seal
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord, hash_of
 from phiforge.spec.run import RunSpec
@@ -44,7 +45,7 @@ def recorded(home, submitted, **changes):
     record.create(RunRecord("one", submitted, submitted.hash, "digest", (1, 28, 28), 300, 0.0))
     key = "submitted/one.json"
     fields = json.loads(record.store.get(key))
-    record.store.put(key, json.dumps(fields | changes).encode())
+    record.store.put(key, seal(key, {name: value for name, value in fields.items() if name != DIGEST} | changes))
     return record
 
 
@@ -54,7 +55,7 @@ def test_looking_needs_no_torch(tmp_path):
     record.store.put("runs/one/checkpoints/00000000.json", b"{}")
     # If a fresh process looks at it, I expect it to see where it is and to have imported neither torch nor Celery.
     looked = subprocess.run([sys.executable, "-c", LOOK, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert looked.stdout.strip() == "[['one'], 'running', 1000, 7, [], 'running', 'no Redis'] []"
+    assert looked.stdout.strip() == "[['one'], 'running', 1000, 7, [], 'standing: no Redis', 'no Redis'] []"
 
 
 def test_who_only_looks_sends_nothing(tmp_path):
@@ -99,6 +100,7 @@ def test_what_a_newer_version_recorded_is_left_to_it(tmp_path):
     # Given a run that was recorded before schemas had numbers, I expect it to be read;
     fields = json.loads(recorded(tmp_path / "old", RunSpec()).store.get("submitted/one.json"))
     assert fields.pop("schema") == 1
+    del fields[DIGEST]
     store = LocalStore(tmp_path / "without")
     store.put("submitted/one.json", json.dumps(fields).encode())
     assert Record(store).run("one").spec == RunSpec()
@@ -114,7 +116,7 @@ def test_how_runs_end(tmp_path, status):
     # Given a run that ended in some way, or not yet, I expect it to be said, with the words as ever.
     record = Record(LocalStore(tmp_path))
     if status is RunStatus.COMPLETE:
-        record.save_report("one", {})
+        record.save_report("one", {"run": "one"})
     elif status is not RunStatus.RUNNING:
         record.end("one", status, "because")
         assert record.store.exists(f"runs/one/{status}.json")

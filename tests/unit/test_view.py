@@ -46,6 +46,12 @@ class Away:
     def summaries(self, run):
         return self.ping()
 
+    def judged(self, run):
+        return self.ping()
+
+    def time(self):
+        return self.ping()
+
 
 def platform_of(record, error=redis.TimeoutError):
     return SimpleNamespace(record=record, store=record.store, exchange=Away(error("no answer")))
@@ -62,26 +68,27 @@ def test_runs_are_seen_whatever_redis_does(record, error):
 def test_a_run_without_a_checkpoint_is_seen(record):
     # Given a run whose checkpoints are all gone, I expect it to be shown, with no version.
     view = view_of(platform_of(record), RUNS[0])
-    assert (view.version, view.status) == (None, "running")
+    assert (view.version, view.status) == (None, "standing: no Redis")
     assert "–/1000" in printed([view], 80)
 
 
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(record):
     record.store.put(f"submitted/{RUNS[0]}.json", b"{}")
     views = {view.run: view.status for view in all_views(platform_of(record))}
-    assert views == {RUNS[0]: "unreadable", RUNS[1]: "running", RUNS[2]: "running"}
+    assert views[RUNS[0]].startswith(f"unreadable: what was submitted as {RUNS[0]!r} cannot be read")
+    assert {views[RUNS[1]], views[RUNS[2]]} == {"standing: no Redis"}
 
 
 def test_a_complete_run_ends_with_its_test_accuracy(record):
     # Given a complete run with scores of both splits, I expect those of the test episodes, and to be told so;
-    record.save_scores(RUNS[0], "validation", 100, {"accuracy": 0.9, "accuracy_ci95": 0.01})
-    record.save_report(RUNS[0], {"test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
+    record.save_scores(RUNS[0], "validation", 100, {"loss": 1.0, "accuracy": 0.9, "accuracy_ci95": 0.01})
+    record.save_report(RUNS[0], {"run": RUNS[0], "test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
     platform, out = platform_of(record), io.StringIO()
     assert "test 80.0 ± 2.0 %" in printed([view_of(platform, RUNS[0])], 80)
     watch(platform, [RUNS[0]], Console(file=out), lambda: None)
     assert "test 80.0 ± 2.0 %" in out.getvalue()
     # of a run that goes on, those of the validation.
-    record.save_scores(RUNS[1], "validation", 100, {"accuracy": 0.7, "accuracy_ci95": 0.01})
+    record.save_scores(RUNS[1], "validation", 100, {"loss": 1.0, "accuracy": 0.7, "accuracy_ci95": 0.01})
     assert "validation 70.0 ± 1.0 %" in printed([view_of(platform, RUNS[1])], 80)
 
 
@@ -103,6 +110,17 @@ def test_figures_are_whole_at_80_columns():
     for figure in ("100000/100000", "1234.5", "1.234", "validation 97.4 ± 0.4 %", "59:59"):
         assert any(figure in line for line in lines), figure
     assert "…-ab12" in lines[1]
+
+
+def test_why_a_run_stands_is_folded():
+    # Given a run that stands, I expect a table at 80 columns still, with all of the reason,
+    stands = RunView(RUNS[0], "standing: no trainer, for 1:02", 3, 20, 0.0, 1.234, None, 0.0, "", None, 1.0)
+    lines = printed([stands], 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:2] == ["run", "status"]
+    assert {"standing:", "no", "trainer,", "for", "1:02"} <= set(" ".join(lines).split())
+    # and one line of it in a pipe.
+    assert "standing: no trainer, for 1:02" in printed([stands], 80, terminal=False)
 
 
 def test_a_pipe_gets_whole_ids():
@@ -174,6 +192,6 @@ def test_what_is_shortened_keeps_its_last_part(run, width):
 
 
 def test_the_report_is_json(record):
-    record.save_report(RUNS[0], {"test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
+    record.save_report(RUNS[0], {"run": RUNS[0], "test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
     assert json.loads(record.store.get(f"runs/{RUNS[0]}/report.json"))
     assert record.status(RUNS[0]) is RunStatus.COMPLETE

@@ -3,9 +3,11 @@
 import io
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from urllib.parse import urlsplit
 from uuid import uuid4
 from xml.etree.ElementTree import ParseError
@@ -28,6 +30,9 @@ _RETRY = Retry(total=4, connect=2, read=2, backoff_factor=0.2, status_forcelist=
 
 _RETRY_UNTOUCHED = Retry(total=4, connect=2, read=0, backoff_factor=0.2, status_forcelist=(409, 503))
 """For a conditional write: only while it is certain that nothing was written, or the answer would be about itself."""
+
+_WRITERS = 8
+"""That probe a server side by side: enough to meet in a server that looks and writes in two steps."""
 
 _READS = 3
 _SINGLE_PUT_BYTES = 5 * 2**30
@@ -66,16 +71,39 @@ class S3Store:
         return f"s3://{self._bucket}"
 
     def probe(self) -> None:
-        """Raise StoreError unless the server refuses to write a key twice when told to write it if absent."""
+        """Raise StoreError unless of all that write a key if absent one does, one after the other and side by side."""
+        if not self._refuses_a_second():
+            raise self._dishonest("it let a key be written twice that may only be written once")
+        if not self._lets_one_win():
+            raise self._dishonest(f"of {_WRITERS} that wrote a key at once not exactly one was told that it did")
+
+    def _refuses_a_second(self) -> bool:
+        with self._probe_key() as key:
+            return [self.put_if_absent(key, b"first"), self.put_if_absent(key, b"second")] == [True, False]
+
+    def _lets_one_win(self) -> bool:
+        """Let threads write a key in the same moment: a server may look and write in two steps."""
+        start = Barrier(_WRITERS)
+
+        def write(number: int) -> bool:
+            start.wait(30)
+            return self.put_if_absent(key, b"%d" % number)
+
+        with self._probe_key() as key, ThreadPoolExecutor(_WRITERS) as pool:
+            return sum(pool.map(write, range(_WRITERS))) == 1
+
+    @contextmanager
+    def _probe_key(self) -> Iterator[str]:
         key = f"probe/{uuid4().hex}"
-        honest = [self.put_if_absent(key, b"first"), self.put_if_absent(key, b"second")] == [True, False]
+        yield key
         with suppress(StoreError):
             self.delete(key)
-        if not honest:
-            raise StoreError(
-                f"the S3 server at {self._endpoint} ignores 'If-None-Match: *': it let a key be written twice that may "
-                "only be written once; use a server that honours it (SeaweedFS, MinIO, AWS S3) or file:///folder"
-            )
+
+    def _dishonest(self, how: str) -> StoreError:
+        return StoreError(
+            f"the S3 server at {self._endpoint} ignores 'If-None-Match: *': {how}; use a server that honours it "
+            "(SeaweedFS, MinIO, AWS S3) or file:///folder"
+        )
 
     def put(self, key: str, value: bytes) -> None:
         """Write ``value`` under ``key`` in one request (at most 5 GiB); raises StoreError if that fails."""

@@ -15,6 +15,7 @@ from client.submission import submit
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import FormatError
 from phiforge.fleet.platform import Platform
+from phiforge.runs.sealed import seal, unseal
 from tests.fleet import small_spec, wait_for_end, wait_until
 from tests.secured import SecuredStack
 
@@ -109,9 +110,9 @@ def test_a_pickled_checkpoint_is_refused(platform: Platform, finished: str, tmp_
     checkpoint = platform.checkpoints.load(finished, 0)
     platform.checkpoints.save(run, checkpoint)
     key = f"runs/{run}/checkpoints/00000000"
-    sidecar = json.loads(platform.store.get(f"{key}.json"))
+    sidecar = unseal(f"{key}.json", platform.store.get(f"{key}.json"))
     platform.store.put(f"{key}.safetensors", data.getvalue())
-    platform.store.put(f"{key}.json", json.dumps(sidecar | {"sha256": sha256_hex(data.getvalue())}).encode())
+    platform.store.put(f"{key}.json", seal(f"{key}.json", sidecar | {"sha256": sha256_hex(data.getvalue())}))
     # If it is read, I expect it refused and nothing run.
     with pytest.raises(FormatError, match="safetensors"):
         platform.checkpoints.load(run, 0)

@@ -3,8 +3,9 @@
 Local SGD (Stich 2019); with an adaptive optimiser inside a job and momentum outside, DiLoCo (Douillard et al. 2023).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from phiforge.learning.estimators import Contribution, Estimator, Step, build_es
 from phiforge.learning.estimators.bases.estimator import NOTHING, Sums, added, descended_entries, mean_values, summed
 from phiforge.learning.learners import Learner, Phi
 from phiforge.learning.reduction import averaged
+from phiforge.learning.tensors import Tensors
 from phiforge.spec.outer import Outer
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.episodes import Episode
@@ -36,6 +38,16 @@ class LocalStep(Step):
         return super().seed("local", self.place, *parts)
 
 
+class Stride(NamedTuple):
+    """One step that a job took by itself: from φ ``before``, by what was ``found`` of its episodes, to φ ``after``."""
+
+    step: LocalStep
+    before: Phi
+    episodes: Sequence[Episode]
+    found: Contribution
+    after: Tensors
+
+
 class LocalSteps(Estimator):
     """A contribution is (φ - φ') · tasks, where φ' is φ after the job's own steps; the outer optimiser descends it.
 
@@ -49,17 +61,22 @@ class LocalSteps(Estimator):
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return how far φ went in ``len(episodes) / job_size`` steps; loss and accuracy are sums over all of them."""
+        taken = list(self.strides(learner, phi, episodes, step, job))
+        return _gone(phi, taken[-1].after, [each.found for each in taken])
+
+    def strides(
+        self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int
+    ) -> Iterator[Stride]:
+        """Yield the steps that a job takes by itself, in order; arguments as of ``contribute``."""
         inside, size = _inside(step.spec.outer), step.spec.outer.job_size
         local, state = dict(phi), optimizers.init_state(inside, phi)
-        taken: list[Contribution] = []
         for place, start in enumerate(range(0, len(episodes), size)):
             here = LocalStep(step.spec, step.version, place)
             found = self.estimator.contribute(learner, local, episodes[start : start + size], here, job)
             direction = self.estimator.combine(local, [found], here)
             updated = optimizers.update(inside, place, local, state, direction)
-            local, state = updated.phi | averaged(local, [found]), updated.state
-            taken.append(found)
-        return _gone(phi, local, taken)
+            before, local, state = local, updated.phi | averaged(local, [found]), updated.state
+            yield Stride(here, before, episodes[start : start + size], found, local)
 
     def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
         """Return the mean way back over tasks."""

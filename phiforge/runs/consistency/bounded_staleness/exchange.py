@@ -103,17 +103,21 @@ class TicketExchange:
         return Waiting(int(head), unrecorded is not None, dict(found), {int(version) for version in versions})
 
     def open_step(self, run: str, waiting: Waiting, tickets: Sequence[Ticket]) -> OpenStep | None:
-        """Return what ``tickets`` that wait make of the head; None if that has moved on, or one is gone."""
+        """Return what ``tickets`` that wait make of the head; None if that has moved on, or one is gone or another.
+
+        Contributions count beside the origins that were chosen by: one that was dropped and came again since may be
+        from another φ, and its hash is that of its own origin.
+        """
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hmget(self._key(run, "state"), "head", "phi_hash", "optimizer_hash")
             pipe.mget([self.contribution_key(run, ticket) for ticket in tickets])
             pipe.hmget(self._key(run, "origins:open"), list(map(str, tickets)))
             (head, phi_hash, optimizer_hash), payloads, origins = pipe.execute()
-        if head is None or int(head) != waiting.head or None in origins:
+        noted = {ticket: waiting.origins[ticket] for ticket in tickets}
+        if head is None or int(head) != waiting.head or origins != list(noted.values()):
             return None
         hashes = phi_hash.decode(), (optimizer_hash or b"").decode()
         contributions = {ticket: payload or b"" for ticket, payload in zip(tickets, payloads, strict=True)}
-        noted = {ticket: waiting.origins[ticket] for ticket in tickets}
         return OpenStep(waiting.head, *hashes, contributions, noted)
 
     def drop(self, run: str, tickets: Collection[Ticket]) -> None:

@@ -17,6 +17,9 @@ from phiforge.runs.record import Extras
 from phiforge.runs.steps import Commit, OpenStep, Published, State, Ticket
 from phiforge.runs.submitted import RunRecord
 
+_MOST_LOOKS = 3
+"""Times that a set is read which changes while it is read, before it is left to ``reconcile``."""
+
 
 class BoundedStaleness(Consistency):
     """Moves runs with bounded staleness."""
@@ -55,18 +58,25 @@ class BoundedStaleness(Consistency):
     ) -> OpenStep | None:
         """Return what the next version is made of: the stalest of what waits; None if that is too little.
 
-        What became too old while it waited is dropped and asked for again.
+        What became too old while it waited is dropped and asked for again. What changes between two looks is looked at
+        once more, for nobody else may come to make the version.
         """
+        for _ in range(_MOST_LOOKS):
+            step, is_last = self._look(record, head)
+            if step or is_last:
+                return step
+            COMMITS_LOST.inc()
+        return None
+
+    def _look(self, record: RunRecord, head: int | None) -> tuple[OpenStep | None, bool]:
+        """Return what the next version is made of, if that did not change meanwhile; and whether to look no more."""
         waiting = self.exchange.waiting_to_apply(record.run)
         if waiting is None or waiting.held or head not in (None, waiting.head):
-            return None
+            return None, True
         used = self._chosen(record, waiting)
         if not used:
-            return None
-        step = self.exchange.open_step(record.run, waiting, used)
-        if step is None:
-            COMMITS_LOST.inc()
-        return step
+            return None, True
+        return self.exchange.open_step(record.run, waiting, used), False
 
     def commit(self, record: RunRecord, step: OpenStep, commit: Commit) -> bool:
         """Make ``commit`` the head; False if another worker was first or the run is over."""

@@ -1,0 +1,62 @@
+"""Why a run that is not over does not move, and for how long: as far as the roster and what services met tell."""
+
+import redis
+
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.troubles import Troubles
+
+_QUIET_MS = 5000
+"""Silence after which a run may stand, and not only take its time."""
+
+_NO_REDIS = "standing: no Redis"
+_SERVICES = {"training": "trainer", "sampling": "sampler", "evaluation": "evaluator"}
+
+
+def standing(platform: RunPlatform, run: str, *, evaluating: bool, ask_redis: bool = True) -> str | None:
+    """Return why ``run``, which is not over, stands, and since when; None if it moves, or nobody knows why not.
+
+    Args:
+        platform: of whoever looks
+        run: its id
+        evaluating: whether training is over, so that it waits for scores
+        ask_redis: False if Redis is known not to answer
+    """
+    if evaluating and (damaged := platform.record.damaged_report(run)):
+        return f"standing: {damaged}; `phiforge resume {run}`"
+    if not ask_redis:
+        return _NO_REDIS
+    try:
+        why, since_ms = _why(platform, run, evaluating=evaluating)
+    except (redis.ConnectionError, redis.TimeoutError):
+        return _NO_REDIS
+    return f"standing: {why}{_since(since_ms)}" if why else None
+
+
+def _why(platform: RunPlatform, run: str, *, evaluating: bool) -> tuple[str | None, int | None]:
+    """Return why a run stands, if it does, and for how many ms."""
+    exchange = platform.exchange
+    seconds, microseconds = exchange.redis.time()
+    now = 1000 * seconds + microseconds // 1000
+    still = exchange.still_since(run, "evaluation" if evaluating else "state")
+    quiet = None if still is None else max(0, now - still)
+    needed = ["evaluation" if evaluating else "training", *(["sampling"] if (quiet or 0) > _QUIET_MS else [])]
+    missing = [_SERVICES[queue] for queue in needed if not _lives(platform, queue, now)]
+    if missing:
+        return f"no {missing[0]}", quiet
+    trouble = Troubles(exchange).latest()
+    if trouble and still is not None and (quiet or 0) > _QUIET_MS and trouble.at > still:
+        return trouble.what, quiet
+    return None, None
+
+
+def _lives(platform: RunPlatform, queue: str, now: int) -> bool:
+    """Say whether the roster names a worker of ``queue`` that gave a sign of life within a lease."""
+    lease = 1000 * platform.settings.lease_seconds
+    return any(abs(now - beat) <= lease for beat in platform.exchange.beats(queue))
+
+
+def _since(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return ""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    return f", for {minutes}:{seconds:02d}"
