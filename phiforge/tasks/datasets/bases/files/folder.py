@@ -54,7 +54,8 @@ class _Walk:
         self._place, self._most = place, most
         self._found = Listing([], [])
         self._problems: list[str] = []
-        self._been = [place.resolve()]
+        root = place.resolve()
+        self._been, self._above = {root}, set(root.parents)
 
     def listing(self) -> Listing:
         ahead = [self._place]
@@ -99,9 +100,11 @@ class _Walk:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):
             return False
-        apart = not any(target.is_relative_to(been) or been.is_relative_to(target) for been in self._been)
+        apart = self._been.isdisjoint([target, *target.parents]) and target not in self._above
         follows = in_place and apart and target.is_dir()
-        self._been += [target] * follows
+        if follows:
+            self._been.add(target)
+            self._above.update(target.parents)
         return follows
 
     def _name(self, path: Path) -> str:
