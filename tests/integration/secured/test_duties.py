@@ -3,11 +3,13 @@
 import pytest
 
 from client.verification import verify
+from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import QUEUES, QueueName
 from phiforge.fleet.refusals import Refusals
 from phiforge.fleet.roster import Roster
+from phiforge.runs.troubles import Troubles
 from tests.fleet import hashes, wait_for_end, wait_until
 from tests.secured import SecuredStack
 
@@ -57,6 +59,18 @@ def test_each_service_may_say_what_it_cannot_do(user: str, settings: dict[str, S
     # If it puts messages back, for as long as it likes, I expect it to be let, and the run to go on.
     assert [refusals.refuse(f"{finished}-y", "it lacks a part") for _ in range(3)] == [None, None, None]
     roster.leave()
+    own.close()
+
+
+@pytest.mark.parametrize("user", SERVES)
+def test_each_service_may_say_what_it_met_at_the_storage(user: str, settings: dict[str, Settings]) -> None:
+    # Given a service as its own user, if it meets a full store, I expect it to be let say so, and all to read it.
+    own = Platform.open(settings[user])
+    Troubles(own.exchange).note(SERVES[user], StoreError("the server answered XMinioStorageFull"))
+    found = Troubles(own.exchange).latest()
+    assert found
+    assert found.what == "disk full"
+    own.exchange.redis.delete(f"{own.exchange.namespace}:trouble:{SERVES[user]}")
     own.close()
 
 
