@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from client.mishaps import MISHAPS, finish_output, make_output_safe, report_mishap, speaks_unicode
+from client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap, speaks_unicode
 from phiforge.base.environment import read_settings
 from phiforge.base.settings import Settings
 
@@ -309,7 +309,9 @@ def main() -> None:
         app()
     except SystemExit as end:
         raise SystemExit(end.code or finish_output()) from None
-    except MISHAPS as error:
+    except BaseException as error:
+        if not is_mishap(error):
+            raise
         code = report_mishap(error)
         finish_output(report=False)
         raise SystemExit(code) from None

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from client.table import line, percent, table
-from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, MissingObjectError, RunError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import State
@@ -24,6 +24,7 @@ UNREADABLE = "unreadable"
 """The status of a run whose record is damaged, or newer than this code."""
 
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
+_DAMAGED = (FormatError, IncapableWorkerError, RunError, MissingObjectError, ValueError, LookupError, TypeError)
 
 Check = Callable[[], None]
 """Called at every look; may raise what ends it."""
@@ -93,7 +94,7 @@ def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: C
 def _readable_view(platform: RunPlatform, run: str, ask_redis: bool) -> RunView:
     try:
         return view_of(platform, run, ask_redis=ask_redis)
-    except (FormatError, IncapableWorkerError, RunError):
+    except _DAMAGED:
         return RunView(run, UNREADABLE, None, 0, 0.0, None, None, 0.0, "", None, 0.0)
 
 

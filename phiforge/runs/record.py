@@ -121,8 +121,8 @@ class Record:
         self.activate(run)
 
     def end_reason(self, run: str, status: RunStatus) -> str:
-        """Return why ``run`` was cancelled or failed."""
-        return str(json.loads(self.store.get(key_of(run, _MARKS[status])))["reason"])
+        """Return why ``run`` was cancelled or failed; raises FormatError if what was written of it is damaged."""
+        return str(self._read_json(key_of(run, _MARKS[status])).get("reason", "no reason is written down"))
 
     def has_checkpoint(self, run: str, version: int) -> bool:
         """Say whether ``version`` was written whole."""
@@ -227,8 +227,8 @@ class Record:
         self.retire(run)
 
     def report(self, run: str) -> dict[str, Any]:
-        """Read the final report."""
-        return dict(json.loads(self.store.get(key_of(run, "report.json"))))
+        """Read the final report; raises FormatError if it is damaged."""
+        return self._read_json(key_of(run, "report.json"))
 
 
 def extras_of(sidecar: Mapping[str, Any]) -> Extras:
