@@ -317,18 +317,18 @@ def main() -> None:
         raise SystemExit(code) from None
 
 
-def _open(make: bool = True) -> "Platform":
-    """Open what it takes to act on runs; ``make`` the store's folder if it is not there."""
+def _open() -> "Platform":
+    """Open what it takes to act on runs; nothing is made before something is to be kept."""
     from phiforge.fleet.platform import Platform
 
-    return Platform.open(_settings(), make)
+    return Platform.open(_settings(), make=False)
 
 
 def _open_at(run: str) -> tuple["Platform", str]:
     """Open what it takes to act on the run that is meant, and return its whole id too."""
     from client.run_ids import run_of
 
-    platform = _open(make=False)
+    platform = _open()
     return platform, run_of(platform.record, run)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from phiforge.base.errors import SpecError
-from phiforge.base.nearest import did_you_mean
+from phiforge.base.nearest import nearest
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
 from phiforge.spec.run import RunSpec
 from phiforge.spec.sentences import BRIEF, sentence
@@ -18,6 +18,7 @@ MOST_BYTES = 100_000
 """Of a spec's file; PyYAML takes a second for as much."""
 
 _MOST_FAULTS = 100
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -38,7 +39,9 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 def _file_meant(path: Path) -> str:
     """Name the file beside it that was probably meant."""
     with suppress(OSError):
-        return did_you_mean(path.name, [each.name for each in path.parent.iterdir() if each.is_file()])
+        there = {each.stem: each.name for each in path.parent.iterdir() if each.suffix in _SUFFIXES}
+        near = nearest(path.stem, there)
+        return f"; did you mean {there[near]!r}?" if near else ""
     return ""
 
 

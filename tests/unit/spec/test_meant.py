@@ -77,3 +77,5 @@ def test_a_file_that_is_not_there():
         read_spec(SPECS / "demo-mmal.yaml")
     with pytest.raises(SpecError, match=r"No such file or directory$"):
         read_spec(SPECS / "nowhere" / "demo-maml.yaml")
+    with pytest.raises(SpecError, match=r"No such file or directory$"):
+        read_spec(SPECS / "quite-another.yaml")
