@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from client.mishaps import MISHAPS, finish_output, make_output_safe, report_mishap, speaks_unicode
+from client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap, speaks_unicode
 from phiforge.base.environment import read_settings
 from phiforge.base.settings import Settings
 
@@ -322,24 +322,26 @@ def main() -> None:
         app()
     except SystemExit as end:
         raise SystemExit(end.code or finish_output()) from None
-    except MISHAPS as error:
+    except BaseException as error:
+        if not is_mishap(error):
+            raise
         code = report_mishap(error)
         finish_output(report=False)
         raise SystemExit(code) from None
 
 
-def _open(make: bool = True) -> "Platform":
-    """Open what it takes to act on runs; ``make`` the store's folder if it is not there."""
+def _open() -> "Platform":
+    """Open what it takes to act on runs; nothing is made before something is to be kept."""
     from phiforge.fleet.platform import Platform
 
-    return Platform.open(_settings(), make)
+    return Platform.open(_settings(), make=False)
 
 
 def _open_at(run: str) -> tuple["Platform", str]:
     """Open what it takes to act on the run that is meant, and return its whole id too."""
     from client.run_ids import run_of
 
-    platform = _open(make=False)
+    platform = _open()
     return platform, run_of(platform.record, run)
 
 

@@ -18,8 +18,14 @@ _SPELLINGS = {"φ": "phi", "–": "-", "±": "+-", "…": "...", "→": "->", "�
 _BROKEN_OFF = 130
 """The exit code of a command that Ctrl-C ended."""
 
-MISHAPS = (PhiforgeError, OSError, redis.RedisError, MemoryError, KeyboardInterrupt, EOFError)
-"""What is no mistake of the code."""
+_OURS = (PhiforgeError, OSError, redis.RedisError, MemoryError, KeyboardInterrupt, EOFError)
+_LIBRARIES = ("amqp", "kombu", "minio", "urllib3")
+"""Whose errors are those of a server; they are not imported for that."""
+
+
+def is_mishap(error: BaseException) -> bool:
+    """Say whether an error is no mistake of the code: only those are worth a traceback."""
+    return isinstance(error, _OURS) or type(error).__module__.partition(".")[0] in _LIBRARIES
 
 
 def make_output_safe() -> None:
@@ -85,4 +91,6 @@ def _sentence(error: BaseException) -> str:
         return f"cannot use{where[:200]}: {error.strerror or error}; check its rights, and that there is room"
     if isinstance(error, MemoryError):
         return "there is not enough memory; give less at a time, such as a smaller outer.job_size"
-    return str(error) or type(error).__name__
+    if isinstance(error, PhiforgeError):
+        return str(error)
+    return f"a server does not answer as it should ({type(error).__name__}: {' '.join(str(error).split())})"

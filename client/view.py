@@ -25,6 +25,7 @@ UNREADABLE = "unreadable"
 """What the status of a run begins with whose record is damaged, or newer than this code."""
 
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
+_DAMAGED = (FormatError, IncapableWorkerError, RunError, MissingObjectError, ValueError, LookupError, TypeError)
 
 Check = Callable[[], None]
 """Called at every look; may raise what ends it."""
@@ -94,7 +95,7 @@ def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: C
 def _readable_view(platform: RunPlatform, run: str, ask_redis: bool) -> RunView:
     try:
         return view_of(platform, run, ask_redis=ask_redis)
-    except (FormatError, IncapableWorkerError, MissingObjectError, RunError) as error:
+    except _DAMAGED as error:
         return RunView(run, f"{UNREADABLE}: {error}", None, 0, 0.0, None, None, 0.0, "", None, 0.0)
 
 

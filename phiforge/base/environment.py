@@ -10,6 +10,8 @@ from phiforge.base.settings import Settings
 
 _PREFIX = "PHIFORGE_"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_RULES = {"string_pattern_mismatch": "it is no name; allowed are a-z, 0-9 and '-', like my-fleet"}
+"""What is said instead of a pattern; only the namespace has one."""
 _MAY_HOLD_SECRETS = ("key", "password", "redis_url")
 
 
@@ -33,10 +35,10 @@ def _sentences(error: ValidationError) -> list[str]:
     problems = []
     for detail in error.errors():
         field = str(detail["loc"][0]) if detail["loc"] else ""
-        given = (
-            "" if not field or any(part in field for part in _MAY_HOLD_SECRETS) else f" (given: {detail['input']!r})"
-        )
-        problems.append(f"{_PREFIX}{field.upper()}: {detail['msg']}{given}" if field else detail["msg"])
+        hidden = not field or any(part in field for part in _MAY_HOLD_SECRETS)
+        given = "" if hidden else f" (given: {detail['input']!r})"
+        said = _RULES.get(detail["type"], detail["msg"])
+        problems.append(f"{_PREFIX}{field.upper()}: {said}{given}" if field else said)
     return problems
 
 

@@ -1,12 +1,14 @@
 """From a person's YAML or JSON to a RunSpec, or to every problem in it at once."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from phiforge.base.errors import SpecError
+from phiforge.base.nearest import nearest
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
 from phiforge.spec.run import RunSpec
 from phiforge.spec.sentences import BRIEF, sentence
@@ -16,6 +18,7 @@ MOST_BYTES = 100_000
 """Of a spec's file; PyYAML takes a second for as much."""
 
 _MOST_FAULTS = 100
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     try:
         raw = parse_text(_text_of(path))
     except OSError as error:
-        raise SpecError([f"cannot read {path}: {error.strerror}"]) from error
+        raise SpecError([f"cannot read {path}: {error.strerror}{_file_meant(path)}"]) from error
     except (TextError, UnicodeDecodeError) as error:
         raise SpecError([f"{path} is neither YAML nor JSON: {error}"]) from error
     if not isinstance(raw, dict):
@@ -31,6 +34,15 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     for override in overrides:
         apply_override(raw, override)
     return raw
+
+
+def _file_meant(path: Path) -> str:
+    """Name the file beside it that was probably meant."""
+    with suppress(OSError):
+        there = {each.stem: each.name for each in path.parent.iterdir() if each.suffix in _SUFFIXES}
+        near = nearest(path.stem, there)
+        return f"; did you mean {there[near]!r}?" if near else ""
+    return ""
 
 
 def _text_of(path: Path) -> str:

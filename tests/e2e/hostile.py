@@ -10,15 +10,31 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from client import cli
-from phiforge.fleet import platform  # noqa: F401 - what is slow to import
+from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS
 from phiforge.runs import connection
-from sampler import service as sampling  # noqa: F401
-from trainer import service as training  # noqa: F401
+
+for slow in (
+    "branching",
+    "certificate",
+    "demo",
+    "embedded",
+    "lineage_view",
+    "replay",
+    "submission",
+    "verification",
+    "why",
+):
+    import_module(f"client.{slow}")
+for slow in ("client.chaos.command", "sampler.service", "trainer.service", "evaluator.service", "phiforge.certify.run"):
+    import_module(slow)
+for catalogue in (DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS):
+    dict(catalogue)
 
 SECONDS = 25.0
 

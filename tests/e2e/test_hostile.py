@@ -169,7 +169,7 @@ def test_surroundings(name: str, phiforge: Phiforge) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("given", ["", "../x", "/etc/passwd", "x" * 300, "[red]", "φ", "-", " "])
+@pytest.mark.parametrize("given", ["", "../x", "x" * 300, "[red]", "φ"])
 def test_strange_ids(given: str, phiforge: Phiforge) -> None:
     # Given what is no run's id, I expect each command to say so, and to leave nothing in the folder it was typed in.
     for command, rest in WITH_A_RUN.items():

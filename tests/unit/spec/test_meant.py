@@ -2,9 +2,10 @@
 
 import pytest
 
+from phiforge.base.errors import SpecError
 from phiforge.base.nearest import did_you_mean
-from phiforge.spec.read import parse_spec
-from tests.unit.spec.cases import PLAIN, facts_of, problems_of, read
+from phiforge.spec.read import parse_spec, read_spec
+from tests.unit.spec.cases import PLAIN, SPECS, facts_of, problems_of, read
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,13 @@ def test_a_head_of_other_ways_than_the_judged_tasks(tmp_path):
         assert found == (
             f"evaluation.task.n_way: {n_way}, but learner 'maml' has a head for the 7 ways of training; allowed: 7"
         )
+
+
+def test_a_file_that_is_not_there():
+    # Given a slip in a file's name, I expect the one beside it; nothing where there is no such folder.
+    with pytest.raises(SpecError, match=r"No such file or directory; did you mean 'demo-maml\.yaml'\?"):
+        read_spec(SPECS / "demo-mmal.yaml")
+    with pytest.raises(SpecError, match=r"No such file or directory$"):
+        read_spec(SPECS / "nowhere" / "demo-maml.yaml")
+    with pytest.raises(SpecError, match=r"No such file or directory$"):
+        read_spec(SPECS / "quite-another.yaml")
