@@ -131,3 +131,16 @@ def test_url_names_the_folder(tmp_path: Path) -> None:
     # Given a folder with a name that needs quoting elsewhere, I expect it as it is.
     folder = tmp_path / "a b%20#c"
     assert LocalStore(folder).url == f"file://{folder}"
+
+
+def test_a_store_that_is_only_looked_at_is_not_made(tmp_path: Path) -> None:
+    # Given a folder that is not there, if a store is opened on it to look, I expect it empty and nothing to be made;
+    store = LocalStore(tmp_path / "home" / "store", make=False)
+    assert list(store.list("")) == []
+    assert not store.exists("a/b")
+    assert list(tmp_path.iterdir()) == []
+    # the first value to make it; and a file in its place to be told.
+    store.put("a/b", b"value")
+    assert store.get("a/b") == b"value"
+    with pytest.raises(StoreError, match="Not a directory"):
+        LocalStore(tmp_path / "home" / "store" / "a" / "b", make=False)
