@@ -30,7 +30,8 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
         return "run"
 
     monkeypatch.setattr("client.submission.submit", submit)
-    monkeypatch.setattr(cli, "_open", lambda: SimpleNamespace(exchange=SimpleNamespace(check=lambda: None)))
+    monkeypatch.setattr(cli, "_open", SimpleNamespace)
+    monkeypatch.setattr(cli, "_expect_redis", lambda platform: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     return specs
 
