@@ -213,14 +213,14 @@ class Record:
                     yield entry
 
     def _segment(self, key: str) -> list[Entry]:
-        """Return a segment's entries, which are of one version after the other up to that of its name.
+        """Return a segment's entries, of which the last is of the version of its name.
 
-        What they say is for ``verify`` to check, which computes it again.
+        What they say, and whether one lacks, is for ``verify`` to check, which computes them again.
         """
         entries = [self._entry(key, line) for line in self.store.get(key).splitlines()]
-        found, last = [entry["version"] for entry in entries], version_of(key)
-        if not found or found != list(range(last - len(found) + 1, last + 1)):
-            raise FormatError(f"the commit log's segment {key} is damaged: it has versions {found}")
+        last = entries[-1]["version"] if entries else None
+        if last != version_of(key):
+            raise FormatError(f"the commit log's segment {key} is damaged: its last version is {last}")
         return entries
 
     @staticmethod

@@ -3,10 +3,12 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from client.chaos.stage import Stage
+from tests.fleet import wait_until
 
 
 def counted(stage: Stage, sample_name: str, *labels: str) -> float:
-    """Return the sum of a sample over all services that live, with these values of labels."""
+    """Return the sum of a sample over all services, with these values of labels, once those started again serve it."""
+    wait_until(lambda: all(stage.own.ready(service.name) for service in stage.own.services), "all services")
     return sum(
         sample.value
         for page in stage.own.metrics().values()
