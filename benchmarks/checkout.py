@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-MODULE = "client.cli"
+MODULE, EARLIER_MODULE = "phiforge_client.cli", "client.cli"
+"""The module of the command line, and what it was called before the services got names of the project's own."""
 _START_SECONDS, _STOP_SECONDS = 60.0, 30.0
 _ELSEWHERE = ("PHIFORGE_REDIS_URL", "PHIFORGE_STORE_URL", "PHIFORGE_SECRETS_DIR")
 """Settings that would lead to another fleet or another store than those of the home."""
@@ -25,11 +26,11 @@ class CommandError(Exception):
 class Checkout:
     """The command line of one checkout, with a home of its own."""
 
-    def __init__(self, root: Path, home: Path, python: Path | None = None, module: str = MODULE) -> None:
+    def __init__(self, root: Path, home: Path, python: Path | None = None, module: str = "") -> None:
         self.root = root.resolve()
         self.home = home.resolve()
         self.python = (python or self.root / ".venv/bin/python").absolute()  # not resolved: a link says whose it is
-        self.module = module
+        self.module = module or (MODULE if (self.root / "client" / "phiforge_client").is_dir() else EARLIER_MODULE)
         self.store = self.home / "store"
         self.home.mkdir(parents=True, exist_ok=True)
 
@@ -119,7 +120,7 @@ def set_options(overrides: Sequence[str]) -> list[str]:
 def add_options(parser: ArgumentParser) -> None:
     """Let a command line say how the checkout's own command line is called."""
     parser.add_argument("--python", type=Path, help="interpreter; default: .venv/bin/python of the checkout")
-    parser.add_argument("--module", default=MODULE, help="module of its command line; default: %(default)s")
+    parser.add_argument("--module", default="", help="module of its command line; default: what it is called there")
 
 
 def checkout_of(arguments: Namespace, home: Path) -> Checkout:

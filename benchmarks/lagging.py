@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from benchmarks.page import parser, publish, say, table, versions
-from client.episodes import TrainingEpisodes
-from client.submission import checked_record, first_checkpoint
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record, first_checkpoint
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.platform import Platform
@@ -30,7 +30,7 @@ from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import learner_of
 from phiforge.runs.recompute import recompute
 from phiforge.runs.submitted import RunRecord
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 
 PAGE = """# What lag and local steps cost in accuracy
 

@@ -17,11 +17,11 @@ from rich.console import Console
 
 from benchmarks.page import parser, publish, table
 from benchmarks.published import NONE, PUBLISHED
-from client.servers import S3Server
-from client.settling import settled
-from client.stack import Stack
-from client.submission import resume, submit
-from client.view import percent, watch
+from phiforge_client.servers import S3Server
+from phiforge_client.settling import settled
+from phiforge_client.stack import Stack
+from phiforge_client.submission import resume, submit
+from phiforge_client.view import percent, watch
 from phiforge.base.errors import RunError, ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.bare import BareProcesses
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.processor import cpu_seconds
-from client.servers import RedisServer, S3Server
-from client.stack import Stack
-from client.submission import cancel, submit
+from phiforge_client.servers import RedisServer, S3Server
+from phiforge_client.stack import Stack
+from phiforge_client.submission import cancel, submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import OBSERVED

@@ -13,11 +13,11 @@ from itertools import cycle
 from pathlib import Path
 
 from benchmarks.page import NOT_QUIET, machine, parser, publish, table, versions
-from client.chaos.faults.processes import at_point
-from client.chaos.spec import small_run
-from client.chaos.stage import Stage, own_stage
-from client.chaos.watchdog import Watchdog
-from client.submission import submit
+from phiforge_client.chaos.faults.processes import at_point
+from phiforge_client.chaos.spec import small_run
+from phiforge_client.chaos.stage import Stage, own_stage
+from phiforge_client.chaos.watchdog import Watchdog
+from phiforge_client.submission import submit
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
 

@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, versions
 from benchmarks.processor import cpu_seconds
-from client.servers import RedisServer
-from client.submission import checked_record, enqueue, first_checkpoint
+from phiforge_client.servers import RedisServer
+from phiforge_client.submission import checked_record, enqueue, first_checkpoint
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
@@ -32,8 +32,8 @@ from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.steps import State
 from phiforge.runs.submitted import RunRecord
-from trainer.head import Place
-from trainer.worker import Trainer
+from phiforge_trainer.head import Place
+from phiforge_trainer.worker import Trainer
 
 _LIST = "scale.training"
 

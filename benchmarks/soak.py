@@ -20,12 +20,12 @@ import redis
 from rich.console import Console
 
 from benchmarks.page import parser, publish, table
-from client.chaos.faults import KINDS
-from client.chaos.schedule import schedule
-from client.chaos.spec import small_run
-from client.chaos.stage import Stage, own_stage
-from client.submission import cancel, submit
-from client.verification import verify
+from phiforge_client.chaos.faults import KINDS
+from phiforge_client.chaos.schedule import schedule
+from phiforge_client.chaos.spec import small_run
+from phiforge_client.chaos.stage import Stage, own_stage
+from phiforge_client.submission import cancel, submit
+from phiforge_client.verification import verify
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.record import RunStatus

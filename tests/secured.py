@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from client.stack import Service, Stack
+from phiforge_client.stack import Service, Stack
 from phiforge.base.settings import Settings
 from tests.servers import require
 

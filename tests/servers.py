@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from client.servers import RedisServer, S3Server
+from phiforge_client.servers import RedisServer, S3Server
 from phiforge.base.errors import ServiceError
 
 Server = TypeVar("Server", RedisServer, S3Server)

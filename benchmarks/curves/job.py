@@ -16,7 +16,7 @@ from phiforge.learning.repeatable import repeat_exactly
 from phiforge.learning.tensors import decode
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 WATCHED = 3
 LATE_IMPORTS = ("phiforge.learning.engines.fused.conv_block", "torch._inductor.config")

@@ -12,8 +12,8 @@ from benchmarks.curves.fit import Fit, fitted
 from benchmarks.curves.job import Turn, Work, Worker
 from benchmarks.operations import operations
 from benchmarks.page import say
-from client.episodes import TrainingEpisodes
-from client.submission import checked_record
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import encode

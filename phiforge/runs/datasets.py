@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,9 @@ from phiforge.tasks.datasets import build_source
 from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Catalogue, Dataset, Progress, SourceClass, TaskClass, remark
 
 log = logging.getLogger(__name__)
+
+_LAYOUT = {"index": "2"}
+"""Names what an index holds; a dataset that was published with less of it is published again."""
 
 SHARD_BYTES = 8 * 2**20
 """Images per shard, before compression."""
@@ -52,7 +55,7 @@ def ensure_published(config: PartConfig, settings: Settings, store: Store, progr
     """
     source = build_source(config, settings, progress)
     libraries = {"numpy": np.__version__, "Pillow": PIL.__version__}
-    identity = canonical_json(recorded(config) | source.fingerprint() | libraries)
+    identity = canonical_json(recorded(config) | source.fingerprint() | libraries | _LAYOUT)
     pointer = f"datasets/by-source/{sha256_hex(identity)}"
     if (digest := _pointed_to(pointer, store, progress)) is None:
         digest = publish(source.build(), store)
@@ -88,6 +91,7 @@ def publish(dataset: Dataset, store: Store) -> str:
             "source": dict(dataset.source),
             "shards": _publish_shards(dataset.images, store),
         }
+        | _publish_files(dataset.files, store)
     )
     digest = sha256_hex(index)
     _ensure(_index_key(digest), index, store)
@@ -103,8 +107,9 @@ def load(digest: str, store: Store) -> Dataset:
 
 
 def load_catalogue(digest: str, store: Store) -> Catalogue:
-    """Read what the classes of a published dataset are; raises as ``load`` does."""
-    return _catalogue(_read_index(digest, store))
+    """Read what the classes of a published dataset are, and the names of its files; raises as ``load`` does."""
+    index = _read_index(digest, store)
+    return _catalogue(index)._replace(files=_read_files(index, store))
 
 
 def _catalogue(index: Mapping[str, Any]) -> Catalogue:
@@ -138,6 +143,25 @@ def _publish_shards(images: NDArray[np.uint8], store: Store) -> list[dict[str, A
     return shards
 
 
+def _publish_files(files: Sequence[str], store: Store) -> dict[str, Any]:
+    """Write the names of files that images were made from, if there are any, and return what the index says of them."""
+    if not files:
+        return {}
+    data = zstandard.ZstdCompressor(level=3).compress(canonical_json(list(files)))
+    _ensure(_files_key(sha256_hex(data)), data, store)
+    return {"files": sha256_hex(data)}
+
+
+def _read_files(index: Mapping[str, Any], store: Store) -> list[str]:
+    """Return the names of files that images were made from; none of a dataset that was published without."""
+    if "files" not in index:
+        return []
+    data = store.get(_files_key(index["files"]))
+    if sha256_hex(data) != index["files"]:
+        raise FormatError(f"the list of files {index['files']} is damaged: its SHA-256 is {sha256_hex(data)}")
+    return list(json.loads(zstandard.ZstdDecompressor().decompress(data)))
+
+
 def _ensure(key: str, data: bytes, store: Store) -> None:
     """Write ``data``, whose hash names it, unless it is there undamaged."""
     if not store.put_if_absent(key, data) and store.get(key) != data:
@@ -164,6 +188,10 @@ def _read_shard(shard: Mapping[str, Any], image_shape: list[int], store: Store) 
 
 def _index_key(digest: str) -> str:
     return f"datasets/{digest}/index.json"
+
+
+def _files_key(sha256: str) -> str:
+    return f"datasets/files/{sha256}"
 
 
 def _shard_key(sha256: str) -> str:

@@ -18,7 +18,8 @@ from phiforge.tasks.sampling import draw, training_seed
 class Item(NamedTuple):
     """One example of an episode: image number ``drawing`` of its class, the dataset's number ``image``.
 
-    ``quarter_turns`` says by how many times 90 degrees it was turned, ``mirrored`` if it was then mirrored.
+    ``quarter_turns`` says by how many times 90 degrees it was turned, ``mirrored`` if it was then mirrored; ``file``
+    is what the image was made from, '' if that is not known.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Item(NamedTuple):
     image: int
     quarter_turns: int
     mirrored: bool
+    file: str = ""
 
 
 class Sources(NamedTuple):
@@ -84,4 +86,5 @@ def _items(catalogue: Catalogue, origin: NDArray[np.int32]) -> list[Item]:
 def _item(catalogue: Catalogue, origin: NDArray[np.int32]) -> Item:
     image, turn = (int(each) for each in origin)
     source = catalogue.classes[bisect_right(catalogue.classes, image, key=attrgetter("first")) - 1]
-    return Item(source.name, image - source.first, image, turn % MIRROR, turn >= MIRROR)
+    file = catalogue.files[image] if catalogue.files else ""
+    return Item(source.name, image - source.first, image, turn % MIRROR, turn >= MIRROR, file)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from client.submission import submit
+from phiforge_client.submission import submit
 from phiforge.fleet.platform import Platform
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 
 Submit = Callable[..., str]
 

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from client.cli import main
+from phiforge_client.cli import main
 from phiforge.learning.estimators.backpropagation import Backpropagation
 from phiforge.learning.estimators.bases.estimator import Contribution, Step
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from client.replay import replay
-from client.submission import resume, submit
+from phiforge_client.replay import replay
+from phiforge_client.submission import resume, submit
 from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
 from phiforge.runs import evidence
 from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
 from tests.e2e.test_cli import environment
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 
@@ -50,7 +50,7 @@ def phiforge(platform: Platform, *arguments: str) -> subprocess.CompletedProcess
         "PHIFORGE_STORE_URL": settings.object_store_url,
         "PHIFORGE_NAMESPACE": settings.namespace,
     }
-    command = [sys.executable, "-m", "client.cli", *arguments]
+    command = [sys.executable, "-m", "phiforge_client.cli", *arguments]
     return subprocess.run(command, env=process, capture_output=True, text=True, timeout=120)
 
 
@@ -145,7 +145,7 @@ def test_resumed_it_fails_again(platform: Platform, sampled: Submit) -> None:
 
 def test_a_score_that_is_no_number(platform: Platform) -> None:
     # Given inner steps on unseen tasks that diverge where those of training do not
-    from evaluator.chunk import Evaluator
+    from phiforge_evaluator.chunk import Evaluator
 
     network = {"name": "mlp", "width": 4, "layers": 1}
     run = submit(

@@ -11,7 +11,7 @@ import torch
 import zstandard
 from safetensors.numpy import save
 
-from client.submission import resume, submit
+from phiforge_client.submission import resume, submit
 from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
 from phiforge.fleet.platform import Platform
@@ -21,10 +21,10 @@ from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import check_fit, reconcile_all
 from phiforge.runs.sealed import seal, unseal
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.badinput.conftest import Submit, waves
 from tests.fleet import steps_of
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

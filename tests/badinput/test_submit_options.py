@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from client import cli
+from phiforge_client import cli
+from phiforge_client.commands import runs
 from phiforge.base.settings import Settings
 from phiforge.runs.datasets import prepare
 from phiforge.runs.store import LocalStore
@@ -29,9 +30,9 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
         specs.append(raw)
         return "run"
 
-    monkeypatch.setattr("client.submission.submit", submit)
-    monkeypatch.setattr(cli, "_open", SimpleNamespace)
-    monkeypatch.setattr(cli, "_expect_redis", lambda platform: None)
+    monkeypatch.setattr("phiforge_client.submission.submit", submit)
+    monkeypatch.setattr(runs, "open_platform", SimpleNamespace)
+    monkeypatch.setattr(runs, "expect_redis", lambda platform: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     return specs
 

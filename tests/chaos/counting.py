@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from client.chaos.stage import Stage
+from phiforge_client.chaos.stage import Stage
 from tests.fleet import wait_until
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.chaos.stage import Stage
+from phiforge_client.chaos.stage import Stage
 from tests.chaos.conftest import Disturb
 
 pytestmark = pytest.mark.services

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from client.chaos.clocks import Clocks, faketime_library
-from client.chaos.stage import Stage
+from phiforge_client.chaos.clocks import Clocks, faketime_library
+from phiforge_client.chaos.stage import Stage
 from tests.chaos.conftest import Disturb
 from tests.servers import require
 

@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from client.chaos import command
-from client.chaos.campaign import Reference
-from client.chaos.command import Plan, attach_chaos
-from client.chaos.stage import Stage
+from phiforge_client.chaos import command
+from phiforge_client.chaos.campaign import Reference
+from phiforge_client.chaos.command import Plan, attach_chaos
+from phiforge_client.chaos.stage import Stage
 from phiforge.base.errors import ServiceError
 from tests.chaos.conftest import VERSIONS
 

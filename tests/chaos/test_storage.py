@@ -5,10 +5,10 @@ from typing import cast
 
 import pytest
 
-from client.chaos.faults import KINDS, Kind
-from client.chaos.faults.processes import kill_everything
-from client.chaos.faults.storage import kill_store
-from client.chaos.stage import Stage
+from phiforge_client.chaos.faults import KINDS, Kind
+from phiforge_client.chaos.faults.processes import kill_everything
+from phiforge_client.chaos.faults.storage import kill_store
+from phiforge_client.chaos.stage import Stage
 from tests.chaos.conftest import Disturb
 from tests.chaos.counting import counted
 

@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from client import cli
+from phiforge_client import cli
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS
 from phiforge.runs import connection
 
@@ -30,8 +30,14 @@ for slow in (
     "verification",
     "why",
 ):
-    import_module(f"client.{slow}")
-for slow in ("client.chaos.command", "sampler.service", "trainer.service", "evaluator.service", "phiforge.certify.run"):
+    import_module(f"phiforge_client.{slow}")
+for slow in (
+    "phiforge.certify.run",
+    "phiforge_client.chaos.command",
+    "phiforge_sampler.service",
+    "phiforge_trainer.service",
+    "phiforge_evaluator.service",
+):
     import_module(slow)
 for catalogue in (DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS):
     dict(catalogue)

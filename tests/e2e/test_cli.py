@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from client.processes import ChildProcess
-from client.servers import redis_binary
+from phiforge_client.processes import ChildProcess
+from phiforge_client.servers import redis_binary
 from phiforge.base.errors import ServiceError
 from tests.fleet import small_spec, wait_until
 from tests.servers import missing
@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def up(home: Path) -> Iterator[ChildProcess]:
     """``phiforge up`` in another terminal."""
-    command = [sys.executable, "-m", "client.cli", "up", "--trainers", "1"]
+    command = [sys.executable, "-m", "phiforge_client.cli", "up", "--trainers", "1"]
     process = ChildProcess(command, home / "up.log", environment(home))
     process.wait_until_ready(lambda: "ready:" in process.log.read_text(), 60)
     yield process
@@ -58,7 +58,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def phiforge(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "client.cli", *arguments],
+        [sys.executable, "-m", "phiforge_client.cli", *arguments],
         env=environment(home) | settings,
         capture_output=True,
         text=True,
@@ -218,7 +218,7 @@ def test_finished_runs_can_be_seen_without_a_stack(home: Path, up: ChildProcess,
 
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     # Given a demo that is under way
-    demo = ChildProcess([sys.executable, "-m", "client.cli", "demo"], tmp_path / "demo.log", environment(tmp_path))
+    demo = ChildProcess([sys.executable, "-m", "phiforge_client.cli", "demo"], tmp_path / "demo.log", environment(tmp_path))
     wait_until(lambda: "demo-maml" in demo.log.read_text(), "the demo's first line")
     children = processes_of(tmp_path)
     assert len(children) >= 4

@@ -17,7 +17,7 @@ ROW = re.compile(r"(pixel nearest neighbour|from scratch|ProtoNet|MAML)\D+([\d.]
 @pytest.mark.timeout(420)
 def test_the_demo_beats_its_baselines(tmp_path: Path) -> None:
     # Given nothing, if the demo is run
-    command = [sys.executable, "-m", "client.cli", "demo"]
+    command = [sys.executable, "-m", "phiforge_client.cli", "demo"]
     answer = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=400)
     assert answer.returncode == 0, answer.stderr
     # I expect both learners clear of both baselines: the intervals do not touch,

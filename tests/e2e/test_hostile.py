@@ -11,8 +11,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from client.cli import app
+from phiforge_client.cli import app
 from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord
@@ -38,6 +40,8 @@ WITH_A_RUN: dict[str, list[str]] = {
 SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
 STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}
 OTHERS: dict[str, list[str]] = {"submit": [str(SPEC)], "runs": [], "certify": ["nobody"]}
+ANYWHERE: dict[str, list[str]] = {"specs": []}
+"""Commands that need no home, no store and no Redis: they fail only where nothing can be printed."""
 NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "branch")
 
 
@@ -54,7 +58,7 @@ class Place(NamedTuple):
 
 ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS)
 ACTING = (*WITH_A_RUN, *OTHERS)
-PRINTING = ("show", "runs", "watch")
+PRINTING = ("show", "runs", "watch", *ANYWHERE)
 LONG = "a" * 260
 AWAY = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
 PLACES = {
@@ -74,7 +78,7 @@ PLACES = {
     ),
     "a store with a long name": Place(ACTING, ACTING, {"PHIFORGE_STORE_URL": f"file:///{LONG}"}),
     "a full disk for the output": Place((*ACTING, "demo"), (*PRINTING, "demo"), output="/dev/full"),
-    "a closed pipe for the output": Place((*ACTING, "demo"), ("show", "runs", "demo"), output="closed pipe"),
+    "a closed pipe for the output": Place((*ACTING, "demo"), ("show", "runs", "demo", *ANYWHERE), output="closed pipe"),
     "an output of ASCII": Place(ACTING, (), encoding="ascii"),
     "an output of Latin-1": Place(ACTING, (), encoding="latin-1"),
     "a terminal of 20 columns": Place(ACTING, (), {"COLUMNS": "20", "FORCE_COLOR": "1"}),
@@ -147,18 +151,19 @@ def phiforge(host: subprocess.Popen[str], home: Path, hanging: Path, tmp_path: P
 
 
 def test_every_command_is_tried() -> None:
-    names = {command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands}
-    assert set(ALL) == names
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    assert {*ALL, *ANYWHERE} == set(command.commands)
 
 
 @pytest.mark.parametrize("name", PLACES)
 def test_surroundings(name: str, phiforge: Phiforge) -> None:
     # Given surroundings, if each command is tried there
     place, wrong = PLACES[name], []
-    for command in place.commands:
+    for command in (*place.commands, *ANYWHERE):
         run = [ENDED if command in ("watch", "resume") and name not in ("a Redis that hangs", "no Redis") else RUN]
         run = run if command in WITH_A_RUN else []
-        rest = (WITH_A_RUN | SERVICES | STACKS | OTHERS)[command]
+        rest = (WITH_A_RUN | SERVICES | STACKS | OTHERS | ANYWHERE)[command]
         answer = phiforge(command, *run, *rest, place=place)
         fine = answer["code"] != 0 if command in place.failing else answer["code"] in (0, 1, 2)
         lines = answer["printed"].count("\n")

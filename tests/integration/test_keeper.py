@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from client.deaths import last_words
-from client.keeper import MOST_AT_ONCE, Keeper
-from client.processes import ChildProcess
-from client.stack import Member, Stack
-from client.submission import submit
+from phiforge_client.deaths import last_words
+from phiforge_client.keeper import MOST_AT_ONCE, Keeper
+from phiforge_client.processes import ChildProcess
+from phiforge_client.stack import Member, Stack
+from phiforge_client.submission import submit
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
@@ -83,7 +83,7 @@ class Dying(Stack):
 
 def test_what_dies_again_and_again_ends_the_stack(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a program that dies whenever it is started
-    monkeypatch.setattr("client.keeper._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("phiforge_client.keeper._LONGEST_PAUSE", 0.01)
     stack, told = Dying(Settings(home=home), trainers=1), []
     stack.start_dying()
     # If it is looked after, I expect it to be given up after some times, with the reason.

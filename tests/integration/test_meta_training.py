@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from client.stack import Stack
-from client.submission import submit
+from phiforge_client.stack import Stack
+from phiforge_client.submission import submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.meta_training import judge, meta_train

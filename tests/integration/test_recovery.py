@@ -7,8 +7,8 @@ from typing import NoReturn
 import pytest
 from prometheus_client import REGISTRY
 
-from client.chaos.spec import small_run
-from client.submission import submit
+from phiforge_client.chaos.spec import small_run
+from phiforge_client.submission import submit
 from phiforge.base.errors import IncapableWorkerError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

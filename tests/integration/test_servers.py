@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from client.processes import ChildProcess, free_ports
-from client.servers import RedisServer, S3Server, redis_binary, weed_binary
+from phiforge_client.processes import ChildProcess, free_ports
+from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from phiforge.base.errors import ServiceError
 from phiforge.runs.store import S3Store
 from tests.servers import running
@@ -164,7 +164,7 @@ def test_a_killed_parent_leaves_no_server(folder: Path) -> None:
     script = f"""
 import time
 from pathlib import Path
-from client.servers import RedisServer
+from phiforge_client.servers import RedisServer
 with RedisServer(Path("{folder}/redis.sock"), Path("{folder}/redis.log")) as server:
     print(server.pid, flush=True)
     time.sleep(600)

@@ -5,15 +5,15 @@ import os
 
 import pytest
 
-from client.submission import submit
-from client.view import view_of
+from phiforge_client.submission import submit
+from phiforge_client.view import view_of
 from phiforge.base.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.roster import Roster
 from phiforge.runs.troubles import Troubles, words_of
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.badinput.conftest import waves
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

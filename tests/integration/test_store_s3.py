@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from client.processes import free_port
-from client.servers import S3Server, weed_binary
+from phiforge_client.processes import free_port
+from phiforge_client.servers import S3Server, weed_binary
 from phiforge.base.errors import StoreError, UnreachableStoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.store import S3Store, open_store

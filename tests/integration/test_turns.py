@@ -4,15 +4,15 @@ from collections import deque
 
 import pytest
 
-from client.submission import submit
-from client.view import view_of
-from evaluator.chunk import Evaluator
+from phiforge_client.submission import submit
+from phiforge_client.view import view_of
+from phiforge_evaluator.chunk import Evaluator
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.roster import Roster
 from phiforge.runs.reconcile import reconcile
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.badinput.conftest import waves
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

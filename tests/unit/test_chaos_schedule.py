@@ -3,8 +3,8 @@
 from collections import Counter
 from itertools import islice
 
-from client.chaos.faults import KINDS
-from client.chaos.schedule import schedule
+from phiforge_client.chaos.faults import KINDS
+from phiforge_client.chaos.schedule import schedule
 
 VERSIONS = 50
 

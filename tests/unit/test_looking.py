@@ -21,15 +21,15 @@ from pathlib import Path
 
 import redis
 
-import client.view
 from phiforge.base.settings import Settings
 from phiforge.runs.not_finite import not_finite_steps
 from phiforge.runs.platform import RunPlatform
+from phiforge_client.view import view_of
 
 platform = RunPlatform.look(Settings(home=Path(sys.argv[1]), redis_url="redis://127.0.0.1:1/0"))
 submitted = platform.record.submitted("one")
 found = [platform.record.runs(), platform.record.status("one").value, submitted.versions, submitted.spec["seed"]]
-found += [not_finite_steps(platform.store, "one"), client.view.view_of(platform, "one").status]
+found += [not_finite_steps(platform.store, "one"), view_of(platform, "one").status]
 try:
     platform.exchange.state("one")
 except redis.ConnectionError:

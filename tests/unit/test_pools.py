@@ -5,7 +5,7 @@ import pytest
 
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
 from phiforge.tasks.pool import Pool
-from sampler.pools import Pools
+from phiforge_sampler.pools import Pools
 
 IMAGES, SIDE = 6, 4
 SIZE = IMAGES * SIDE * SIDE

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import Read
-from trainer.prefetcher import Prefetcher
+from phiforge_trainer.prefetcher import Prefetcher
 
 JOBS = 4
 

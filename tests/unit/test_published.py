@@ -110,6 +110,7 @@ def test_the_digest_is_that_of_the_content(written, tmp_path):
         {"classes": (*DATASET.classes[:3], SourceClass("e", 9, 2))},
         {"splits": {**DATASET.splits, "test": (TaskClass(1, 1),)}},
         {"source": {"file": "0124"}},
+        {"files": ["α/1.png"] * 11},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -8,9 +8,9 @@ import pytest
 import redis
 from rich.console import Console
 
-from client.run_ids import run_of, shortened
-from client.table import print_table
-from client.view import RunView, all_views, view_of, watch
+from phiforge_client.run_ids import run_of, shortened
+from phiforge_client.table import print_table
+from phiforge_client.view import RunView, all_views, view_of, watch
 from phiforge.base.errors import RunError
 from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore

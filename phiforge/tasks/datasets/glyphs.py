@@ -80,7 +80,7 @@ class Glyphs(DatasetSource):
         """Draw the dataset: a few seconds."""
         letters = _letters(self.folder)
         with one_thread():
-            images = self._draw_all(letters)
+            drawn = self._draw_all(letters)
         count = self.config.drawings
         classes = tuple(
             SourceClass(f"U+{ord(letter.character):04X} {unicodedata.name(letter.character)}", number * count, count)
@@ -92,28 +92,30 @@ class Glyphs(DatasetSource):
         training, chosen = int(TRAIN * len(letters)), int((TRAIN + VALIDATION) * len(letters))
         split = {"train": shuffled[:training], "validation": shuffled[training:chosen], "test": shuffled[chosen:]}
         task_classes = splits.with_rotations(split, rotations=self.config.rotations)
-        return Dataset("glyphs", images, classes, task_classes, self.fingerprint())
+        images = np.concatenate([images for images, _ in drawn])
+        files = [f"{face}.ttf" for _, faces in drawn for face in faces]
+        return Dataset("glyphs", images, classes, task_classes, self.fingerprint(), files)
 
-    def _draw_all(self, letters: list[Letter]) -> NDArray[np.uint8]:
-        """Return the drawings [letters * drawings, 1, size, size]."""
+    def _draw_all(self, letters: list[Letter]) -> list[tuple[NDArray[np.uint8], list[str]]]:
+        """Return of each letter the drawings [drawings, 1, size, size], and the face of each."""
         fonts = {face: ImageFont.truetype(self.folder / f"{face}.ttf", CANVAS // 2) for face in FACES}
-        images = []
+        drawn = []
         for number, letter in enumerate(letters):
-            images.append(self._draw(letter, fonts))
+            drawn.append(self._draw(letter, fonts))
             if self.progress and number % 20 == 0:
                 self.progress("drawing glyphs", number, len(letters))
-        return np.concatenate(images)
+        return drawn
 
-    def _draw(self, letter: Letter, fonts: dict[str, ImageFont.FreeTypeFont]) -> NDArray[np.uint8]:
-        """Return the jittered drawings [drawings, 1, size, size] of one letter."""
+    def _draw(self, letter: Letter, fonts: dict[str, ImageFont.FreeTypeFont]) -> tuple[NDArray[np.uint8], list[str]]:
+        """Return the jittered drawings [drawings, 1, size, size] of one letter, and the face of each."""
         generator = numpy_generator(CONTENT_SEED, letter.character)
-        faces = generator.choice(len(letter.faces), size=self.config.drawings)
-        plain = np.stack([_render(letter.character, fonts[letter.faces[face]]) for face in faces])
+        faces = [letter.faces[face] for face in generator.choice(len(letter.faces), size=self.config.drawings)]
+        plain = np.stack([_render(letter.character, fonts[face]) for face in faces])
         grid = _jitter(generator, len(plain), self.config.jitter)
         bent = F.grid_sample(torch.from_numpy(plain)[:, None].float(), grid, align_corners=False)
         size = (self.config.image_size, self.config.image_size)
         small = F.interpolate(bent, size=size, mode="bilinear", antialias=True, align_corners=False)
-        return small.round().clamp(0, 255).to(torch.uint8).numpy()
+        return small.round().clamp(0, 255).to(torch.uint8).numpy(), faces
 
 
 def _letters(folder: Path) -> list[Letter]:

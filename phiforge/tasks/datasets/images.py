@@ -99,13 +99,13 @@ class Images(DatasetSource):
         split, unsplit = self._split()
         if problems := self._layout.problems + judged.problems + unsplit:
             raise refusal(self._tree.place, problems)
-        images = self._kept_images(found.images, judged)
-        turned = splits.with_rotations(split, rotations=config.rotations)
-        return Dataset("images", images, self._source_classes(judged), turned, self._source(found, judged))
-
-    def _kept_images(self, images: NDArray[np.uint8], judged: Judged) -> NDArray[np.uint8]:
-        """Return the images that are kept, and say which are not, and which are of no use."""
         kept = [path for paths in judged.kept for path in paths]
+        images = self._kept_images(found.images, judged, kept)
+        turned = splits.with_rotations(split, rotations=config.rotations)
+        return Dataset("images", images, self._source_classes(judged), turned, self._source(found, judged), kept)
+
+    def _kept_images(self, images: NDArray[np.uint8], judged: Judged, kept: list[str]) -> NDArray[np.uint8]:
+        """Return the images that are kept, and say which are not, and which are of no use."""
         images = _compact(images, [path for each in self._layout.classes for path in each.pictures], set(kept))
         for each in judged.remarks + flat(kept, images):
             remark(self.progress, each)

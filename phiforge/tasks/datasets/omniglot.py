@@ -49,10 +49,11 @@ class OmniglotData(PartConfig):
 
 
 class Character(NamedTuple):
-    """One character of one archive and its drawings as PNG bytes, in order."""
+    """One character of one archive and its drawings, in order: the names of their files, and these as PNG bytes."""
 
     archive: str
     name: str
+    files: list[str]
     drawings: list[bytes]
 
 
@@ -100,7 +101,8 @@ class Omniglot(DatasetSource):
             for number, character in enumerate(characters)
         )
         number_of = {character.name: number for number, character in enumerate(characters)}
-        return Dataset("omniglot", images, classes, self._split(number_of), self.fingerprint())
+        files = [file for character in characters for file in character.files]
+        return Dataset("omniglot", images, classes, self._split(number_of), self.fingerprint(), files)
 
     def _split(self, number_of: dict[str, int]) -> dict[str, tuple[TaskClass, ...]]:
         config, background = self.config, CHARACTERS["images_background"]
@@ -134,9 +136,9 @@ class Omniglot(DatasetSource):
     def _characters(self, archive: str, path: Path) -> Iterator[Character]:
         """Yield the characters of an archive in order of name; raises DataError if it is not whole."""
         read = _read_zip if path.suffix == ".zip" else _read_tree
-        by_name: dict[str, list[bytes]] = {}
+        by_name: dict[str, dict[str, bytes]] = {}
         for member, data in read(path):
-            by_name.setdefault("/".join(member.split("/")[-3:-1]), []).append(data)
+            by_name.setdefault("/".join(member.split("/")[-3:-1]), {})[member] = data
         wrong = [name for name, drawings in by_name.items() if len(drawings) != DRAWINGS]
         if len(by_name) != CHARACTERS[archive] or wrong:
             raise DataError(
@@ -144,7 +146,7 @@ class Omniglot(DatasetSource):
                 + (f"; {wrong[0]} has {len(by_name[wrong[0]])} drawings, expected {DRAWINGS}" if wrong else "")
             )
         for name in sorted(by_name):
-            yield Character(archive, name, by_name[name])
+            yield Character(archive, name, list(by_name[name]), list(by_name[name].values()))
 
 
 def _read_zip(path: Path) -> Iterator[tuple[str, bytes]]:

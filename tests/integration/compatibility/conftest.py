@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from client.processes import ChildProcess
-from client.servers import redis_binary
+from phiforge_client.processes import ChildProcess
+from phiforge_client.servers import redis_binary
 from phiforge.base.errors import ServiceError
 from tests.servers import missing
 
@@ -45,7 +45,7 @@ def phiforge(environment: dict[str, str]) -> Command:
     """The command line on the copy."""
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "client.cli", *arguments]
+        command = [sys.executable, "-m", "phiforge_client.cli", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
 
     return call
@@ -58,7 +58,7 @@ def fleet(home: Path, environment: dict[str, str]) -> Iterator[ChildProcess]:
         redis_binary()
     except ServiceError as error:
         missing(str(error))
-    command = [sys.executable, "-m", "client.cli", "up", "--trainers", "2"]
+    command = [sys.executable, "-m", "phiforge_client.cli", "up", "--trainers", "2"]
     process = ChildProcess(command, home / "up.log", environment)
     process.wait_until_ready(lambda: "ready:" in process.log.read_text(), 60)
     yield process

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from client.processes import ChildProcess
+from phiforge_client.processes import ChildProcess
 from phiforge.base.canonical import canonical_json, sha256_hex
 from tests.fleet import wait_until
 from tests.integration.compatibility.conftest import EXPECTED, RUNS, Command

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from client.servers import RedisServer
-from client.submission import submit
+from phiforge_client.servers import RedisServer
+from phiforge_client.submission import submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.integration.lineage.runs import move, spec_of

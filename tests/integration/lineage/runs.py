@@ -4,9 +4,9 @@ from typing import Any
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.fleet import small_spec
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 VERSIONS, JOBS = 8, 4
 CHECKPOINTS = [0, 3, 6, 8]

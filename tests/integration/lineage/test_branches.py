@@ -2,9 +2,9 @@
 
 import pytest
 
-from client.branching import branch
-from client.verification import verify
-from client.why import where, why
+from phiforge_client.branching import branch
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from phiforge.base.errors import RunError, SpecError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import encode
@@ -30,8 +30,8 @@ def test_a_branch_without_a_change_comes_to_the_same_phi(platform: Platform, tra
     assert verify(platform, new, every=True).differences == []
     assert why(platform, new, 2).run == trained
     item = why(platform, new, 8).jobs[0].episodes[0].support[0]
-    assert where(platform, new, item.name) == [
-        (trained if each.version <= at else new, each) for _, each in where(platform, trained, item.name)
+    assert where(platform, new, item.name).appearances == [
+        (trained if each.version <= at else new, each) for _, each in where(platform, trained, item.name).appearances
     ]
 
 

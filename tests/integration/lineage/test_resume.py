@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.branching import branch
+from phiforge_client.branching import branch
 from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile
 from tests.integration.lineage.runs import CHECKPOINTS, log_of, move

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from client.lineage_view import print_verified, print_where, print_why
-from client.verification import verify
-from client.why import where, why
+from phiforge_client.lineage_view import print_verified, print_where, print_why
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Difference
 from tests.integration.lineage.runs import JOBS
@@ -35,9 +35,9 @@ def test_what_a_person_sees(platform: Platform, trained: str) -> None:
     assert f"step to version 4: φ {explained.entry['phi_hash_before'][:12]}" in step
     assert step.count("as logged") == JOBS
     assert item.name in step
-    assert len({each.version for _, each in places}) > 1
+    assert len({each.version for _, each in places.appearances}) > 1
     back = shown(lambda console: print_where(console, places))
-    assert f"in {len({each.version for _, each in places})} versions" in back
+    assert f"in {len({each.version for _, each in places.appearances})} versions" in back
     assert "every hash is the same" in shown(lambda console: print_verified(console, verified))
     # and what differs first.
     assert "version 4, job 2, is the first that differs" in shown(lambda console: print_verified(console, differing))

@@ -1,16 +1,22 @@
 """From a version to the source items behind it, and from an item back to the versions it took part in."""
 
+import io
+from pathlib import Path, PurePosixPath
+
 import numpy as np
 import pytest
+from rich.console import Console
 
-from client.submission import submit
-from client.verification import verify
-from client.why import where, why
+from phiforge_client.lineage_view import print_where
+from phiforge_client.submission import submit
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
-from phiforge.runs.datasets import load
+from phiforge.runs.datasets import load, load_catalogue
 from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
+from tests.badinput.pictures import classes, write_folder
 from tests.integration.lineage.runs import VERSIONS, move, spec_of
 
 pytestmark = pytest.mark.services
@@ -35,10 +41,10 @@ def test_why(platform: Platform, trained: str) -> None:
                     assert np.array_equal(image, turned)
     # and from each the way back to this version, its job and its episode.
     item = found.jobs[1].episodes[0].query[7]
-    back = where(platform, trained, item.name, item.drawing)
+    back = where(platform, trained, item.name, item.drawing).appearances
     assert (4, 1, 0, "query", item) in [tuple(each) for _, each in back]
     assert {each.item.image for _, each in back} == {item.image}
-    of_class = where(platform, trained, item.name)
+    of_class = where(platform, trained, item.name).appearances
     assert {each.version for _, each in back} <= {each.version for _, each in of_class}
     counted = sum(
         each.name == item.name
@@ -63,6 +69,46 @@ def test_why_not(platform: Platform, trained: str) -> None:
         where(platform, trained, name, 8)
 
 
+def test_source_files(platform: Platform, trained: str) -> None:
+    # Given a version, I expect each of its items to name the file that its image was made from, and the way back from
+    # a class to name it too.
+    items = why(platform, trained, 4).jobs[0].episodes[0].query
+    files = load_catalogue(platform.run(trained).dataset, platform.store).files
+    assert [item.file for item in items] == [files[item.image] for item in items]
+    assert {PurePosixPath(file).suffix for file in files} == {".ttf"}
+    back = where(platform, trained, items[0].name, items[0].drawing).appearances
+    assert {each.item.file for _, each in back} == {items[0].file}
+
+
+def test_by_file(platform: Platform, tmp_path: Path) -> None:
+    # Given a run on a person's own pictures
+    place = write_folder(tmp_path / "own", classes())
+    settings = platform.settings.model_copy(update={"images": place})
+    own = Platform.open(settings)
+    data = {"name": "images", "image_size": 16, "validation": 0.3, "test": 0.3}
+    run = submit(own, spec_of(data=data, task={"n_way": 2, "k_shot": 1, "n_query": 1}, outer={"versions": 2}))
+    move(own, run, 2)
+    # I expect its items to be found by the names of their files,
+    item = why(own, run, 1).jobs[0].episodes[0].support[0]
+    assert item.file.startswith(f"{item.name}/")
+    by_file, by_number = where(own, run, item.file), where(own, run, item.name, item.drawing)
+    assert by_file.appearances == by_number.appearances
+    assert by_file.split == "train"
+    own.close()
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_class_that_judges(platform: Platform, trained: str, split: str) -> None:
+    # Given a class that no training task is drawn from, I expect to be told which split it is of, and no place.
+    catalogue = load_catalogue(platform.run(trained).dataset, platform.store)
+    name = catalogue.classes[catalogue.splits[split][0].source].name
+    found = where(platform, trained, name)
+    assert (found.split, found.appearances) == (split, [])
+    console = Console(file=io.StringIO(), width=200)
+    print_where(console, found)
+    assert f"'{name}' is of the {split} split of run {trained}: no version of φ learned from it" in console.file.getvalue()
+
+
 def test_mirrored_and_turned_items(platform: Platform) -> None:
     # Given a run that turns its classes and mirrors them
     data = {"name": "glyphs", "drawings": 8, "image_size": 16, "rotations": True}
@@ -76,7 +122,7 @@ def test_mirrored_and_turned_items(platform: Platform) -> None:
     for item, image in zip(items, batch.support_x[1], strict=True):
         turned = np.rot90(dataset.images[item.image], item.quarter_turns, axes=(1, 2))
         assert np.array_equal(image, np.flip(turned, axis=2) if item.mirrored else turned)
-    assert items[0] in [each.item for _, each in where(platform, run, items[0].name)]
+    assert items[0] in [each.item for _, each in where(platform, run, items[0].name).appearances]
 
 
 def test_a_formula_has_no_items(platform: Platform) -> None:

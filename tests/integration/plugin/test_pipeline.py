@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client.stack import Stack
+from phiforge_client.stack import Stack
 from phiforge.base.settings import Settings
 from tests.integration.plugin.tiny import PARABOLAS, SHAPES, TinyStack, phiforge
 

@@ -8,7 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from client.stack import Stack
+from phiforge_client.stack import Stack
 from phiforge.base.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,7 +53,7 @@ def phiforge(settings: Settings, *arguments: str, site: Path | None = None) -> s
     own = {"HOME": str(settings.home), "REDIS_URL": settings.redis_url, "NAMESPACE": settings.namespace}
     environment = kept | {f"PHIFORGE_{name}": value for name, value in own.items()}
     return subprocess.run(
-        [sys.executable, "-m", "client.cli", *arguments],
+        [sys.executable, "-m", "phiforge_client.cli", *arguments],
         env=environment | seeing(*([site] if site else [])) | {"COLUMNS": "400", "NO_COLOR": "1"},
         cwd=ROOT,
         capture_output=True,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from client.processes import free_port
-from client.servers import RedisServer, S3Server, redis_binary, weed_binary
-from client.submission import cancel, resume, submit
+from phiforge_client.processes import free_port
+from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
+from phiforge_client.submission import cancel, resume, submit
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

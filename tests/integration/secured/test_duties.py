@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.verification import verify
+from phiforge_client.verification import verify
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

@@ -10,7 +10,7 @@ from minio import Minio
 from minio.error import S3Error
 from urllib3 import PoolManager
 
-from client.servers import S3Server, weed_binary
+from phiforge_client.servers import S3Server, weed_binary
 from phiforge.base.settings import Settings
 from phiforge.runs.connection import connect
 from phiforge.runs.store import open_store

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from client.processes import free_port
-from client.servers import S3Server
+from phiforge_client.processes import free_port
+from phiforge_client.servers import S3Server
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
@@ -33,7 +33,7 @@ def phiforge(settings: Settings, *arguments: str) -> str:
         "LOG_LEVEL": "DEBUG",
     }
     environment |= {f"PHIFORGE_{name}": value for name, value in own.items()}
-    command = [sys.executable, "-m", "client.cli", *arguments]
+    command = [sys.executable, "-m", "phiforge_client.cli", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     return done.stdout + done.stderr
 

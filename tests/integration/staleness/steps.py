@@ -4,13 +4,13 @@ import json
 from collections import Counter
 from typing import Any
 
-from client.submission import submit
+from phiforge_client.submission import submit
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Work, works_of
 from phiforge.runs.steps import Ticket
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.fleet import small_spec, tickets_of
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 VERSIONS, JOBS = 6, 2
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from client.branching import branch
-from client.verification import verify
-from client.why import where, why
+from phiforge_client.branching import branch
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from phiforge.fleet.platform import Platform
 from phiforge.runs.episode_deletion import delete_episodes
 from phiforge.runs.steps import Ticket
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.fleet import tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, works
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 
@@ -36,7 +36,7 @@ def test_the_log_suffices_to_compute_it_again(platform: Platform, run: str) -> N
     first = why(platform, run, 1)
     assert [job.as_logged for job in first.jobs] == [True, True]
     item = first.jobs[0].episodes[0].support[0]
-    assert 1 in {each.version for _, each in where(platform, run, item.name, item.drawing)}
+    assert 1 in {each.version for _, each in where(platform, run, item.name, item.drawing).appearances}
     # and a branch that changes nothing to start from the same φ with the same tickets left.
     before = {entry["version"]: entry["phi_hash"] for entry in platform.record.log(run)}
     child = branch(platform, run, 4)

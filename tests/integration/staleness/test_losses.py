@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.verification import verify
+from phiforge_client.verification import verify
 from phiforge.base.errors import StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.checkpoints import Checkpoint
@@ -10,7 +10,7 @@ from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Ticket
 from tests.fleet import tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, head, messages, take, take_all, used
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

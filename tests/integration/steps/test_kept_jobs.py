@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from celery.worker import state as worker_state
 
-from client.stack import Stack
-from client.submission import cancel, submit
+from phiforge_client.stack import Stack
+from phiforge_client.submission import cancel, submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import Queue
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from sampler.service import Sampler
+from phiforge_sampler.service import Sampler
 from tests.fleet import hashes, small_spec, steps_of, wait_for_end, wait_for_version, wait_until
-from trainer.worker import Trainer
+from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.submission import submit
+from phiforge_client.submission import submit
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.protocols import protocol_of

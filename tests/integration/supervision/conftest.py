@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from client.submission import submit
+from phiforge_client.submission import submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.badinput.conftest import waves

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 import redis
 
-from client.submission import cancel
+from phiforge_client.submission import cancel
 from phiforge.base.errors import (
     AttemptError,
     FormatError,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from client.processes import free_port
-from client.stack import Stack
+from phiforge_client.processes import free_port
+from phiforge_client.stack import Stack
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.badinput.conftest import waves
@@ -70,7 +70,7 @@ class PartlyInstalled(Stack):
         file = self.settings.home / "spec.yaml"
         file.write_text(yaml.safe_dump(raw))
         environment = self._environment(free_port()) | self.environment("client")
-        command = [sys.executable, "-m", "client.cli", "submit", str(file)]
+        command = [sys.executable, "-m", "phiforge_client.cli", "submit", str(file)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.split()[1].rstrip(";")

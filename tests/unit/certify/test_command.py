@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from client.cli import app
+from phiforge_client.cli import app
 from phiforge.certify.proof import Figure, Measured, Proof
 from phiforge.registry import KINDS
 from tests.unit.certify import wrong

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from client.settling import settled
+from phiforge_client.settling import settled
 from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec

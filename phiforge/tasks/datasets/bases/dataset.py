@@ -1,7 +1,7 @@
 """A dataset in memory: images, their classes, and which classes belong to which split."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,15 +35,21 @@ class TaskClass(NamedTuple):
 
 
 class Catalogue(NamedTuple):
-    """A dataset without its images: what its classes are called, and which of them belong to which split."""
+    """A dataset without its images: what its classes are called, and which of them belong to which split.
+
+    ``files`` names the file that each image was made from, by its number; empty if that is not known.
+    """
 
     classes: tuple[SourceClass, ...]
     splits: Mapping[str, tuple[TaskClass, ...]]
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Dataset:
     """``images``: uint8 [images, channels, height, width], ink 255 on 0; ``source``: where they come from.
+
+    ``files`` names the file that each image was made from, within that source; empty if there are none.
 
     Raises DataError if a source class is in two splits: then accuracy on the test split would mean nothing.
     """
@@ -53,6 +59,7 @@ class Dataset:
     classes: tuple[SourceClass, ...]
     splits: Mapping[str, tuple[TaskClass, ...]]
     source: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         owner: dict[int, str] = {}
@@ -66,7 +73,7 @@ class Dataset:
     @property
     def catalogue(self) -> Catalogue:
         """The dataset without its images."""
-        return Catalogue(self.classes, self.splits)
+        return Catalogue(self.classes, self.splits, self.files)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -1,0 +1,116 @@
+"""``phiforge branch``: a new run that goes on from any version of another, with the same spec or a changed one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record, enqueue
+from phiforge_client.verification import determined_checkpoint, expect_recorded, readable_checkpoint, recorded
+from phiforge.base.errors import RunError, SpecError
+from phiforge.fleet.platform import Platform
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.tensors import Tensors
+from phiforge.registry import DATA, PartConfig
+from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.datasets import Facts, load_facts, prepare
+from phiforge.runs.learners import initial_phi
+from phiforge.runs.recompute import recompute
+from phiforge.runs.submitted import Parent, RunRecord
+from phiforge.spec.read import apply_override
+from phiforge.tasks.datasets.bases.dataset import Progress
+
+
+def branch(
+    platform: Platform, run: str, version: int, overrides: Sequence[str] = (), progress: Progress | None = None
+) -> str:
+    """Queue a run that starts at ``version`` of ``run``, with ``section.field=value`` changed, and return its id.
+
+    Without a change it takes the same steps to the same φ. A version without a checkpoint is computed again.
+    Raises SpecError for a spec with faults, RunError if there is no such version or its φ does not fit the new spec.
+    """
+    parent = platform.run(run)
+    expect_recorded(run, version, parent.first_version, recorded(platform, run)[-1])
+    raw = changed_spec(parent, overrides)
+    record = checked_record(raw, lambda data: _facts(platform, parent, data, progress), platform.settings.device)
+    if record.spec.outer.versions < version:
+        last = record.spec.outer.versions
+        raise SpecError([f"outer.versions: {last}, but the branch starts at version {version}; allowed: that or more"])
+    start = checkpoint_at(platform, parent, version)
+    _expect_fit(start.phi, initial_phi(record), f"version {version} of run {run!r}")
+    origin = Parent(run, version, start.phi_hash, start.tasks)
+    return enqueue(platform, record._replace(parent=origin), _carried_on(start, parent, record))
+
+
+def changed_spec(parent: RunRecord, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the raw spec of a run with ``section.field=value`` changed; raises SpecError for what is no such text."""
+    raw = parent.spec.model_dump(mode="json")  # every field: what is absent in a record may have another default now
+    raw["numerics"]["engine"] = parent.spec.numerics.settled_engine
+    for override in overrides:
+        apply_override(raw, override)
+    return raw
+
+
+def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkpoint:
+    """Return φ and the optimiser's state of any recorded version, computed again where it has no checkpoint.
+
+    Raises RunError if what is computed is not what the log says.
+    """
+    start, _ = readable_checkpoint(platform, record, version)
+    if start.version < version:
+        start, _ = determined_checkpoint(platform, record, version, version)
+    checkpoint = start
+    episodes = TrainingEpisodes(platform, record)
+    logged = {entry["version"]: entry for entry in platform.record.log(record.run, start.version, version)}
+    for checkpoint, entry in recompute(record, start, version, episodes.file, platform.settings.device, logged):
+        expected = logged.get(checkpoint.version, {}).get("phi_hash", "nothing")
+        if entry["phi_hash"] != expected:
+            raise RunError(
+                f"version {checkpoint.version} of run {record.run!r} comes out with φ {entry['phi_hash']}, "
+                f"but its log says {expected}: see `phiforge verify {record.run} --version "
+                f"{checkpoint.version}`, or branch at one of its checkpoints, {platform.record.checkpoints(record.run)}"
+            )
+    return checkpoint
+
+
+def _facts(platform: Platform, parent: RunRecord, data: PartConfig, progress: Progress | None) -> Facts:
+    """Look the dataset up; the parent's own is taken as it was published, whatever became of its source."""
+    if data == parent.spec.data and DATA[data.name].published:
+        return load_facts(parent.dataset, platform.store)
+    return prepare(data, platform.settings, platform.store, progress)
+
+
+def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Checkpoint:
+    """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind.
+
+    So with what else the checkpoint lists: where it is not right for the branch, that begins afresh.
+    """
+    if not consistency_of(record.spec).has_pace_of(consistency_of(parent.spec)):
+        start = replace(start, extras={})
+    before, after = parent.spec.outer.optimizer, record.spec.outer.optimizer
+    if before.name == after.name:
+        return start
+    return replace(start, optimizer=init_state(record.spec.outer, start.phi, start.version))
+
+
+def _expect_fit(there: Tensors, needed: Tensors, where: str) -> None:
+    """Raise RunError, naming what differs on both sides, unless φ has the entries that the new spec's learner needs."""
+    had, wanted = _shapes(there), _shapes(needed)
+    if had == wanted:
+        return
+    raise RunError(
+        f"φ of {where} does not fit the new spec: it has {_listed(had, wanted)}; the new spec needs "
+        f"{_listed(wanted, had)}. Submit a new run, or leave what shapes φ as it is"
+    )
+
+
+def _shapes(tensors: Tensors) -> dict[str, str]:
+    return {
+        name: f"{name} {list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+        for name, value in sorted(tensors.items())
+    }
+
+
+def _listed(these: dict[str, str], those: dict[str, str]) -> str:
+    return ", ".join(shape for name, shape in these.items() if those.get(name) != shape) or "nothing else"

@@ -1,0 +1,64 @@
+"""Runs, undisturbed and disturbed, one after the other on one stage."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from phiforge_client.chaos.faults import KINDS
+from phiforge_client.chaos.schedule import Injection
+from phiforge_client.chaos.stage import Stage
+from phiforge_client.chaos.verdict import Verdict, hashes, judge
+from phiforge_client.submission import submit
+from phiforge.base.errors import ServiceError
+from phiforge.runs.record import RunStatus
+
+Reference = list[tuple[int, str]]
+"""(version, φ's hash) of every version of the undisturbed run."""
+
+
+class Outcome(NamedTuple):
+    """One fault and, in seconds, how long after it the next version was committed; None if none was to come."""
+
+    kind: str
+    recovery: float | None
+
+
+class Disturbed(NamedTuple):
+    """One run that faults befell."""
+
+    verdict: Verdict
+    outcomes: list[Outcome]
+    longest_still: float
+
+
+def undisturbed(stage: Stage, spec: Mapping[str, Any], patience_seconds: float) -> Reference:
+    """Let nothing befall a run of ``spec``; return φ's hash at every version."""
+    run = submit(stage.platform, spec)
+    with stage.watching(run, patience_seconds):
+        while not stage.over:
+            pass
+    if (status := stage.platform.record.status(run)) is not RunStatus.COMPLETE:
+        raise ServiceError(f"the undisturbed run {run} is {status}: {stage.platform.record.end_reason(run, status)}")
+    return hashes(stage.platform, run)
+
+
+def disturbed(
+    stage: Stage, spec: Mapping[str, Any], injections: Sequence[Injection], reference: Reference, patience: float
+) -> Disturbed:
+    """Let ``injections`` befall a run of ``spec`` and judge it; ``patience`` is the watchdog's, in seconds."""
+    run = submit(stage.platform, spec)
+    outcomes = []
+    with stage.watching(run, patience) as watchdog:
+        for injection in injections:
+            if stage.reach(injection.version):
+                outcomes.append(_inject(stage, injection.kind))
+        while not stage.over:
+            pass
+        return Disturbed(judge(stage.platform, run, reference, watchdog.hashes), outcomes, watchdog.longest)
+
+
+def _inject(stage: Stage, kind: str) -> Outcome:
+    KINDS[kind].inject(stage)
+    over, commits = time.monotonic(), stage.watched.commits
+    moved = stage.wait(lambda: stage.watched.commits > commits, float("inf"))
+    return Outcome(kind, time.monotonic() - over if moved else None)

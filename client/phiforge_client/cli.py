@@ -1,0 +1,36 @@
+"""The ``phiforge`` command."""
+
+import typer
+
+from phiforge_client.commands import lineage, parts, runs, services, start
+from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
+
+app = typer.Typer(
+    name="phiforge",
+    help="Meta-learning as a pipeline of services. Try `phiforge demo` first; settings are PHIFORGE_* variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (start, runs, lineage, parts, services):
+    app.add_typer(group.app)
+
+
+def main() -> None:
+    """Run the command; what was in its way is told without a traceback."""
+    make_output_safe()
+    try:
+        app()
+    except SystemExit as end:
+        raise SystemExit(end.code or finish_output()) from None
+    except BaseException as error:
+        if not is_mishap(error):
+            raise
+        code = report_mishap(error)
+        finish_output(report=False)
+        raise SystemExit(code) from None
+
+
+if __name__ == "__main__":
+    main()

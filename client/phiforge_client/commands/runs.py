@@ -1,0 +1,130 @@
+"""Runs: submit, list, watch, show, stop and go on."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from phiforge_client.commands.opening import expect_redis, look, look_at, open_at, open_platform
+from phiforge_client.commands.options import Overrides, RunId, SpecFile, WatchIt
+from phiforge_client.commands.output import console, echo_json, progress, say, watch_runs
+from phiforge_client.ready_made import found_or_ready_made
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel="Runs")
+def submit(
+    spec: SpecFile,
+    set_: Overrides = None,
+    watch: WatchIt = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Own pictures: leave out what cannot be read.")
+    ] = False,
+    keep_first: Annotated[
+        bool,
+        typer.Option("--keep-first-of-duplicates", help="Own pictures: leave out a picture that stands elsewhere."),
+    ] = False,
+) -> None:
+    """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its problems."""
+    from phiforge.spec.read import parse_spec, read_spec
+
+    chosen = ["data.unreadable=skip"] * skip_unreadable + ["data.duplicates=keep_first"] * keep_first
+    raw = read_spec(found_or_ready_made(spec), [*(set_ or []), *chosen])
+    parse_spec(raw)  # what is wrong with it is said first, whatever else is missing
+    from phiforge_client.submission import submit as submit_run
+
+    platform = open_platform()
+    expect_redis(platform)
+    with progress() as report:
+        run = submit_run(platform, raw, report)
+    say(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`")
+    if watch:
+        watch_runs(platform, [run])
+
+
+@app.command(rich_help_panel="Runs")
+def runs() -> None:
+    """List every run, in order of submission: where it is and how well it does."""
+    from phiforge_client.table import print_table
+    from phiforge_client.view import all_views
+
+    platform = look()
+    if views := all_views(platform):
+        print_table(console, views)
+    else:
+        say(f"there is no run in {escape(platform.store.url)}; PHIFORGE_HOME and PHIFORGE_STORE_URL say where to look")
+
+
+@app.command(rich_help_panel="Runs")
+def watch(run: RunId) -> None:
+    """Watch RUN until it is over; Ctrl-C stops watching, not the run."""
+    from phiforge.runs.record import RunStatus
+
+    platform, run = look_at(run)
+    if platform.record.status(run) is RunStatus.RUNNING:
+        platform.exchange.check()
+    watch_runs(platform, [run])
+
+
+@app.command(rich_help_panel="Runs")
+def show(run: RunId) -> None:
+    """Print RUN's spec, and its report (or why it ended) as JSON."""
+    from phiforge.runs.not_finite import not_finite_steps
+    from phiforge.runs.record import RunStatus
+
+    platform, run = look_at(run)
+    submitted = platform.record.submitted(run)
+    status = platform.record.status(run)
+    shown: dict[str, Any] = {
+        "run": run,
+        "status": status,
+        "dataset": submitted.dataset,
+        "spec": submitted.spec,
+    }
+    if submitted.parent:
+        shown["parent"] = submitted.parent._asdict()
+    if status is RunStatus.COMPLETE:
+        shown["report"] = platform.record.report(run)
+    elif status is not RunStatus.RUNNING:
+        shown["reason"] = platform.record.end_reason(run, status)
+    elif damaged := platform.record.damaged_report(run):
+        shown["reason"] = f"{damaged}; `phiforge resume {run}` has it written again"
+    if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
+        shown["not_finite"] = [found.model_dump() for found in kept]
+        shown["replay"] = f"phiforge replay {run}"
+    echo_json(shown)
+
+
+@app.command(rich_help_panel="Runs")
+def replay(
+    run: RunId,
+    version: Annotated[int | None, typer.Option(min=0, help="Which, if there are several; default: the last.")] = None,
+) -> None:
+    """Compute the job whose loss stopped RUN again, as it was not finite, and print each of its episodes as JSON."""
+    from phiforge_client.replay import replay as replay_run
+
+    platform, run = open_at(run)
+    echo_json(replay_run(platform, run, version))
+
+
+@app.command(rich_help_panel="Runs")
+def cancel(run: RunId) -> None:
+    """Stop RUN; `phiforge resume` lets it go on."""
+    from phiforge_client.submission import cancel as cancel_run
+
+    platform, run = open_at(run)
+    expect_redis(platform)
+    cancel_run(platform, run)
+    say(f"cancelled {run}; `phiforge resume {run}` lets it go on")
+
+
+@app.command(rich_help_panel="Runs")
+def resume(run: RunId) -> None:
+    """Let a cancelled or failed RUN go on from its newest checkpoint, to the same φ as if it had never stopped."""
+    from phiforge_client.submission import resume as resume_run
+
+    platform, run = open_at(run)
+    expect_redis(platform)
+    resume_run(platform, run)
+    say(f"resumed {run}")

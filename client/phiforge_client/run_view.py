@@ -1,0 +1,27 @@
+"""What is shown of a run."""
+
+from dataclasses import dataclass
+
+from phiforge.runs.record import RunStatus
+
+
+@dataclass
+class RunView:
+    """One run at one moment; ``accuracy`` is of the test episodes once they were looked at, else of the validation."""
+
+    run: str
+    status: str
+    version: int | None
+    versions: int
+    tasks_per_second: float
+    loss: float | None
+    accuracy: float | None
+    accuracy_ci95: float
+    split: str
+    seconds_left: float | None
+    created_at: float
+
+    @property
+    def over(self) -> bool:
+        """Whether the run needs nothing more."""
+        return self.status in (RunStatus.COMPLETE, RunStatus.FAILED, RunStatus.CANCELLED)

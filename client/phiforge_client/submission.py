@@ -1,0 +1,108 @@
+"""From a raw spec to a run that services move: checked whole, published, queued."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from phiforge_client.settling import settled
+from phiforge.base.errors import RunError
+from phiforge.fleet.platform import Platform
+from phiforge.learning.optimizers import init_state
+from phiforge.learning.tensors import fingerprint
+from phiforge.registry import PartConfig
+from phiforge.runs.checkpoints import Checkpoint
+from phiforge.runs.datasets import Facts, prepare
+from phiforge.runs.learners import initial_phi
+from phiforge.runs.reconcile import reconcile
+from phiforge.runs.record import RunStatus
+from phiforge.runs.submitted import RunRecord
+from phiforge.spec.checks import DatasetFacts
+from phiforge.spec.read import parse_spec
+from phiforge.spec.run import RunSpec
+from phiforge.tasks.datasets.bases.dataset import Progress
+
+
+def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None = None) -> str:
+    """Queue the run that ``raw`` describes and return its id; raises SpecError, with nothing queued, if it cannot be.
+
+    The dataset is published to object storage first, unless it is there.
+    """
+    settings = platform.settings
+    record = checked_record(raw, lambda data: prepare(data, settings, platform.store, progress), settings.device)
+    return enqueue(platform, record, first_checkpoint(record))
+
+
+def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Facts], device: str) -> RunRecord:
+    """Return a new run of the spec that ``raw`` is; ``facts_of`` says what is known of its dataset.
+
+    What the spec leaves to be settled is settled for ``device``.
+
+    Raises SpecError with every problem.
+    """
+    found: list[Facts] = []
+
+    def look_up(data: PartConfig) -> DatasetFacts:
+        found.append(facts_of(data))
+        return DatasetFacts(found[-1].classes, found[-1].drawings)
+
+    spec = settled(parse_spec(raw, look_up), device)
+    return RunRecord(
+        run=_run_id(spec),
+        spec=spec,
+        spec_hash=spec.hash,
+        dataset=found[-1].digest,
+        input_shape=found[-1].input_shape,
+        train_classes=_train_classes(spec, found[-1]),
+        created_at=time.time(),
+    )
+
+
+def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
+    """Write ``record`` and where it starts down, let services move it, and return its id."""
+    platform.record.create(record)
+    platform.checkpoints.save(record.run, start)
+    platform.record.activate(record.run)
+    reconcile(platform, record.run)
+    return record.run
+
+
+def cancel(platform: Platform, run: str) -> None:
+    """Stop ``run`` for now; raises RunError if it is over already."""
+    _expect(platform, run, "cancel", RunStatus.RUNNING)
+    platform.record.end(run, RunStatus.CANCELLED, "cancelled by its user")
+    platform.exchange.stop(run, RunStatus.CANCELLED)
+
+
+def resume(platform: Platform, run: str) -> None:
+    """Let a cancelled or failed run go on from its newest checkpoint, to the same φ as if it had never stopped.
+
+    So too one that is not over and that nobody moves: its mark was lost, or its report is damaged.
+    """
+    idle = [] if run in platform.record.active() else [RunStatus.RUNNING]
+    _expect(platform, run, "resume", RunStatus.CANCELLED, RunStatus.FAILED, *idle)
+    platform.record.reopen(run)
+    platform.exchange.forget(run)
+    reconcile(platform, run)
+
+
+def _expect(platform: Platform, run: str, action: str, *allowed: RunStatus) -> None:
+    platform.run(run)
+    status = platform.record.status(run)
+    if status not in allowed:
+        raise RunError(f"cannot {action} run {run!r}: it is {status}; allowed: {' or '.join(allowed)}")
+
+
+def _train_classes(spec: RunSpec, facts: Facts) -> int:
+    """Return how many classes training tasks are drawn from; a mirror image is a class of its own."""
+    return facts.classes.get("train", 0) * (2 if spec.sampling.augmentation == "mirror" else 1)
+
+
+def _run_id(spec: RunSpec) -> str:
+    return f"{spec.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def first_checkpoint(record: RunRecord) -> Checkpoint:
+    """Return where a run that is no branch starts: φ₀, and an optimiser that has seen nothing."""
+    phi = initial_phi(record)
+    return Checkpoint(0, phi, init_state(record.spec.outer, phi), fingerprint(phi), tasks=0)

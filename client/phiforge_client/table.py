@@ -1,0 +1,89 @@
+"""Runs as a table, or a line each where there is no room for one."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from phiforge_client.run_ids import shortened
+from phiforge_client.run_view import RunView
+
+_IN_A_PIPE = 1000
+"""Columns of what is no terminal: nothing is shortened there."""
+
+_HEADINGS = ("run", "status", "version", "tasks/s", "L(φ)", "accuracy", "left")
+_SHORTEST_ID = 10
+_WIDEST_STATUS = 20
+"""Letters; a longer one, such as why a run stands, is folded."""
+_GAP = 1
+
+
+class Row(NamedTuple):
+    """The cells of one run."""
+
+    run: str
+    status: str
+    version: str
+    rate: str
+    loss: str
+    accuracy: str
+    left: str
+
+
+def row(view: RunView) -> Row:
+    """Return a run's cells; accuracy says which split it is of."""
+    going = view.status == "running"
+    accuracy = "–" if view.accuracy is None else f"{view.split} {percent(view.accuracy, view.accuracy_ci95)}"
+    loss = "–" if view.loss is None else f"{view.loss:.3f}"
+    left = _clock(view.seconds_left) if going and view.seconds_left is not None else "–"
+    rate = f"{view.tasks_per_second:.1f}" if going else "–"
+    version = "–" if view.version is None else str(view.version)
+    return Row(view.run, view.status, f"{version}/{view.versions}", rate, loss, accuracy, left)
+
+
+def line(view: RunView) -> str:
+    """Return a run on one line."""
+    return "  ".join(row(view))
+
+
+def table(views: Sequence[RunView], columns: int) -> Table | Text:
+    """Return one row a run, of at most ``columns`` letters: ids are shortened before any figure is.
+
+    Where the figures do not fit beside each other, each run is a line that may be folded.
+    """
+    rows = [row(view) for view in views]
+    widths = [max(map(len, cells)) for cells in zip(_HEADINGS, *rows, strict=True)]
+    widths[1] = min(widths[1], _WIDEST_STATUS)
+    room = columns - sum(widths[1:]) - _GAP * (len(widths) - 1)
+    if room < _SHORTEST_ID:
+        return Text("\n".join(map(line, views)))
+    shown = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for heading, width in zip(_HEADINGS, widths, strict=True):
+        folded = heading == "status" and columns < _IN_A_PIPE
+        shown.add_column(
+            heading,
+            justify="left" if heading in _HEADINGS[:2] else "right",
+            no_wrap=not folded,
+            max_width=width if folded else None,
+        )
+    for each in rows:
+        shown.add_row(shortened(each.run, room), *each[1:])
+    return shown
+
+
+def print_table(console: Console, views: Sequence[RunView]) -> None:
+    """Print the table: to a terminal as it fits, to a pipe whole."""
+    wide = console if console.is_terminal else Console(file=console.file, width=_IN_A_PIPE)
+    wide.print(table(views, wide.width), highlight=False)
+
+
+def percent(accuracy: float, ci95: float) -> str:
+    """Spell an accuracy and the half width of its 95 % interval."""
+    return f"{100 * accuracy:.1f} ± {100 * ci95:.1f} %"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"
