@@ -13,15 +13,16 @@ every spec is run as it stands.
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from benchmarks.page import parser, publish, table
-from benchmarks.published import NONE, PUBLISHED
 from phiforge_client.servers import S3Server
 from phiforge_client.settling import settled
 from phiforge_client.stack import Stack
 from phiforge_client.submission import resume, submit
-from phiforge_client.view import percent, watch
+from phiforge_client.table import percent
+from phiforge_client.view import watch
+from rich.console import Console
+
+from benchmarks.page import parser, publish, table
+from benchmarks.published import NONE, PUBLISHED
 from phiforge.base.errors import RunError, ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

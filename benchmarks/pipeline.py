@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from phiforge_client.servers import RedisServer, S3Server
+from phiforge_client.stack import Stack
+from phiforge_client.submission import cancel, submit
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.bare import BareProcesses
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, spread, table, versions
 from benchmarks.processor import cpu_seconds
-from phiforge_client.servers import RedisServer, S3Server
-from phiforge_client.stack import Stack
-from phiforge_client.submission import cancel, submit
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import OBSERVED

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from phiforge_client.servers import RedisServer
+from phiforge_client.submission import checked_record, enqueue, first_checkpoint
+from phiforge_trainer.head import Place
+from phiforge_trainer.worker import Trainer
 
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, versions
 from benchmarks.processor import cpu_seconds
-from phiforge_client.servers import RedisServer
-from phiforge_client.submission import checked_record, enqueue, first_checkpoint
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.settings import Settings
 from phiforge.fleet.memory import keep_freed_memory
@@ -32,8 +34,6 @@ from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.steps import State
 from phiforge.runs.submitted import RunRecord
-from phiforge_trainer.head import Place
-from phiforge_trainer.worker import Trainer
 
 _LIST = "scale.training"
 

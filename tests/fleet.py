@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from phiforge_client.stack import Stack
+
 from phiforge.fleet.platform import Platform
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange

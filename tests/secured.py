@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from phiforge_client.stack import Service, Stack
+
 from phiforge.base.settings import Settings
 from tests.servers import require
 

@@ -12,8 +12,8 @@ from typing import NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-
 from phiforge_client.servers import RedisServer, S3Server
+
 from phiforge.base.errors import ServiceError
 
 Server = TypeVar("Server", RedisServer, S3Server)

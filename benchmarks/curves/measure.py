@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record
+
 from benchmarks.curves.axes import Axis, Point, points, raw_spec
 from benchmarks.curves.fit import Fit, fitted
 from benchmarks.curves.job import Turn, Work, Worker
 from benchmarks.operations import operations
 from benchmarks.page import say
-from phiforge_client.episodes import TrainingEpisodes
-from phiforge_client.submission import checked_record
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import encode

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from phiforge_client.episodes import TrainingEpisodes
-from phiforge_client.submission import checked_record, enqueue
-from phiforge_client.verification import determined_checkpoint, expect_recorded, readable_checkpoint, recorded
 from phiforge.base.errors import RunError, SpecError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.optimizers import init_state
@@ -20,6 +17,9 @@ from phiforge.runs.recompute import recompute
 from phiforge.runs.submitted import Parent, RunRecord
 from phiforge.spec.read import apply_override
 from phiforge.tasks.datasets.bases.dataset import Progress
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record, enqueue
+from phiforge_client.verification import determined_checkpoint, expect_recorded, readable_checkpoint, recorded
 
 
 def branch(
@@ -47,6 +47,8 @@ def changed_spec(parent: RunRecord, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the raw spec of a run with ``section.field=value`` changed; raises SpecError for what is no such text."""
     raw = parent.spec.model_dump(mode="json")  # every field: what is absent in a record may have another default now
     raw["numerics"]["engine"] = parent.spec.numerics.settled_engine
+    if parent.tries_steps:
+        del raw["learner"]["inner_steps_evaluation"]  # nobody gave it
     for override in overrides:
         apply_override(raw, override)
     return raw

@@ -8,6 +8,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
+from phiforge.spec.read import read_spec
 from phiforge_client.embedded import cores
 from phiforge_client.keeper import Keeper
 from phiforge_client.plot import plot_accuracy
@@ -16,11 +21,6 @@ from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_client.table import percent
 from phiforge_client.view import watch
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
-from phiforge.runs.record import RunStatus
-from phiforge.spec.read import read_spec
 
 METHODS = {
     "pixel nearest neighbour": "demo-pixel-nearest-neighbour",

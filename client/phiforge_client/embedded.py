@@ -6,9 +6,9 @@ import threading
 
 from rich.console import Console
 
+from phiforge.base.settings import Settings
 from phiforge_client.keeper import Keeper
 from phiforge_client.stack import Stack
-from phiforge.base.settings import Settings
 
 CHECK_SECONDS = 0.5
 

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+from phiforge.base.errors import ServiceError
 from phiforge_client.deaths import cause, reason
 from phiforge_client.stack import Member, Stack
-from phiforge.base.errors import ServiceError
 
 SOON_SECONDS = 10.0
 """A program that lived no longer died at once: something is wrong with it, not with the moment."""

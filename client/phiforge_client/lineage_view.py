@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from phiforge_client.verification import Verified
-from phiforge_client.why import Where, Why
 from phiforge.runs.commit_log import Difference
 from phiforge.tasks.sources import Item, Sources
+from phiforge_client.verification import Verified
+from phiforge_client.why import Where, Why
 
 _SHORT = 12
 
@@ -115,6 +115,8 @@ def _turn(item: Item) -> str:
 
 def _named(items: Sequence[Item]) -> str:
     """Name images by number and, where that is known, the file each was made from."""
-    return ", ".join(
-        f"{item.drawing} ({escape(PurePosixPath(item.file).name)})" if item.file else str(item.drawing) for item in items
-    )
+    return ", ".join(str(item.drawing) + _in_brackets(PurePosixPath(item.file).name) for item in items)
+
+
+def _in_brackets(file: str) -> str:
+    return f" ({escape(file)})" if file else ""

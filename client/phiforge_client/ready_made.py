@@ -18,7 +18,9 @@ def path_of(name: str) -> Path:
     """Return the file of a ready-made spec; raises SpecError if there is none so named."""
     known = names()
     if name not in known:
-        raise SpecError([f"there is no ready-made spec {name[:100]!r}; `phiforge specs` lists them{did_you_mean(name, known)}"])
+        raise SpecError(
+            [f"there is no ready-made spec {name[:100]!r}; `phiforge specs` lists them{did_you_mean(name, known)}"]
+        )
     return FOLDER / f"{name}.yaml"
 
 

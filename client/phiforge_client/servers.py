@@ -14,8 +14,8 @@ from minio.error import MinioException
 from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
-from phiforge_client.processes import ChildProcess, free_ports
 from phiforge.base.errors import ServiceError
+from phiforge_client.processes import ChildProcess, free_ports
 
 _START_SECONDS = 20.0
 _PORTS = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc")]

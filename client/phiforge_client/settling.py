@@ -18,6 +18,11 @@ def settled(spec: RunSpec, device: str) -> RunSpec:
     return serves(spec) or _by(spec, "torch")
 
 
+def tries_steps(spec: RunSpec) -> bool:
+    """Say whether the number of inner steps on unseen tasks is left to the validation tasks: nobody gave it."""
+    return LEARNERS[spec.learner.name].tries_steps and "inner_steps_evaluation" not in spec.learner.model_fields_set
+
+
 def _by(spec: RunSpec, engine: Engine) -> RunSpec:
     return spec.model_copy(update={"numerics": spec.numerics.model_copy(update={"engine": engine})})
 

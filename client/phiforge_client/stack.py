@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
 from phiforge_client.deaths import reason
 from phiforge_client.processes import ChildProcess, free_port
 from phiforge_client.servers import RedisServer
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
 
 SERVICES = ("sampler", "trainer", "evaluator")
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phiforge_client.settling import settled
 from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.optimizers import init_state
@@ -21,6 +20,7 @@ from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Progress
+from phiforge_client.settling import settled, tries_steps
 
 
 def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None = None) -> str:
@@ -55,6 +55,7 @@ def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Fact
         input_shape=found[-1].input_shape,
         train_classes=_train_classes(spec, found[-1]),
         created_at=time.time(),
+        tries_steps=tries_steps(spec),
     )
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from phiforge_client.episodes import TrainingEpisodes
-from phiforge_client.submission import first_checkpoint
 from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
@@ -13,6 +11,8 @@ from phiforge.runs.commit_log import Difference, Entry, differences
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.recompute import recompute
 from phiforge.runs.submitted import RunRecord
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import first_checkpoint
 
 Report = Callable[[int], None]
 """Told which version was computed again."""

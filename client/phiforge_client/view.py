@@ -7,13 +7,13 @@ import redis
 from rich.console import Console
 from rich.live import Live
 
-from phiforge_client.run_view import RunView
-from phiforge_client.table import line, table
 from phiforge.base.errors import FormatError, IncapableWorkerError, MissingObjectError, RunError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.standing import standing
 from phiforge.runs.steps import State
+from phiforge_client.run_view import RunView
+from phiforge_client.table import line, table
 
 __all__ = ["RunView", "all_views", "view_of", "watch"]
 

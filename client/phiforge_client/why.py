@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from phiforge_client.episodes import TrainingEpisodes
-from phiforge_client.verification import expect_recorded, recorded
 from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
 from phiforge.registry import DATA
@@ -18,6 +16,8 @@ from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch, digest_of
 from phiforge.tasks.sources import Appearance, Sources, appearances, sources
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.verification import expect_recorded, recorded
 
 NO_CATALOGUE = Catalogue((), {})
 """Of tasks that are drawn from a formula."""
@@ -82,9 +82,7 @@ class Where:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return where the item took part as JSON values."""
-        return [
-            {"run": run} | each._asdict() | {"item": each.item._asdict()} for run, each in self.appearances
-        ]
+        return [{"run": run} | each._asdict() | {"item": each.item._asdict()} for run, each in self.appearances]
 
 
 def where(platform: Platform, run: str, name: str, drawing: int | None = None) -> Where:

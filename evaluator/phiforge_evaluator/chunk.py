@@ -1,12 +1,10 @@
 """One evaluation message: from a chunk of fixed episodes to its scores, the summary and the run's report."""
 
-import math
 from collections.abc import Collection, Iterable
 from functools import lru_cache, partial
 
 import torch
 
-from phiforge_evaluator.report import build_report, judged_checkpoint
 from phiforge.base.errors import RunError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import EVALUATE_SECONDS, EVALUATED_TASKS
@@ -16,7 +14,6 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
 from phiforge.learning.device import require
-from phiforge.learning.scoring import ChunkScores, score, summary
 from phiforge.runs import judging
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.keys import evaluation_episodes_key
@@ -26,6 +23,8 @@ from phiforge.runs.reading import read_episodes
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
+from phiforge_evaluator.report import build_report, judged_checkpoint
+from phiforge_evaluator.scores import scored, steps_of, summed_up
 
 
 class Evaluator:
@@ -71,7 +70,7 @@ class Evaluator:
         if chunk not in there:
             require(record.spec.numerics, self.platform.settings.device)
             episodes = self._read_episodes(record, split, version, chunk)
-            payload = self._score(record, version, split, chunk, episodes).to_bytes()
+            payload = self._score(record, version, split, chunk, episodes)
             reach("evaluator.scored")
             self.platform.exchange.publish_scores(record.run, split, version, chunk, payload)
             there, outcome = self.platform.exchange.scores(record.run, split, version), Outcome.PUBLISHED
@@ -88,30 +87,27 @@ class Evaluator:
         self.platform.exchange.note_judged(record.run, done, total)
 
     def _sum_up(self, record: RunRecord, split: str, version: int, payloads: Iterable[bytes]) -> None:
-        chunks = [ChunkScores.from_bytes(payload) for payload in payloads]
-        scores = summary(version, self._checkpoint(record.run, version).phi_hash, chunks)
+        phi_hash = self._checkpoint(record.run, version).phi_hash
+        scores = summed_up(record, version, phi_hash, payloads)
         self.platform.record.save_scores(record.run, split, version, scores)
         self.platform.exchange.note_summary(record.run, split, scores)
 
-    def _score(self, record: RunRecord, version: int, split: str, chunk: int, episodes: list[Episode]) -> ChunkScores:
-        """Score episodes; the seed is of the judged episodes, so that every run meets the same randomness."""
+    def _score(self, record: RunRecord, version: int, split: str, chunk: int, episodes: list[Episode]) -> bytes:
+        """Score episodes by the checkpoint of a version."""
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
         phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
         learner = learner_of(record, record.spec.evaluation_task)
-        with EVALUATE_SECONDS.time(), working(_name(split, version, chunk)):
-            together = record.spec.numerics.chunk
-            seed = (record.spec.evaluation.seed, "judge", split, chunk)
-            scores = score(learner, phi, episodes, *seed, together=together)
+        steps = steps_of(self.platform, record, split, version)
+        name = _name(split, version, chunk)
+        try:
+            with EVALUATE_SECONDS.time(), working(name):
+                found = scored(record, learner, phi, episodes, (split, chunk), steps)
+        except RunError as error:
+            raise RunError(f"{name}, {error}") from error
         EVALUATED_TASKS.labels(split=split).inc(len(episodes))
-        for index, loss in enumerate(scores.of["loss"]):
-            if not math.isfinite(loss):
-                raise RunError(
-                    f"{_name(split, version, chunk)}, episode {index}: the query loss is {loss}, not finite: lower the "
-                    "inner learning rate or learner.inner_steps_evaluation"
-                )
-        return scores
+        return found
 
     def _read_episodes(self, record: RunRecord, split: str, version: int, chunk: int) -> list[Episode]:
         """Return the chunk's episodes; while they are not there, ask for them and put the chunk at the queue's end."""

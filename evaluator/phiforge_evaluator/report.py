@@ -5,12 +5,13 @@ from typing import Any
 
 from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
+from phiforge.learning.tried_steps import BY_STEPS, STEPS
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import learner_of
 from phiforge.runs.submitted import RunRecord
 
-_NOT_OF_THE_CURVE = ("phi_hash", "tasks", "per_task")
+_NOT_OF_THE_CURVE = ("phi_hash", "tasks", "per_task", BY_STEPS)
 
 
 def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, Any]:
@@ -34,11 +35,18 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "tasks_seen": record.tasks_at(spec.outer.versions),
         "parent": record.parent._asdict() if record.parent else None,
         "seconds": time.time() - record.created_at,
-        "test": {name: value for name, value in test.items() if name != "per_task"},
+        "inner_steps": _inner_steps(platform, record, best),
+        "test": {name: value for name, value in test.items() if name not in ("per_task", BY_STEPS)},
         "validation": [
             _point(platform, record, version) for version in platform.record.scored(record.run, "validation")
         ],
     }
+
+
+def _inner_steps(platform: Platform, record: RunRecord, best: int) -> dict[str, Any] | None:
+    """Return the number of inner steps on unseen tasks that was chosen, and what each came to; None if none was."""
+    scores = platform.record.scores(record.run, "validation", best)
+    return {"chosen": scores[STEPS], "validation": scores[BY_STEPS]} if STEPS in scores else None
 
 
 def judged_checkpoint(platform: Platform, run: str, version: int) -> Checkpoint:

@@ -2,14 +2,14 @@
 
 from prometheus_client import REGISTRY
 
-from phiforge_evaluator.chunk import Evaluator
-from phiforge_evaluator.collector import RunCollector
 from phiforge.fleet.memory import keep_freed_memory
 from phiforge.fleet.messages import EVALUATE
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.service import serve
 from phiforge.learning.device import check_device
 from phiforge.learning.repeatable import repeat_exactly
+from phiforge_evaluator.chunk import Evaluator
+from phiforge_evaluator.collector import RunCollector
 
 
 def run(platform: Platform) -> None:

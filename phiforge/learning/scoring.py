@@ -1,12 +1,12 @@
 """Scores of one φ on episodes: per task, so that learners can be compared task by task."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError
@@ -15,10 +15,13 @@ from phiforge.learning.engines import transforms
 from phiforge.learning.engines.vmap.episodes import mapped, stacked
 from phiforge.learning.estimators.bases.estimator import scores_of
 from phiforge.learning.generators import torch_generator
-from phiforge.learning.learners import EVALUATION, Learner, Phi
+from phiforge.learning.learners import EVALUATION, Learner, Outcome, Phi
 from phiforge.learning.statistics import estimate
 from phiforge.learning.tensors import Tensors
 from phiforge.tasks.episodes import Episode
+
+Outcomes = Callable[[Phi, Episode, Generator], Mapping[int, Outcome]]
+"""How the models of one episode did, by number of inner steps, or just by 0."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +51,65 @@ def score(learner: Learner, phi: Phi, episodes: Sequence[Episode], *seed: SeedPa
 
     So many ``together`` are computed as one if the learner's engine maps over episodes.
     """
+
+    def outcomes(phi: Phi, episode: Episode, generator: Generator) -> Mapping[int, Outcome]:
+        return {0: learner.query_outcome(phi, episode, EVALUATION, generator)}
+
+    return _scored(learner, outcomes, phi, episodes, seed, together, "score")[0]
+
+
+def score_by_steps(
+    learner: Learner,
+    phi: Phi,
+    episodes: Sequence[Episode],
+    *seed: SeedPart,
+    steps: Sequence[int],
+    together: int = 1,
+) -> dict[int, ChunkScores]:
+    """Return the same after each number of inner ``steps``, for a learner that says ``tries_steps``."""
+
+    def outcomes(phi: Phi, episode: Episode, generator: Generator) -> Mapping[int, Outcome]:
+        return learner.outcomes_by_steps(phi, episode, EVALUATION, generator, steps)
+
+    return _scored(learner, outcomes, phi, episodes, seed, together, ("score", *steps))
+
+
+def _scored(
+    learner: Learner,
+    outcomes: Outcomes,
+    phi: Phi,
+    episodes: Sequence[Episode],
+    seed: Sequence[SeedPart],
+    together: int,
+    use: Hashable,
+) -> dict[int, ChunkScores]:
     with torch.no_grad():
         if transforms(learner.shape.engine):
-            return _mapped(learner, phi, episodes, together)
-        outcomes = [
-            learner.query_outcome(phi, episode, EVALUATION, torch_generator(*seed, index))
-            for index, episode in enumerate(episodes)
-        ]
-    return ChunkScores(_by_name([scores_of(each) for each in outcomes]))
+            return _mapped(learner, outcomes, phi, episodes, together, use)
+        found = [outcomes(phi, episode, torch_generator(*seed, index)) for index, episode in enumerate(episodes)]
+    return {key: ChunkScores(_by_name([scores_of(each[key]) for each in found])) for key in found[0]}
 
 
-def _mapped(learner: Learner, phi: Phi, episodes: Sequence[Episode], together: int) -> ChunkScores:
+def _mapped(
+    learner: Learner, outcomes: Outcomes, phi: Phi, episodes: Sequence[Episode], together: int, use: Hashable
+) -> dict[int, ChunkScores]:
     """Return the same, by vmap; what engine ``vmap`` serves draws nothing."""
 
-    def scored(phi: Tensors, parts: tuple[Tensor, ...]) -> Tensors:
-        def one(*parts: Tensor) -> Tensors:
-            outcome = learner.query_outcome(phi, Episode(*parts), EVALUATION, torch_generator("nothing"))
-            return {"loss": outcome.loss, **outcome.scores}
+    def scored(phi: Tensors, parts: tuple[Tensor, ...]) -> dict[int, Tensors]:
+        def one(*parts: Tensor) -> dict[int, Tensors]:
+            found = outcomes(phi, Episode(*parts), torch_generator("nothing"))
+            return {key: {"loss": outcome.loss, **outcome.scores} for key, outcome in found.items()}
 
-        found: Tensors = torch.func.vmap(one)(*parts)
+        found: dict[int, Tensors] = torch.func.vmap(one)(*parts)
         return found
 
-    found: dict[str, list[float]] = {}
+    found: dict[int, dict[str, list[float]]] = {}
     for start in range(0, len(episodes), together):
-        chunk = mapped(learner, "score", scored, dict(phi), stacked(episodes[start : start + together]))
-        for name, values in chunk.items():
-            found.setdefault(name, []).extend(values.tolist())
-    return ChunkScores(found)
+        chunk = mapped(learner, use, scored, dict(phi), stacked(episodes[start : start + together]))
+        for key, tensors in chunk.items():
+            for name, values in tensors.items():
+                found.setdefault(key, {}).setdefault(name, []).extend(values.tolist())
+    return {key: ChunkScores(of) for key, of in found.items()}
 
 
 def _by_name(scores: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:

@@ -18,6 +18,8 @@ class LearnerPart(Part):
     """Whether F_φ takes gradient steps on parameters that φ decides, so that first and second order differ."""
     whole_start: ClassVar[bool] = False
     """Whether φ is the initial parameters of an inner loop that moves them all, and nothing else."""
+    tries_steps: ClassVar[bool] = False
+    """Whether the number of its inner steps on unseen tasks, unless a spec gives it, is chosen on validation tasks."""
     chooses: ClassVar[bool] = False
     """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
     regresses: ClassVar[bool] = False

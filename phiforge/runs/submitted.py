@@ -33,6 +33,11 @@ class RunRecord(NamedTuple):
     train_classes: int
     created_at: float
     parent: Parent | None = None
+    tries_steps: bool = False
+    """Whether the validation tasks choose the number of inner steps on unseen tasks: the spec that was given had none.
+
+    It stands beside the spec, whose hash and meaning it leaves as earlier versions know them: φ does not depend on it.
+    """
 
     @property
     def first_version(self) -> int:
@@ -56,6 +61,7 @@ class Submitted(NamedTuple):
     train_classes: int
     created_at: float
     parent: Parent | None
+    tries_steps: bool = False
 
     @property
     def first_version(self) -> int:
@@ -126,6 +132,7 @@ def _submitted_as(run: str, fields: Mapping[str, Any]) -> Submitted:
         train_classes=int(fields["train_classes"]),
         created_at=float(fields["created_at"]),
         parent=Parent(**fields["parent"]) if fields.get("parent") else None,
+        tries_steps=bool(fields.get("tries_steps", False)),
     )
 
 

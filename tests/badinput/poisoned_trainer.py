@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from phiforge_client.cli import main
+
 from phiforge.learning.estimators.backpropagation import Backpropagation
 from phiforge.learning.estimators.bases.estimator import Contribution, Step
 

@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 
 import pytest
-
 from phiforge_client.commands.runs import show
 from phiforge_client.submission import resume
 from phiforge_client.view import all_views, view_of
 from phiforge_evaluator.chunk import Evaluator
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
+
 from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, PhiforgeError
 from phiforge.fleet.platform import Platform
@@ -16,9 +18,7 @@ from phiforge.runs import judging
 from phiforge.runs.not_finite import not_finite_steps
 from phiforge.runs.reconcile import fail, reconcile_all
 from phiforge.runs.sealed import seal, unseal
-from phiforge_sampler.service import Sampler
 from tests.badinput.conftest import Submit
-from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 
@@ -126,7 +126,7 @@ def test_a_damaged_report_is_written_again(
     before = whole(impatient, judged, "report.json")
     impatient.store.put(key, damage(impatient.store.get(key)))
     # If it is shown, I expect to be told which object is damaged and what to do;
-    monkeypatch.setattr("phiforge_client.commands.runs.look", lambda: impatient)
+    monkeypatch.setattr("phiforge_client.commands.opening.look", lambda: impatient)
     show(judged)
     shown = json.loads(capsys.readouterr().out)
     assert key in shown["reason"]

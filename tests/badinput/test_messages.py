@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-
 from phiforge_client.servers import RedisServer
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
+
 from phiforge.base.errors import MessageError
 from phiforge.base.settings import Settings
 from phiforge.fleet.fit import check_judged, check_step

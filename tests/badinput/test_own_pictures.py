@@ -5,16 +5,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load, prepare
 from phiforge.runs.store import LocalStore
 from phiforge.tasks.datasets.images import Images, ImagesData
-from phiforge_sampler.service import Sampler
 from tests.badinput.pictures import GREY, classes, picture, write_folder, write_zip
-from phiforge_trainer.worker import Trainer
 
 
 def test_folder_and_zip_are_the_same_dataset(tmp_path):

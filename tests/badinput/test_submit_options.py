@@ -5,10 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from typer.testing import CliRunner
-
 from phiforge_client import cli
 from phiforge_client.commands import runs
+from typer.testing import CliRunner
+
 from phiforge.base.settings import Settings
 from phiforge.runs.datasets import prepare
 from phiforge.runs.store import LocalStore

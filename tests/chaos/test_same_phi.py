@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-
 from phiforge_client.chaos.faults import broker, processes
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.watchdog import Watchdog
 from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, resume, submit
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.keys import training_episodes_key

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from phiforge_client import cli
+from phiforge_client.commands import output
+from rich.console import Console
+
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS
 from phiforge.runs import connection
 
@@ -87,7 +90,7 @@ def become(case: dict[str, Any], out: Path, err: Path) -> None:
         os.environ |= case["environment"]
         os.chdir(case["folder"])
         redirect(case["output"], out, err, case["encoding"])
-        cli.console = cli.Console(file=sys.stdout)
+        vars(output.console).update(vars(Console(file=sys.stdout)))  # as it would be made in these surroundings
         sys.argv = ["phiforge", *case["arguments"]]
         cli.main()
         code = 0

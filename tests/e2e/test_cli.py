@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from phiforge_client.processes import ChildProcess
 from phiforge_client.servers import redis_binary
+
 from phiforge.base.errors import ServiceError
 from tests.fleet import small_spec, wait_until
 from tests.servers import missing
@@ -218,7 +218,8 @@ def test_finished_runs_can_be_seen_without_a_stack(home: Path, up: ChildProcess,
 
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     # Given a demo that is under way
-    demo = ChildProcess([sys.executable, "-m", "phiforge_client.cli", "demo"], tmp_path / "demo.log", environment(tmp_path))
+    command = [sys.executable, "-m", "phiforge_client.cli", "demo"]
+    demo = ChildProcess(command, tmp_path / "demo.log", environment(tmp_path))
     wait_until(lambda: "demo-maml" in demo.log.read_text(), "the demo's first line")
     children = processes_of(tmp_path)
     assert len(children) >= 4

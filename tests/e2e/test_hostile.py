@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
+from phiforge_client.cli import app
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from phiforge_client.cli import app
 from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord

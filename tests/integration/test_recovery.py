@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
-from prometheus_client import REGISTRY
-
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.submission import submit
+from prometheus_client import REGISTRY
+
 from phiforge.base.errors import IncapableWorkerError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

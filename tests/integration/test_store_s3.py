@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
 from phiforge_client.processes import free_port
 from phiforge_client.servers import S3Server, weed_binary
+
 from phiforge.base.errors import StoreError, UnreachableStoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.store import S3Store, open_store

@@ -15,8 +15,10 @@ import redis
 import torch
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.estimators import Contribution
@@ -25,10 +27,8 @@ from phiforge.runs import reading
 from phiforge.runs.consistency.synchronous.protocol import Synchronous
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.store import LocalStore
-from phiforge_sampler.service import Sampler
 from tests.protocol.model import EVERY, JOBS, VERSIONS, Bag, Change, Message, Model, Observed, ObservedSteps
 from tests.protocol.process import Outside, Process
-from phiforge_trainer.worker import Trainer
 
 MOST_PROCESSES = 4
 MOST_ROUNDS = 30

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-
 from phiforge_client.servers import RedisServer
+
 from phiforge.runs import advance as progress
 from phiforge.runs import reconcile
 from phiforge.runs.consistency.base import Consistency

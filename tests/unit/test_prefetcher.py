@@ -2,9 +2,10 @@
 
 from types import SimpleNamespace
 
+from phiforge_trainer.prefetcher import Prefetcher
+
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import Read
-from phiforge_trainer.prefetcher import Prefetcher
 
 JOBS = 4
 

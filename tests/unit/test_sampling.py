@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phiforge_sampler.service import Sampler
 
 from phiforge.base.errors import MissingObjectError
 from phiforge.learning.learners.maml import MamlConfig
@@ -23,7 +24,6 @@ from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families.sinusoid import SinusoidData
 from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch, without_replacement
-from phiforge_sampler.service import Sampler
 
 SIZE, DRAWINGS, CLASSES = 3, 6, 12
 SPLIT_OF = {"train": range(6), "validation": range(6, 9), "test": range(9, 12)}

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 import redis
-from rich.console import Console
-
 from phiforge_client.run_ids import run_of, shortened
 from phiforge_client.table import print_table
 from phiforge_client.view import RunView, all_views, view_of, watch
+from rich.console import Console
+
 from phiforge.base.errors import RunError
 from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore

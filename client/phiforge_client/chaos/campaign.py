@@ -4,13 +4,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from phiforge.base.errors import ServiceError
+from phiforge.runs.record import RunStatus
 from phiforge_client.chaos.faults import KINDS
 from phiforge_client.chaos.schedule import Injection
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.verdict import Verdict, hashes, judge
 from phiforge_client.submission import submit
-from phiforge.base.errors import ServiceError
-from phiforge.runs.record import RunStatus
 
 Reference = list[tuple[int, str]]
 """(version, φ's hash) of every version of the undisturbed run."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge_client.chaos.campaign import Disturbed, disturbed, undisturbed
 from phiforge_client.chaos.faults import KINDS
 from phiforge_client.chaos.schedule import schedule
@@ -15,9 +18,6 @@ from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.stage import Stage, own_stage
 from phiforge_client.chaos.tally import table
 from phiforge_client.servers import weed_binary
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
 
 TRAINERS = 3
 VERSIONS = 150

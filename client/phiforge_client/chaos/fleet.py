@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from phiforge_client.stack import Service, Stack
 from phiforge.base.fault_points import VARIABLE
 from phiforge.base.settings import Settings
+from phiforge_client.stack import Service, Stack
 
 
 class Death(NamedTuple):

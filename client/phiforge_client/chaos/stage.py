@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
 from phiforge_client.chaos.clocks import Clocks, faketime_library
 from phiforge_client.chaos.fleet import Fleet
 from phiforge_client.chaos.proxy import FaultProxy
 from phiforge_client.chaos.watchdog import Watchdog
 from phiforge_client.servers import RedisServer, S3Server
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
-from phiforge.runs.record import RunStatus
 
 LOOK_SECONDS = 0.02
 

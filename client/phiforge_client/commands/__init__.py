@@ -1,1 +1,1 @@
-"""The ``phiforge`` command's groups of subcommands. Each imports what it needs when it runs: ``--help`` must not wait."""
+"""The groups of ``phiforge``'s subcommands. Each imports what it needs when it runs: ``--help`` must not wait."""

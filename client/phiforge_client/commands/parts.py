@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from phiforge_client.commands.output import console
 from phiforge.base.environment import read_settings
+from phiforge_client.commands.output import console
 
 app = typer.Typer()
 
@@ -18,8 +18,8 @@ def certify(
     ] = None,
 ) -> None:
     """Prove that the part NAME, ours or an installed package's, does what its kind promises; exit code 1 if not."""
-    from phiforge_client.certificate import print_certificate
     from phiforge.certify.run import certify as certify_part
+    from phiforge_client.certificate import print_certificate
 
     with console.status("proving") as status:
         found = []

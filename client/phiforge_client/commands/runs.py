@@ -82,6 +82,8 @@ def show(run: RunId) -> None:
         "dataset": submitted.dataset,
         "spec": submitted.spec,
     }
+    if submitted.tries_steps:
+        shown["inner_steps_evaluation"] = "chosen on validation tasks, as the spec gave no number"
     if submitted.parent:
         shown["parent"] = submitted.parent._asdict()
     if status is RunStatus.COMPLETE:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from phiforge.base.environment import read_settings
 from phiforge_client.commands.opening import open_for_service
 from phiforge_client.commands.output import console
-from phiforge.base.environment import read_settings
 
 app = typer.Typer()
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from phiforge.base.environment import read_settings
 from phiforge_client.commands.options import Trainers
 from phiforge_client.commands.output import console, say
-from phiforge.base.environment import read_settings
 
 app = typer.Typer()
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from phiforge_client.processes import ChildProcess
 from phiforge_client.servers import redis_binary
+
 from phiforge.base.errors import ServiceError
 from tests.servers import missing
 

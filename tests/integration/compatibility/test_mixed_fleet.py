@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from phiforge_client.processes import ChildProcess, free_port
 from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, submit
 from phiforge_client.verification import verify
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.fleet import hashes, small_spec, wait_until

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from phiforge_client.processes import ChildProcess
+
 from phiforge.base.canonical import canonical_json, sha256_hex
 from tests.fleet import wait_until
 from tests.integration.compatibility.conftest import EXPECTED, RUNS, Command

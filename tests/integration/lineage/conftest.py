@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-
 from phiforge_client.servers import RedisServer
 from phiforge_client.submission import submit
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.integration.lineage.runs import move, spec_of

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
+
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
-from phiforge_sampler.service import Sampler
 from tests.fleet import small_spec
-from phiforge_trainer.worker import Trainer
 
 VERSIONS, JOBS = 8, 4
 CHECKPOINTS = [0, 3, 6, 8]

@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
-from rich.console import Console
-
 from phiforge_client.lineage_view import print_where
 from phiforge_client.submission import submit
 from phiforge_client.verification import verify
 from phiforge_client.why import where, why
+from rich.console import Console
+
 from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load, load_catalogue
@@ -106,7 +106,8 @@ def test_a_class_that_judges(platform: Platform, trained: str, split: str) -> No
     assert (found.split, found.appearances) == (split, [])
     console = Console(file=io.StringIO(), width=200)
     print_where(console, found)
-    assert f"'{name}' is of the {split} split of run {trained}: no version of φ learned from it" in console.file.getvalue()
+    said = console.file.getvalue()
+    assert f"'{name}' is of the {split} split of run {trained}: no version of φ learned from it" in said
 
 
 def test_mirrored_and_turned_items(platform: Platform) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from phiforge_client.servers import RedisServer
+
 from phiforge.base.settings import Settings
 from tests.integration.plugin.tiny import install
 

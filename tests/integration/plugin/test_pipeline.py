@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from phiforge_client.stack import Stack
+
 from phiforge.base.settings import Settings
 from tests.integration.plugin.tiny import PARABOLAS, SHAPES, TinyStack, phiforge
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phiforge_client.stack import Stack
+
 from phiforge.base.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,8 +1,8 @@
 """In a secured fleet each service does its whole job as its own user."""
 
 import pytest
-
 from phiforge_client.verification import verify
+
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import redis
-
 from phiforge_client.servers import RedisServer, S3Server
+
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from minio import Minio
 from minio.error import S3Error
+from phiforge_client.servers import S3Server, weed_binary
 from urllib3 import PoolManager
 
-from phiforge_client.servers import S3Server, weed_binary
 from phiforge.base.settings import Settings
 from phiforge.runs.connection import connect
 from phiforge.runs.store import open_store

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-
 from phiforge_client.submission import submit
+
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import FormatError
 from phiforge.fleet.platform import Platform

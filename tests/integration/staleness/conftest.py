@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-
 from phiforge_client.servers import RedisServer
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.integration.staleness.steps import sampled, spec_of

@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_client.verification import verify
+
 from phiforge.fleet.platform import Platform
 from phiforge.runs.steps import Ticket
 from tests.fleet import tickets_of, wait_for_end, wait_for_version, wait_until

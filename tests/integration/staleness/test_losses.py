@@ -1,8 +1,9 @@
 """Messages, workers, checkpoints, Redis or bits of a contribution are lost, and every ticket is still applied once."""
 
 import pytest
-
 from phiforge_client.verification import verify
+from phiforge_trainer.worker import Trainer
+
 from phiforge.base.errors import StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.checkpoints import Checkpoint
@@ -10,7 +11,6 @@ from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Ticket
 from tests.fleet import tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, head, messages, take, take_all, used
-from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -1,12 +1,12 @@
 """Which version is made of which contributions, and which come too late for it."""
 
 import pytest
+from phiforge_trainer.worker import Trainer
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.steps import Ticket
 from tests.fleet import hashes, tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, used, works
-from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

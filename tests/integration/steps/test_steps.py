@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from phiforge_client.submission import cancel, resume, submit
 from phiforge_evaluator.chunk import Evaluator
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
+
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
@@ -27,9 +29,7 @@ from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Published
 from phiforge.runs.store import Store
-from phiforge_sampler.service import Sampler
 from tests.fleet import small_spec, steps_of
-from phiforge_trainer.worker import Trainer
 
 pytestmark = pytest.mark.services
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-
 from phiforge_client.submission import submit
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.badinput.conftest import waves

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 import redis
-
 from phiforge_client.submission import cancel
+
 from phiforge.base.errors import (
     AttemptError,
     FormatError,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from phiforge_client.processes import free_port
 from phiforge_client.stack import Stack
+
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from tests.badinput.conftest import waves

@@ -1,7 +1,7 @@
 """Faults of Redis: wiped, killed and started again with or without what it held, refusing to write."""
 
-from phiforge_client.chaos.stage import Stage
 from phiforge.base.errors import ServiceError
+from phiforge_client.chaos.stage import Stage
 
 
 def wipe_redis(stage: Stage) -> None:

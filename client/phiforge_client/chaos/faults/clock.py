@@ -1,7 +1,7 @@
 """Faults of clocks: the wall clocks of the services and of Redis jump, ahead and back."""
 
-from phiforge_client.chaos.stage import Stage
 from phiforge.base.errors import ServiceError
+from phiforge_client.chaos.stage import Stage
 
 _START_SECONDS = 30.0
 _HOUR = 3600.0

@@ -9,8 +9,8 @@ from typing import Any
 
 import redis
 
-from phiforge_client.chaos.stage import Stage
 from phiforge.fleet.queue import QUEUES
+from phiforge_client.chaos.stage import Stage
 
 _SWEEP_SECONDS = 0.002
 _UNACKNOWLEDGED = "{queue}.unacked"

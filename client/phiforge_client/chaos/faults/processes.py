@@ -3,8 +3,8 @@
 import os
 import signal
 
-from phiforge_client.chaos.stage import Stage
 from phiforge.base.fault_points import POINTS
+from phiforge_client.chaos.stage import Stage
 
 _OBEY_SECONDS = 20.0
 _ZOMBIE_VERSIONS = 5

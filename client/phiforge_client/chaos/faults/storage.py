@@ -6,11 +6,11 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from phiforge.base.errors import MissingObjectError, ServiceError
+from phiforge.runs.keys import training_episodes_key
 from phiforge_client.chaos.proxy import CALM, FaultProxy, Weather
 from phiforge_client.chaos.spec import SAMPLED_AHEAD
 from phiforge_client.chaos.stage import Stage
-from phiforge.base.errors import MissingObjectError, ServiceError
-from phiforge.runs.keys import training_episodes_key
 
 _SAMPLED_SECONDS = 5.0
 _AHEAD = SAMPLED_AHEAD - 1

@@ -2,7 +2,8 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
@@ -33,6 +34,7 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
     """φ holds the rule under ``optimizer/`` and θ⁰ under ``start/``; F_φ applies the rule, the network follows."""
 
     inner_gradient = True
+    tries_steps = True
     averages = False
 
     def start(self, phi: Phi, like: Tensor, generator: Generator) -> Tensors:
@@ -50,9 +52,23 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the network after the learned updates on the support set."""
         steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
+        return partial(self._outputs, self._path(phi, support_x, support_y, mode, generator, steps)[-1])
+
+    def adapt_by_steps(
+        self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
+    ) -> dict[int, Predictor]:
+        """Return the network after each number of learned updates."""
+        path = self._path(phi, support_x, support_y, mode, generator, max(steps))
+        return {count: partial(self._outputs, path[count]) for count in steps}
+
+    def _path(
+        self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: int
+    ) -> list[Tensors]:
+        """Return θ⁰ and θ after each update."""
         with torch.enable_grad():
             theta, rule = self.start(phi, support_x, generator), without_prefix(OPTIMIZER, phi)
             memories = {name: self.fresh_memory(value) for name, value in theta.items()}
+            path = [dict(theta)]
             for _ in range(steps):
                 loss, gradients = loss_and_gradients(
                     lambda at: task_loss(self.model.outputs(at, support_x), support_y),
@@ -63,7 +79,11 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
                 for name, gradient in gradients.items():
                     slope = Slope(gradient, loss)
                     theta[name], memories[name] = self.updated(rule, theta[name], slope, memories[name])
-        return lambda query_x: self.model.outputs(theta, query_x)
+                path.append(dict(theta))
+        return path
+
+    def _outputs(self, theta: Tensors, query_x: Tensor) -> Tensor:
+        return self.model.outputs(theta, query_x)
 
 
 def preprocess(slope: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Learners whose F_φ is gradient descent on the support set, from a start and by a rule that φ decides."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from pydantic import Field
@@ -33,6 +33,7 @@ class GradientLearner(ModelLearner):
     """θ⁰ = ``start``, θ^(t+1) = ``update`` of θ^t and ∇θ of the support loss; the last is the model's."""
 
     inner_gradient = True
+    tries_steps = True
     mapped = True
     config: InnerLoopConfig
 
@@ -48,9 +49,12 @@ class GradientLearner(ModelLearner):
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
         """Return the moved entries of θ^(step+1); ``gradients`` holds ∇θ of the support loss by their names."""
 
-    def path(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode) -> list[Tensors]:
-        """Return θ⁰ and θ after each inner step."""
-        steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
+    def path(
+        self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, steps: int | None = None
+    ) -> list[Tensors]:
+        """Return θ⁰ and θ after each inner step; by default as many as the configuration says for this mode."""
+        if steps is None:
+            steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
         path = [self.start(phi)]
         with torch.enable_grad():
             for step in range(steps):
@@ -62,7 +66,17 @@ class GradientLearner(ModelLearner):
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the network after the inner loop on the support set."""
         path = self.path(phi, support_x, support_y, mode)
-        return lambda query_x: self.model.outputs(path[-1], query_x, mode.at(len(path) - 1))
+        return self._after(len(path) - 1, path, mode)
+
+    def adapt_by_steps(
+        self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
+    ) -> dict[int, Predictor]:
+        """Return the network after each number of ``steps`` of one inner loop."""
+        path = self.path(phi, support_x, support_y, mode, max(steps))
+        return {count: self._after(count, path, mode) for count in steps}
+
+    def _after(self, steps: int, path: Sequence[Tensors], mode: Mode) -> Predictor:
+        return lambda query_x: self.model.outputs(path[steps], query_x, mode.at(steps))
 
     def gradients(self, loss: Loss, theta: Tensors, mode: Mode) -> Tensors:
         """Return ∇θ of ``loss`` for what moves: differentiable in θ if the mode is second order, else constants."""

@@ -1,7 +1,7 @@
 """F_φ: what a learner is, whatever part of learning it learns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,10 +114,11 @@ class Learner(LearnerPart, ABC):
         self.scores = [build_score(each) for each in shape.scores]
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - Python's
-        """Let every ``adapt`` check the labels first, also of a learner of your own."""
+        """Let whatever adapts check the labels first, also of a learner of your own."""
         super().__init_subclass__(**options)
-        if "adapt" in vars(cls):
-            cls.adapt = checking_ways(cls.adapt)  # type: ignore[method-assign]
+        for name in ("adapt", "adapt_by_steps"):
+            if name in vars(cls):
+                setattr(cls, name, checking_ways(vars(cls)[name]))
 
     @property
     @abstractmethod
@@ -140,6 +141,23 @@ class Learner(LearnerPart, ABC):
         """Return lⁿ, the loss on the query set of the model built from the support set, and its accuracy."""
         predict = self.adapt(phi, episode.support_x, episode.support_y, mode, generator)
         return self.outcome(predict(episode.query_x), episode.query_y)
+
+    def outcomes_by_steps(
+        self, phi: Phi, episode: Episode, mode: Mode, generator: Generator, steps: Sequence[int]
+    ) -> dict[int, Outcome]:
+        """Return how the models after each number of inner ``steps`` do on the query set, of one inner loop.
+
+        Only for learners that say ``tries_steps``.
+        """
+        support_x, support_y = episode.support_x, episode.support_y
+        models = self.adapt_by_steps(phi, support_x, support_y, mode, generator, steps)
+        return {count: self.outcome(predict(episode.query_x), episode.query_y) for count, predict in models.items()}
+
+    def adapt_by_steps(
+        self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
+    ) -> dict[int, Predictor]:
+        """Return the models that F_φ builds after each number of inner ``steps``; arguments and errors as ``adapt``."""
+        raise NotImplementedError(f"learner {self.name!r} has no inner steps to choose among")
 
     def outcome(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Outcome:
         """Return what ``outputs`` came to.

@@ -20,11 +20,19 @@ def checking_ways(adapt: Adapt) -> Adapt:
     """
 
     @wraps(adapt)
-    def checked(learner: Any, phi: Any, support_x: Tensor, support_y: Tensor, mode: Any, generator: Generator) -> Any:  # noqa: ANN401
+    def checked(
+        learner: Any,  # noqa: ANN401
+        phi: Any,  # noqa: ANN401
+        support_x: Tensor,
+        support_y: Tensor,
+        mode: Any,  # noqa: ANN401
+        generator: Generator,
+        *rest: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         shape = learner.shape
         if not shape.regression and support_y.device.type == "cpu" and not transforms(shape.engine):
             _expect_ways(support_y, shape.n_way, learner)
-        return adapt(learner, phi, support_x, support_y, mode, generator)
+        return adapt(learner, phi, support_x, support_y, mode, generator, *rest)
 
     return cast(Adapt, checked)
 
