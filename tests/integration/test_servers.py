@@ -73,7 +73,8 @@ def test_redis_starts_and_stops(folder: Path) -> None:
         assert ping(server.url)
         assert server.socket.stat().st_mode & 0o077 == 0
         with redis.Redis.from_url(server.url) as client:
-            assert client.config_get("port", "save", "appendonly") == {"port": "0", "save": "", "appendonly": "no"}
+            chosen = {name: client.config_get(name)[name] for name in ("port", "save", "appendonly")}  # as Redis 6 can
+            assert chosen == {"port": "0", "save": "", "appendonly": "no"}
     # If it is stopped, I expect neither process nor socket.
     assert is_gone(server.pid)
     assert not server.socket.exists()

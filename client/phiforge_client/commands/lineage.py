@@ -80,8 +80,7 @@ def branch(
     from phiforge_client.branching import changed_spec
 
     platform, run = open_at(run)
-    parse_spec(changed_spec(platform.run(run), set_ or []))  # what is wrong with it is said first
-    expect_redis(platform)
+    expect_redis(platform, otherwise=lambda: parse_spec(changed_spec(platform.run(run), set_ or [])))
     with progress() as report:
         new = branch_run(platform, run, at, set_ or [], report)
     say(f"queued [bold]{new}[/bold], from version {at} of {run}")

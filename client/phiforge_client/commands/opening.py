@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from phiforge.base.environment import read_settings
+from phiforge.base.errors import PhiforgeError
 from phiforge.base.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,14 +47,22 @@ def look_at(run: str) -> tuple["RunPlatform", str]:
     return platform, run_of(platform.record, run)
 
 
-def expect_redis(platform: "RunPlatform") -> None:
-    """Raise ServiceError if Redis does not answer soon: work would wait for it much longer than a person does."""
+def expect_redis(platform: "RunPlatform", otherwise: Callable[[], object] = lambda: None) -> None:
+    """Raise ServiceError if Redis does not answer soon: work would wait for it much longer than a person does.
+
+    Args:
+        platform: whose Redis it is.
+        otherwise: called before that is raised; may raise what a person should mend first.
+    """
     from phiforge.runs.connection import connect_to_look
     from phiforge.runs.exchange import Exchange
 
     client = connect_to_look(platform.settings)
     try:
         Exchange(client, platform.settings.namespace).check()
+    except PhiforgeError:
+        otherwise()
+        raise
     finally:
         client.close()
 

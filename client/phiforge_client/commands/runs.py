@@ -28,14 +28,12 @@ def submit(
 ) -> None:
     """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its problems."""
     from phiforge.spec.read import parse_spec, read_spec
+    from phiforge_client.submission import submit as submit_run
 
     chosen = ["data.unreadable=skip"] * skip_unreadable + ["data.duplicates=keep_first"] * keep_first
     raw = read_spec(found_or_ready_made(spec), [*(set_ or []), *chosen])
-    parse_spec(raw)  # what is wrong with it is said first, whatever else is missing
-    from phiforge_client.submission import submit as submit_run
-
     platform = open_platform()
-    expect_redis(platform)
+    expect_redis(platform, otherwise=lambda: parse_spec(raw))
     with progress() as report:
         run = submit_run(platform, raw, report)
     say(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`")
