@@ -1,6 +1,9 @@
 """Settings from the environment, or every problem in it at once, in words that never hold a secret."""
 
+import logging
 import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -8,7 +11,13 @@ from phiforge.base.errors import SettingsError
 from phiforge.base.redis_address import read_redis_address
 from phiforge.base.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _PREFIX = "PHIFORGE_"
+_OTHERS = ("FAULTS", "SECRETS_DIR")
+"""Variables that are no settings."""
+_MISSPELT = 0.85
+"""How alike a variable must be to a setting to be told of: Kubernetes sets others, such as PHIFORGE_REDIS_PORT."""
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _RULES = {"string_pattern_mismatch": "it is no name; allowed are a-z, 0-9 and '-', like my-fleet"}
 """What is said instead of a pattern; only the namespace has one."""
@@ -16,7 +25,12 @@ _MAY_HOLD_SECRETS = ("key", "password", "redis_url")
 
 
 def read_settings() -> Settings:
-    """Return the settings of this process; raises SettingsError naming each variable at problem and what it may be."""
+    """Return the settings of this process; raises SettingsError naming each variable at problem and what it may be.
+
+    A variable that is probably a misspelt setting is told of in the log.
+    """
+    for given, meant in misspelt(os.environ):
+        log.warning("%s is no setting, so it changes nothing; did you mean %s?", given, meant)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -29,6 +43,17 @@ def read_settings() -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def misspelt(variables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each of ``variables`` that is nearly the name of a setting, and that name."""
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(variables):
+        name = variable.removeprefix(_PREFIX).upper()
+        if name == variable.upper() or name in (*known, *_OTHERS):
+            continue
+        for near in get_close_matches(name, known, n=1, cutoff=_MISSPELT):
+            yield variable, f"{_PREFIX}{near}"
 
 
 def _sentences(error: ValidationError) -> list[str]:

@@ -1,5 +1,6 @@
 """Settings that no process should start with: every problem is named, with what is allowed and without a secret."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
@@ -89,3 +90,25 @@ def test_a_device_that_is_not_there():
     with pytest.raises(SettingsError, match=r"'cuda:77' cannot be used here .*; allowed on this machine: cpu"):
         check_device("cuda:77")
     check_device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PHIFORGE_OMNIGLOTS", ["PHIFORGE_OMNIGLOT"]),
+        ("PHIFORGE_IMAGE", ["PHIFORGE_IMAGES"]),
+        ("PHIFORGE_REDISURL", ["PHIFORGE_REDIS_URL"]),
+        ("phiforge_home", []),
+        ("PHIFORGE_FAULTS", []),
+        ("PHIFORGE_REDIS_PORT", []),
+        ("PHIFORGE_S3_SERVICE_HOST", []),
+        ("PHIFORGE_", []),
+        ("OMNIGLOTS", []),
+    ],
+)
+def test_misspelt_variables(variable, meant, monkeypatch, caplog):
+    # Given a variable that is nearly a setting's name, or is not, I expect the log to say what was meant, or nothing.
+    monkeypatch.setenv(variable, "/nowhere")
+    with suppress(SettingsError):
+        read_settings()
+    assert [each.args for each in caplog.records] == [(variable, each) for each in meant]

@@ -50,7 +50,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
         def report(what: str, done: int, total: int) -> None:
             if total == 0:
-                bars.console.print(f"[yellow]note:[/yellow] {escape(what)}", highlight=False)
+                bars.console.print(f"[yellow]note:[/yellow] {escape(what)}", highlight=False, soft_wrap=True)
                 return
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
