@@ -52,4 +52,5 @@ def test_what_the_image_copies_is_sent_to_the_builder() -> None:
     assert all((ROOT / name).exists() for name in copied)
     # and to hold every package of the project.
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
-    assert {name.removesuffix("*") for name in project["include"]} <= copied
+    assert project["include"] == ["phiforge*"]
+    assert {*project["where"], "phiforge"} - {"."} <= copied
