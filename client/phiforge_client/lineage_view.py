@@ -5,10 +5,11 @@ from pathlib import PurePosixPath
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from phiforge.runs.commit_log import Difference
 from phiforge.tasks.sources import Item, Sources
+from phiforge_client.table import whole
 from phiforge_client.verification import Verified
 from phiforge_client.why import Where, Why
 
@@ -49,13 +50,13 @@ def print_why(console: Console, found: Why) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    shown = Table("job", "episode", "class", "turn", "support", "query")
+    shown = Table("job", "episode", "class", "turn", _folded("support"), _folded("query"))
     for job in found.jobs:
         for number, episode in enumerate(job.episodes):
             for name, turn, support, query in _classes(episode):
                 shown.add_row(str(job.job), str(number), name, turn, support, query)
     if shown.row_count:
-        console.print(shown)
+        whole(console).print(shown)
     else:
         console.print("its tasks are drawn from a formula: no source items")
 
@@ -67,7 +68,7 @@ def print_where(console: Console, found: Where) -> None:
         say = f"{found.item!r} is {kind} of run {found.run}: no version of φ learned from it"
         console.print(escape(say), highlight=False, soft_wrap=True)
         return
-    shown = Table("run", "version", "job", "episode", "role", "turn", "drawings")
+    shown = Table("run", "version", "job", "episode", "role", "turn", _folded("drawings"))
     rows: dict[tuple[str, ...], list[Item]] = {}
     for run, each in found.appearances:
         place = (run, str(each.version), str(each.job), str(each.episode), each.role, _turn(each.item))
@@ -75,7 +76,7 @@ def print_where(console: Console, found: Where) -> None:
     for row, items in rows.items():
         shown.add_row(*row, _named(items))
     if rows:
-        console.print(shown)
+        whole(console).print(shown)
     versions = {each.version for _, each in found.appearances}
     console.print(f"in {len(versions)} versions, {len(rows)} times", highlight=False)
 
@@ -111,6 +112,11 @@ def _classes(episode: Sources) -> Iterator[tuple[str, str, str, str]]:
 
 def _turn(item: Item) -> str:
     return f"{90 * item.quarter_turns}°" + ", mirrored" * item.mirrored
+
+
+def _folded(heading: str) -> Column:
+    """Return a column whose names are folded where there is no room for them, never cut."""
+    return Column(heading, overflow="fold")
 
 
 def _named(items: Sequence[Item]) -> str:

@@ -75,8 +75,13 @@ def table(views: Sequence[RunView], columns: int) -> Table | Text:
 
 def print_table(console: Console, views: Sequence[RunView]) -> None:
     """Print the table: to a terminal as it fits, to a pipe whole."""
-    wide = console if console.is_terminal else Console(file=console.file, width=_IN_A_PIPE)
+    wide = whole(console)
     wide.print(table(views, wide.width), highlight=False)
+
+
+def whole(console: Console) -> Console:
+    """Return a console that cuts and folds nothing where the output is no terminal: whoever reads is a program."""
+    return console if console.is_terminal else Console(file=console.file, width=_IN_A_PIPE)
 
 
 def percent(accuracy: float, ci95: float) -> str:

@@ -155,7 +155,7 @@ def _images(record: RunRecord, catalogue: Catalogue, name: str, drawing: int | N
     if source is None:
         near = [each.name for each in catalogue.classes if name.lower() in each.name.lower()][:10]
         raise RunError(
-            f"the dataset of run {record.run!r} has no class {name!r}; "
+            f"the dataset of run {record.run!r} has no class or file {name!r}; "
             + (f"similar: {', '.join(near)}" if near else f"the first are: {_first(catalogue)}")
         )
     if drawing is None:

@@ -62,7 +62,7 @@ def test_why_not(platform: Platform, trained: str) -> None:
         why(platform, trained, 0)
     with pytest.raises(RunError, match="allowed: 0 to 8"):
         why(platform, trained, 99)
-    with pytest.raises(RunError, match=r"no class 'nobody'; the first are: "):
+    with pytest.raises(RunError, match=r"no class or file 'nobody'; the first are: "):
         where(platform, trained, "nobody")
     name = why(platform, trained, 1).jobs[0].episodes[0].support[0].name
     with pytest.raises(RunError, match="has no drawing 8; allowed: 0 to 7"):
