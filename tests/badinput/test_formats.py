@@ -20,6 +20,8 @@ from tests.badinput.pictures import GREY, RGB, classes, decode, picture, write_f
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF; 11.3 or later does")
 
+needs_jpeg_2000 = pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow reads no JPEG 2000")
+
 
 @pytest.fixture(autouse=True)
 def _asked_anew():
@@ -39,6 +41,10 @@ def plain(colour: tuple[int, int, int]) -> Image.Image:
     return Image.new("RGB", (16, 16), colour)
 
 
+def jpeg_2000(image: Image.Image) -> bytes:
+    return saved(image, "JPEG2000") if features.check("jpg_2000") else b""
+
+
 def avif(image: Image.Image) -> bytes:
     return saved(image, "AVIF", quality=100) if features.check("avif") else b""
 
@@ -50,6 +56,11 @@ def avif(image: Image.Image) -> bytes:
         ("TIFF", saved(plain((10, 20, 30)), "TIFF", compression="tiff_lzw")),
         ("jfif", saved(plain((10, 20, 30)), "JPEG", quality=95)),
         ("jpg", saved(plain((10, 20, 30)), "MPO", save_all=True, append_images=[plain((9, 9, 9))], quality=95)),
+        ("jpe", saved(plain((10, 20, 30)), "JPEG", quality=95)),
+        ("ppm", saved(plain((10, 20, 30)), "PPM")),
+        ("ico", saved(plain((10, 20, 30)), "ICO", sizes=[(16, 16)])),
+        ("apng", saved(plain((10, 20, 30)), "PNG", save_all=True, append_images=[plain((9, 9, 9))])),
+        pytest.param("jp2", jpeg_2000(plain((10, 20, 30))), marks=needs_jpeg_2000),
         pytest.param("avif", avif(plain((10, 20, 30))), marks=needs_avif),
     ],
 )

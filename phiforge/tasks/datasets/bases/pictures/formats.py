@@ -4,17 +4,22 @@ from functools import cache
 
 from PIL import Image, features
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+    *(".heic", ".heif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".ico"),
+)
 """Names that pictures have; what a picture is is decided by its content."""
-_ALWAYS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+_ALWAYS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "ICO")
+"""All have a mark at their beginning. TGA has none: damaged files of other kinds would be read as such."""
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @cache
 def readable() -> tuple[str, ...]:
-    """Return the formats that this process can decode, as Pillow names them; AVIF and HEIF need their decoders."""
+    """Return the formats that this process can decode, as Pillow names them; some need a decoder that is optional."""
     avif = ("AVIF",) if "avif" in features.modules and features.check("avif") else ()
-    return (*_ALWAYS, *avif, *(("HEIF",) if _has_heif() else ()))
+    jpeg_2000 = ("JPEG2000",) if features.check("jpg_2000") else ()
+    return (*avif, *jpeg_2000, *(("HEIF",) if _has_heif() else ()), *_ALWAYS)
 
 
 def is_picture(path: str) -> bool:
