@@ -10,7 +10,12 @@ _GARBLING = ("Cc", "Cs", "Zl", "Zp")
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that let what follows them be read backwards."""
 _FILES = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
-_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found")
+_FOLDERS = (
+    *("__macosx", "temporary items", "network trash folder"),
+    *("$recycle.bin", "system volume information", "lost+found"),
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),
+)
+"""Of macOS; of Windows and Linux; of the disks in a network that Synology and QNAP make."""
 _STREAM = ":zone.identifier"
 """How Windows marks downloads; copies elsewhere keep it as a file."""
 
