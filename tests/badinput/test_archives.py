@@ -78,6 +78,27 @@ ARCHIVES: dict[str, Callable[[Path], Path]] = {
 }
 
 
+def unmarked(data: bytes) -> bytes:
+    """Return a zip that does not say that its names are UTF-8, in the header of each member and in the directory."""
+    changed = bytearray(data)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = data.find(mark)
+        while start >= 0:
+            changed[start + flags + 1] &= ~0x08
+            start = data.find(mark, start + 1)
+    return bytes(changed)
+
+
+def test_a_zip_of_the_finder(tmp_path):
+    # Given a zip whose names are UTF-8 and not marked so, I expect the names that were written.
+    named = {f"{'café' if name[:7] == 'class00' else '犬'}{name[5:]}": data for name, data in classes().items()}
+    place = write_zip(tmp_path / "own.zip", named)
+    place.write_bytes(unmarked(place.read_bytes()))
+    assert b"caf\xc3\xa9" in place.read_bytes()
+    plain = write_folder(tmp_path / "plain", named)
+    assert digest(place, tmp_path) == digest(plain, tmp_path)
+
+
 @pytest.mark.parametrize("make", ARCHIVES.values(), ids=ARCHIVES)
 def test_an_archive_is_the_folder_that_it_was_made_of(make, tmp_path):
     # Given pictures in a plain folder and in an archive, I expect one dataset.

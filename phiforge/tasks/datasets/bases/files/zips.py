@@ -4,6 +4,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from phiforge.base.errors import DataError
@@ -14,6 +15,9 @@ from phiforge.tasks.datasets.bases.files.tree import Listing
 from phiforge.tasks.datasets.bases.problems import refusal
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, KeyError)
+
+_IS_UTF8 = 0x800
+"""The bit of a member's flags that says how its name is written; without it, it is in the code page of early PCs."""
 
 
 class Zip:
@@ -63,8 +67,15 @@ class Zip:
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    """Return a member's name with slashes, and without the ``./`` that some put before each."""
-    return member.orig_filename.replace("\\", "/").removeprefix("./")
+    """Return a member's name with slashes, and without the ``./`` that some put before each.
+
+    A name that is not marked as UTF-8 and yet is some is taken as such: so the Finder of macOS writes them.
+    """
+    name = member.orig_filename
+    if not member.flag_bits & _IS_UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode()
+    return name.replace("\\", "/").removeprefix("./")
 
 
 def _problem(name: str, member: zipfile.ZipInfo) -> str | None:
