@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from minio import Minio
 from phiforge_client.processes import free_port
 from phiforge_client.servers import S3Server, weed_binary
 
-from phiforge.base.errors import StoreError, UnreachableStoreError
+from phiforge.base.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.store import S3Store, open_store
 from tests.servers import CuttingProxy, LyingS3, RacingS3, running
@@ -181,3 +182,29 @@ def _babble(listener: socket.socket) -> None:
             return
         with client:
             client.sendall(b"220 mail.example ESMTP\r\n")
+
+
+def test_looking_writes_nothing(s3_server: S3Server, bucket: str) -> None:
+    # Given a bucket that is not there, opened by who only looks
+    store = S3Store(s3_server.endpoint, bucket, s3_server.access_key, s3_server.secret_key, make=False)
+    # I expect it to be empty, and not to be made,
+    assert list(store.list("runs/")) == []
+    assert not store.exists("runs/one")
+    with pytest.raises(MissingObjectError):
+        store.get("runs/one")
+    store.delete("runs/one")
+    client = Minio(s3_server.endpoint.removeprefix("http://"), s3_server.access_key, s3_server.secret_key, secure=False)
+    assert not client.bucket_exists(bucket)
+    # until something is written.
+    assert store.put_if_absent("runs/one", b"1")
+    assert list(store.list("runs/")) == ["runs/one"]
+    store.delete("runs/one")
+
+
+def test_who_writes_later_probes_then() -> None:
+    # Given a server that ignores conditions, opened by who only looks, I expect it to be refused at the first write.
+    with LyingS3() as server:
+        store = S3Store(server.endpoint, "bucket", "phiforge", SECRET, make=False)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="ignores 'If-None-Match"):
+                store.put("runs/one", b"1")

@@ -15,7 +15,8 @@ __all__ = ["LocalStore", "S3Store", "Store", "open_store"]
 def open_store(settings: Settings, make: bool = True) -> Store:
     """Open the store that ``settings`` name; raises StoreError if it cannot be used.
 
-    ``make``: a folder that is not there yet; else it is as if it were there and empty.
+    ``make``: a folder or a bucket that is not there yet; else it is as if it were there and empty, until something is
+    written.
     """
     url = settings.object_store_url
     scheme, _, place = url.partition("://")
@@ -26,5 +27,5 @@ def open_store(settings: Settings, make: bool = True) -> Store:
         if refused := check_encrypted("PHIFORGE_S3_ENDPOINT", settings.s3_endpoint, settings.allow_plaintext):
             raise StoreError(refused)
         secret_key = settings.s3_secret_key.get_secret_value()
-        return S3Store(settings.s3_endpoint, bucket, settings.s3_access_key, secret_key, settings.s3_ca)
+        return S3Store(settings.s3_endpoint, bucket, settings.s3_access_key, secret_key, settings.s3_ca, make)
     raise StoreError(f"PHIFORGE_STORE_URL is {url!r}; allowed are file:///folder (from the root) and s3://bucket")

@@ -49,8 +49,20 @@ class S3Store:
     Raises StoreError if the server cannot be reached, refuses the keys, or ignores ``If-None-Match``.
     """
 
-    def __init__(self, endpoint: str, bucket: str, access_key: str, secret_key: str, ca: Path | None = None) -> None:
-        """Open ``bucket``; over https the server must show a certificate that ``ca``, else the system, vouches for."""
+    def __init__(
+        self,
+        endpoint: str,
+        bucket: str,
+        access_key: str,
+        secret_key: str,
+        ca: Path | None = None,
+        make: bool = True,
+    ) -> None:
+        """Open ``bucket``; over https the server must show a certificate that ``ca``, else the system, vouches for.
+
+        ``make``: the bucket is made and the server probed at once; else with the first write, and a bucket that is not
+        there is as if it were there and empty. So who only looks writes nothing, and needs no right to.
+        """
         self._bucket = bucket
         self._endpoint = _checked(endpoint)
         self._pool = PoolManager(timeout=_TIMEOUT, retries=_RETRY, maxsize=32, ca_certs=_readable(ca))
@@ -62,13 +74,27 @@ class S3Store:
                 secure=endpoint.startswith("https:"),
                 http_client=self._pool,
             )
-            self._make_bucket()
-        self.probe()
+        self._ready = False
+        if make:
+            self._make_ready()
 
     @property
     def url(self) -> str:
         """Which bucket this is."""
         return f"s3://{self._bucket}"
+
+    def _make_ready(self) -> None:
+        """Make the bucket and probe the server, unless that was done."""
+        if self._ready:
+            return
+        with self._reporting("open", ""):
+            self._make_bucket()
+        self._ready = True
+        try:
+            self.probe()
+        except StoreError:
+            self._ready = False
+            raise
 
     def probe(self) -> None:
         """Raise StoreError unless of all that write a key if absent one does, one after the other and side by side."""
@@ -108,6 +134,7 @@ class S3Store:
     def put(self, key: str, value: bytes) -> None:
         """Write ``value`` under ``key`` in one request (at most 5 GiB); raises StoreError if that fails."""
         check_key(key)
+        self._make_ready()
         with self._reporting("write", key):
             part_size = min(max(len(value), _SMALLEST_PART_BYTES), _SINGLE_PUT_BYTES)
             self._client.put_object(self._bucket, key, io.BytesIO(value), len(value), part_size=part_size)
@@ -118,6 +145,7 @@ class S3Store:
         The client library has no conditional write, so the request goes out through a presigned address.
         """
         check_key(key)
+        self._make_ready()
         with self._reporting("write", key):
             address = self._client.get_presigned_url("PUT", self._bucket, key, expires=_CLOCK_SKEW)
             headers = {"If-None-Match": "*"}
@@ -145,14 +173,15 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with ``prefix`` in order: sorted here, for not every server lists whole keys so."""
         check_prefix(prefix)
-        with self._reporting("list", prefix):
+        with suppress(MissingObjectError), self._reporting("list", prefix):
             found = self._client.list_objects(self._bucket, prefix, recursive=True)
             return iter(sorted(entry.object_name for entry in found if entry.object_name and not entry.is_dir))
+        return iter(())
 
     def delete(self, key: str) -> None:
         """Remove ``key``; no error if it is not there."""
         check_key(key)
-        with self._reporting("delete", key), suppress(MissingObjectError):
+        with suppress(MissingObjectError), self._reporting("delete", key):
             self._client.remove_object(self._bucket, key)
 
     def _make_bucket(self) -> None:
@@ -179,7 +208,7 @@ class S3Store:
         try:
             yield
         except S3Error as error:
-            if error.code == "NoSuchKey":
+            if error.code == "NoSuchKey" or (error.code == "NoSuchBucket" and not self._ready):
                 raise MissingObjectError(f"there is no object {key!r} in {self.url} at {self._endpoint}") from error
             raise self._failure(verb, key, f"the server answered {error.code}: {error.message}") from error
         except MaxRetryError as error:
