@@ -17,12 +17,16 @@ from phiforge.tasks.episodes import Episode
 def steps_of(platform: RunPlatform, record: RunRecord, split: str, version: int) -> tuple[int, ...]:
     """Return the numbers of inner steps to judge a version with: those tried or, of the test, the one chosen; or none.
 
-    None: the spec says it, or there are no inner steps.
+    None: the spec says it, or there are no inner steps. What an evaluator of an earlier version validated has no choice
+    in it, and was judged with the learner's own number.
     """
-    tried = tried_steps(record.spec.learner) if record.tries_steps else ()
-    if split != "test" or not tried:
-        return tried
-    return (platform.record.scores(record.run, "validation", version)[STEPS],)
+    if not record.tries_steps:
+        return ()
+    config: Any = record.spec.learner
+    if split != "test":
+        return tried_steps(config)
+    validated = platform.record.scores(record.run, "validation", version)
+    return (validated.get(STEPS, config.inner_steps_evaluation),)
 
 
 def scored(

@@ -69,7 +69,8 @@ def judge(
     """Return the mean of every score with its 95 % interval, of the models that F_φ builds for unseen tasks.
 
     Args:
-        spec: what φ was learned by.
+        spec: what φ was learned by. Inner steps on unseen tasks are as many as its learner says; a fleet tries several
+            if nobody gave a number.
         phi: the version that is judged.
         chunks: the tasks, ``Tasks(spec).judged(split)`` for those that an evaluator would take.
         split: which they are; it names their randomness.

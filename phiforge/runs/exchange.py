@@ -126,18 +126,18 @@ class Exchange:
         if keys := list(self.redis.scan_iter(self.key(run, "*"), count=1000)):
             self.redis.delete(*keys)
 
-    def publish_scores(self, run: str, split: str, version: int, chunk: int, payload: bytes) -> int:
-        """Add one chunk's scores, once; returns how many chunks are there."""
-        keys = {"scores": self.key(run, f"scores:{split}:{version}"), "pulse": self.key(run, "evaluation")}
+    def publish_scores(self, run: str, kind: str, version: int, chunk: int, payload: bytes) -> int:
+        """Add one chunk's scores, once; returns how many chunks are there. For ``kind`` see ``judging.kind_of``."""
+        keys = {"scores": self.key(run, f"scores:{kind}:{version}"), "pulse": self.key(run, "evaluation")}
         return int(self._score(keys, {"chunk": chunk, "payload": payload, "expiry": EXPIRY_SECONDS}))
 
-    def scores(self, run: str, split: str, version: int) -> dict[int, bytes]:
+    def scores(self, run: str, kind: str, version: int) -> dict[int, bytes]:
         """Return the scores that are there, by chunk."""
-        return in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
+        return in_order(self.redis.hgetall(self.key(run, f"scores:{kind}:{version}")))
 
-    def scored_chunks(self, run: str, split: str, version: int) -> set[int]:
+    def scored_chunks(self, run: str, kind: str, version: int) -> set[int]:
         """Return which chunks have scores."""
-        return {int(chunk) for chunk in self.redis.hkeys(self.key(run, f"scores:{split}:{version}"))}
+        return {int(chunk) for chunk in self.redis.hkeys(self.key(run, f"scores:{kind}:{version}"))}
 
     def note_judged(self, run: str, done: int, total: int) -> None:
         """Keep at hand how many of the tasks of the evaluation under way are scored."""

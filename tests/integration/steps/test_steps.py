@@ -25,6 +25,7 @@ from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.base import OpenJob
 from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.consistency.synchronous.moves import Moves
+from phiforge.runs.judging import kind_of
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Published
@@ -341,18 +342,18 @@ def test_an_evaluator_that_lacks_the_engine_leaves_the_chunk_to_others(platform:
     # Given an evaluator on another kind of device than the engine's of a run, whose first chunk has its episodes
     run = submit(platform, small_spec())
     Sampler(platform).sample_evaluation(run, "validation", 0, sent_at=0)
-    queue = platform.queue.name("evaluation")
+    queue, kind = platform.queue.name("evaluation"), kind_of(platform.run(run), "validation")
     platform.exchange.redis.delete(queue)
     elsewhere = settings.model_copy(update={"device": "cuda:0", "store_url": platform.store.url})
     there = Platform.open(elsewhere)
     # If it takes that chunk, I expect it to be in the queue again,
     Evaluator(there).handle(run, "validation", 0, 0, sent_at=0)
     there.close()
-    assert platform.exchange.scores(run, "validation", 0) == {}
+    assert platform.exchange.scores(run, kind, 0) == {}
     assert platform.exchange.waiting(queue) == 1
     # and scored by the next that can.
     Evaluator(platform).handle(run, "validation", 0, 0, sent_at=0)
-    assert list(platform.exchange.scores(run, "validation", 0)) == [0]
+    assert list(platform.exchange.scores(run, kind, 0)) == [0]
     assert platform.record.status(run) == "running"
 
 
