@@ -2,7 +2,7 @@
 
 from phiforge.base.errors import RegistryError
 from phiforge.registry import FAMILIES, PartConfig
-from phiforge.tasks.families.bases.family import TaskFamily
+from phiforge.tasks.families.bases.family import TaskFamily, regressions
 
 
 def build_family(config: PartConfig) -> TaskFamily:
@@ -13,4 +13,4 @@ def build_family(config: PartConfig) -> TaskFamily:
     return family(config)
 
 
-__all__ = ["FAMILIES", "TaskFamily", "build_family"]
+__all__ = ["FAMILIES", "TaskFamily", "build_family", "regressions"]
