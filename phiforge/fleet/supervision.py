@@ -1,7 +1,7 @@
 """The life of a message, the same for all services: every way that its work can end is an outcome.
 
 It is checked before it comes here (``messages.py``). Here it must fit its run, an attempt at its work is held, and the
-service's own function does it. What that raises says whose fault it was: the moment's, this worker's or the run's.
+service's own function does it. What that raises says whose doing it was: the moment's, this worker's or the run's.
 """
 
 import logging
