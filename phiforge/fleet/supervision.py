@@ -14,10 +14,10 @@ from phiforge.base.errors import AttemptError, IncapableWorkerError, RunError, S
 from phiforge.base.metrics import MESSAGES
 from phiforge.fleet.fit import run_of
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QueueName
 from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.queues import QueueName
 from phiforge.runs.reconcile import fail
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord

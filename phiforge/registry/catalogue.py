@@ -97,10 +97,7 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
         if name in self._own:
             return self._checked(name, self._of_module(f"{self._package}.{name}"))
         if name not in self._installed:
-            raise MissingPartError(
-                f"this process has no {self.kind} {name!r}: install the package that brings it, as where the run was "
-                f"submitted; here are {', '.join(self)}"
-            )
+            raise _missing(self, name)
         try:
             found = self._installed[name].load()
         except Exception as error:
@@ -143,10 +140,7 @@ class Catalogues(Mapping[str, type[P]], Generic[P]):
         for part in self._parts:
             if name in part:
                 return part[name]
-        raise MissingPartError(
-            f"this process has no {self.kind} {name!r}: install the package that brings it, as where the run was "
-            f"submitted; here are {', '.join(self)}"
-        )
+        raise _missing(self, name)
 
     def __contains__(self, name: object) -> bool:
         return any(name in part for part in self._parts)
@@ -156,3 +150,11 @@ class Catalogues(Mapping[str, type[P]], Generic[P]):
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
+
+
+def _missing(there: Catalogue[P] | Catalogues[P], name: str) -> MissingPartError:
+    """Return the error for a part that is not ``there``."""
+    return MissingPartError(
+        f"this process has no {there.kind} {name!r}: install the package that brings it, as where the run was "
+        f"submitted; here are {', '.join(there)}"
+    )

@@ -53,6 +53,11 @@ class Exchange:
                 "or set PHIFORGE_REDIS_URL to a running one"
             ) from error
 
+    def now(self) -> int:
+        """Return the time by Redis' clock, in ms."""
+        seconds, microseconds = self.redis.time()
+        return int(1000 * seconds + microseconds // 1000)
+
     def state(self, run: str) -> State | None:
         """Return where ``run`` is, or None if Redis does not know it."""
         return state_of(self.redis.hgetall(self.key(run, "state")))
@@ -183,15 +188,11 @@ class Exchange:
 
     def note_silence(self, run: str, seconds: float) -> None:
         """Note that ``run``, just restored, was last seen alive so long ago: its next commit ends a recovery."""
-        now, microseconds = self.redis.time()
-        since = 1000 * now + microseconds // 1000 - int(1000 * seconds)
-        self.redis.hset(self.key(run, "state"), "still_since", since)
+        self.redis.hset(self.key(run, "state"), "still_since", self.now() - int(1000 * seconds))
 
     def touch(self, run: str, pulse: Pulse) -> None:
         """Note that ``run`` was just given what it may be waiting for."""
-        seconds, microseconds = self.redis.time()
-        moved_at = 1000 * seconds + microseconds // 1000
-        self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
+        self.redis.hset(self.key(run, pulse), mapping={"moved_at": self.now(), "resends": 0})
         self.redis.hdel(self.key(run, pulse), "still_since")
 
     def script(self, name: str, package: str = COMMON, shared: Sequence[str] = ()) -> Script:
