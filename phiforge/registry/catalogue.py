@@ -18,6 +18,7 @@ from phiforge.registry.part import Part
 log = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=Part)
+B = TypeVar("B")
 
 
 class Catalogue(Mapping[str, type[P]], Generic[P]):
@@ -54,6 +55,13 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._own or name in self._installed
+
+    def built_on(self, base: type[B], name: str) -> type[B]:
+        """Return the part ``name``, which can compute: its class derives from ``base``. Raises as asking for it."""
+        found = self[name]
+        if not issubclass(found, base):
+            raise RegistryError(f"{self.kind} {name!r} is {found.__qualname__}, expected a subclass of {base.__name__}")
+        return found
 
     def origin(self, name: str) -> str:
         """Return which package brings the part ``name``, with its version: ours is ``phiforge``."""
