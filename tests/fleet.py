@@ -12,6 +12,8 @@ from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.record import RunStatus
 
 DEADLINE_SECONDS = 120.0
+JOBS = 4
+"""Jobs of a version of ``small_spec``."""
 
 
 def small_spec(**changes: Any) -> dict[str, Any]:
@@ -63,6 +65,13 @@ def wait_for_end(platform: Platform, run: str) -> RunStatus:
 def hashes(platform: Platform, run: str) -> dict[int, str]:
     """Return the hash of φ at every version of a finished run, from its commit log."""
     return {entry["version"]: entry["phi_hash"] for entry in platform.record.log(run)}
+
+
+def head(platform: Platform, run: str) -> int:
+    """Return the newest version of ``run`` that Redis knows."""
+    state = platform.exchange.state(run)
+    assert state
+    return state.head
 
 
 def steps_of(platform: Platform) -> SynchronousExchange:

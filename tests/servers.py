@@ -100,61 +100,11 @@ class CuttingProxy:
         thread.start()
 
 
-class LyingS3:
-    """An S3 server that says 200 to every PUT, whatever its conditions; at first it is ``busy`` and says 503."""
+class StandInS3:
+    """Answers what opening a store asks of an S3 server; what a PUT comes to is for ``write`` to say."""
 
-    def __init__(self, busy: int = 0) -> None:
-        self.busy = busy
-        self.puts = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        lying = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                lying.puts += 1
-                self._answer(503 if lying.puts <= lying.busy else 200)
-
-            def do_HEAD(self) -> None:
-                self._answer(200)
-
-            def do_GET(self) -> None:
-                self._answer(200, b"<LocationConstraint/>")
-
-            def do_DELETE(self) -> None:
-                self._answer(204)
-
-            def log_message(self, *_: object) -> None:
-                """Keep quiet."""
-
-            def _answer(self, status: int, body: bytes = b"") -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        return Handler
-
-
-class RacingS3:
-    """An S3 server that refuses to write a key that is there, but looks and writes in two steps: it loses races."""
-
-    def __init__(self, pause_seconds: float) -> None:
-        self._pause, self._there = pause_seconds, set[str]()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.request_queue_size = 64
         self._thread = threading.Thread(target=self._server.serve_forever)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
@@ -170,39 +120,64 @@ class RacingS3:
 
     def write(self, path: str) -> int:
         """Return the status of writing ``path`` if absent."""
+        raise NotImplementedError
+
+
+class LyingS3(StandInS3):
+    """Says 200 to every PUT, whatever its conditions; at first it is ``busy`` and says 503."""
+
+    def __init__(self, busy: int = 0) -> None:
+        self.busy = busy
+        self.puts = 0
+        super().__init__()
+
+    def write(self, path: str) -> int:
+        """Return 200, or 503 while busy."""
+        self.puts += 1
+        return 503 if self.puts <= self.busy else 200
+
+
+class RacingS3(StandInS3):
+    """Refuses to write a key that is there, but looks and writes in two steps: it loses races."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self._pause, self._there = pause_seconds, set[str]()
+        super().__init__()
+
+    def write(self, path: str) -> int:
+        """Return 412 if ``path`` was there at a first look, else 200."""
         if path in self._there:
             return 412
         time.sleep(self._pause)
         self._there.add(path)
         return 200
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        racing = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self._answer(racing.write(self.path.partition("?")[0]))
+def _handler(server: StandInS3) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(server.write(self.path.partition("?")[0]))
 
-            def do_HEAD(self) -> None:
-                self._answer(200)
+        def do_HEAD(self) -> None:
+            self._answer(200)
 
-            def do_GET(self) -> None:
-                self._answer(200, b"<LocationConstraint/>")
+        def do_GET(self) -> None:
+            self._answer(200, b"<LocationConstraint/>")
 
-            def do_DELETE(self) -> None:
-                self._answer(204)
+        def do_DELETE(self) -> None:
+            self._answer(204)
 
-            def log_message(self, *_: object) -> None:
-                """Keep quiet."""
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
 
-            def _answer(self, status: int, body: bytes = b"") -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+        def _answer(self, status: int, body: bytes = b"") -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
-        return Handler
+    return Handler
 
 
 def _hang_up(each: socket.socket) -> None:

@@ -28,7 +28,7 @@ def branch(
     """Queue a run that starts at ``version`` of ``run``, with ``section.field=value`` changed, and return its id.
 
     Without a change it takes the same steps to the same φ. A version without a checkpoint is computed again.
-    Raises SpecError for a spec with faults, RunError if there is no such version or its φ does not fit the new spec.
+    Raises SpecError for a spec with problems, RunError if there is no such version or its φ does not fit the new spec.
     """
     parent = platform.run(run)
     expect_recorded(run, version, parent.first_version, recorded(platform, run)[-1])

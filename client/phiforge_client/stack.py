@@ -14,9 +14,6 @@ from phiforge_client.deaths import reason
 from phiforge_client.processes import ChildProcess, free_port
 from phiforge_client.servers import RedisServer
 
-SERVICES = ("sampler", "trainer", "evaluator")
-
-
 REDIS = "redis"
 
 

@@ -65,15 +65,15 @@ class Evaluator:
 
     def _score_chunk(self, record: RunRecord, split: str, version: int, chunk: int) -> Outcome:
         """Publish a chunk's scores unless they are there, and sum all up if it was the last."""
-        outcome = Outcome.DUPLICATE
-        there = self.platform.exchange.scores(record.run, split, version)
+        outcome, kind = Outcome.DUPLICATE, judging.kind_of(record, split)
+        there = self.platform.exchange.scores(record.run, kind, version)
         if chunk not in there:
             require(record.spec.numerics, self.platform.settings.device)
             episodes = self._read_episodes(record, split, version, chunk)
             payload = self._score(record, version, split, chunk, episodes)
             reach("evaluator.scored")
-            self.platform.exchange.publish_scores(record.run, split, version, chunk, payload)
-            there, outcome = self.platform.exchange.scores(record.run, split, version), Outcome.PUBLISHED
+            self.platform.exchange.publish_scores(record.run, kind, version, chunk, payload)
+            there, outcome = self.platform.exchange.scores(record.run, kind, version), Outcome.PUBLISHED
             self._go_on(record, split, version, chunk, there)
         if len(there) == judging.chunks_of(record, split):
             self._sum_up(record, split, version, there.values())

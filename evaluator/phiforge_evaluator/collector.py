@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QUEUES
+from phiforge.runs.queues import QUEUES
 
 log = logging.getLogger(__name__)
 

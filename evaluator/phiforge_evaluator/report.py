@@ -1,6 +1,7 @@
 """The report that completes a run: what was learned, how good it is on tasks never seen, and how it was judged."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from phiforge.base.errors import FormatError, RunError
@@ -35,7 +36,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "tasks_seen": record.tasks_at(spec.outer.versions),
         "parent": record.parent._asdict() if record.parent else None,
         "seconds": time.time() - record.created_at,
-        "inner_steps": _inner_steps(platform, record, best),
+        "inner_steps": _inner_steps(test, platform.record.scores(record.run, "validation", best)),
         "test": {name: value for name, value in test.items() if name not in ("per_task", BY_STEPS)},
         "validation": [
             _point(platform, record, version) for version in platform.record.scored(record.run, "validation")
@@ -43,10 +44,14 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
     }
 
 
-def _inner_steps(platform: Platform, record: RunRecord, best: int) -> dict[str, Any] | None:
-    """Return the number of inner steps on unseen tasks that was chosen, and what each came to; None if none was."""
-    scores = platform.record.scores(record.run, "validation", best)
-    return {"chosen": scores[STEPS], "validation": scores[BY_STEPS]} if STEPS in scores else None
+def _inner_steps(test: Mapping[str, Any], validation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the number of inner steps on unseen tasks that was chosen, and what each came to; None if none was.
+
+    Evaluators of an earlier version choose none: what they recorded of either split has no number in it.
+    """
+    if STEPS not in test or STEPS not in validation:
+        return None
+    return {"chosen": validation[STEPS], "validation": validation[BY_STEPS]}
 
 
 def judged_checkpoint(platform: Platform, run: str, version: int) -> Checkpoint:

@@ -17,19 +17,16 @@ from phiforge.tasks.episodes import Episode
 def steps_of(platform: RunPlatform, record: RunRecord, split: str, version: int) -> tuple[int, ...]:
     """Return the numbers of inner steps to judge a version with: those tried or, of the test, the one chosen; or none.
 
-    None: the spec says it, or there are no inner steps. Raises RunError if an evaluator that knows of no choice summed
-    up the validation.
+    None: the spec says it, or there are no inner steps. What an evaluator of an earlier version validated has no choice
+    in it, and was judged with the learner's own number.
     """
-    tried = tried_steps(record.spec.learner) if record.tries_steps else ()
-    if split != "test" or not tried:
-        return tried
-    chosen = platform.record.scores(record.run, "validation", version).get(STEPS)
-    if chosen is None:
-        raise RunError(
-            f"the validation scores of version {version} are of an earlier version of the evaluator, which tried no "
-            "numbers of inner steps: upgrade every evaluator, remove those scores and resume the run"
-        )
-    return (int(chosen),)
+    if not record.tries_steps:
+        return ()
+    config: Any = record.spec.learner
+    if split != "test":
+        return tried_steps(config)
+    validated = platform.record.scores(record.run, "validation", version)
+    return (validated.get(STEPS, config.inner_steps_evaluation),)
 
 
 def scored(

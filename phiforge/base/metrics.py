@@ -63,7 +63,7 @@ MESSAGES = Counter(
     ["message", "outcome"],
 )
 BROKEN_ATTEMPTS = Counter(
-    "phiforge_broken_attempts_total", "Attempts that broke off for lack of memory or a fault of input or output."
+    "phiforge_broken_attempts_total", "Attempts that broke off for lack of memory or an error of input or output."
 )
 
 

@@ -17,6 +17,7 @@ from phiforge.learning.learners import EVALUATION, Learner, Mode, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner
 from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.tensors import Tensors
+from phiforge.learning.tried_steps import tried_steps
 from phiforge.registry import ESTIMATORS, NETWORKS, PartConfig
 from phiforge.registry.abilities import LearnerPart
 from phiforge.tasks.episodes import Episode
@@ -28,6 +29,8 @@ APART = 1e-6
 """Above which, relative to the larger, two gradients are different."""
 BY_ENGINE = 1e-10
 LATER = 0.9
+MOST_STEPS = 5
+"""Inner steps that are tried here, so that a loop which diverges later is proven too."""
 
 
 def proofs(part: type[LearnerPart]) -> Iterator[Proof]:
@@ -64,6 +67,8 @@ def _of_flags(part: type[LearnerPart], config: PartConfig) -> Iterator[Proof]:
         yield Proof("takes inner gradients, or not, as it says", partial(inner_gradients, config))
     if part.mapped and part.capturable:
         yield Proof("progress changes nothing that is computed", partial(progress, config))
+    if part.tries_steps:
+        yield Proof("tries numbers of inner steps as it takes each alone", partial(tried, config))
     if part.any_n_way:
         yield Proof("serves other numbers of ways with the same φ", partial(other_ways, config))
     if part.regresses:
@@ -156,6 +161,17 @@ def progress(config: PartConfig) -> Figure:
     modes = (replace(_training(), progress=each) for each in (0.0, LATER))
     early, late = (_gradient(learner, phi, task, mode) for mode in modes)
     return Figure(relative_error(late, early), 0.0)
+
+
+def tried(config: PartConfig) -> Figure:
+    """Return how far predictions after numbers of inner steps tried at once are from those after each alone."""
+    learner, phi, task = _material(config)
+    steps = [each for each in tried_steps(config) if each <= MOST_STEPS]
+    draws = torch_generator("draw")
+    models = learner.adapt_by_steps(phi, task.support_x, task.support_y, EVALUATION, draws, steps)
+    found = torch.stack([models[each](task.query_x).detach() for each in steps])
+    alone = [type(config).model_validate(config.model_dump() | {"inner_steps_evaluation": each}) for each in steps]
+    return _apart(found, torch.stack([_logits(material.learner_of(each), phi, task) for each in alone]), SAME)
 
 
 def other_ways(config: PartConfig) -> Figure:

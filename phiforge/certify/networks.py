@@ -85,9 +85,9 @@ def moved(part: type[NetworkPart], config: PartConfig, shape: tuple[int, ...]) -
     """Count the averages that an inner loop may move, and whether others stay as they are against what it says."""
     network, parameters, _ = _material(config, shape)
     still = [name for name in parameters if not network.adapts(name)]
-    faults = [is_statistic(name) and name not in still for name in parameters]
+    wrong = [is_statistic(name) and name not in still for name in parameters]
     fixed = any(not is_statistic(name) for name in still)
-    return count([*faults, fixed != part.fixes_some(config), len(still) == len(parameters)])
+    return count([*wrong, fixed != part.fixes_some(config), len(still) == len(parameters)])
 
 
 def averages(part: type[NetworkPart], config: PartConfig, shape: tuple[int, ...]) -> Figure:

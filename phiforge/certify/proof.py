@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Figure(NamedTuple):
     """What a proof measured: it holds if ``value`` is at most ``limit``, or ``above`` it if so said.
 
-    Counts of faults have the limit 0.
+    Counts of what is wrong have the limit 0.
     """
 
     value: float
@@ -65,6 +65,6 @@ def measured(proof: Proof) -> Measured:
         return Measured(proof, Figure(math.nan), f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def count(faults: Iterable[object]) -> Figure:
-    """Return how many of ``faults`` are true; none is what holds."""
-    return Figure(float(sum(map(bool, faults))))
+def count(wrong: Iterable[object]) -> Figure:
+    """Return how many of ``wrong`` are true; none is what holds."""
+    return Figure(float(sum(map(bool, wrong))))

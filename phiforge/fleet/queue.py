@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from celery import Celery
@@ -20,11 +20,9 @@ from phiforge.base.settings import Settings
 from phiforge.fleet import broker
 from phiforge.fleet.messages import EVALUATE, MESSAGES, RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING, TRAIN, read_message
 from phiforge.runs.connection import address_of, tls
+from phiforge.runs.queues import QUEUES, QueueName
 
 log = logging.getLogger(__name__)
-
-QueueName = Literal["sampling", "training", "evaluation"]
-QUEUES: tuple[QueueName, ...] = ("sampling", "training", "evaluation")
 
 _QUEUE_OF: dict[str, QueueName] = {
     SAMPLE_TRAINING: "sampling",

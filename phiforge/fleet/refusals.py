@@ -5,9 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-from phiforge.fleet.queue import QueueName
 from phiforge.fleet.roster import Roster
 from phiforge.runs.exchange import EXPIRY_SECONDS, Exchange
+from phiforge.runs.queues import SERVICES, QueueName
 from phiforge.runs.scripts import Value
 
 log = logging.getLogger(__name__)
@@ -16,8 +16,6 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.3
 """Seconds that a worker stands back after it met all that it cannot do."""
 
 _MOST_MET = 10_000
-
-_SERVICES: dict[QueueName, str] = {"sampling": "sampler", "training": "trainer", "evaluation": "evaluator"}
 
 
 class Refusals:
@@ -52,7 +50,7 @@ def _nobody_can(queue: QueueName, there: Mapping[str, str], reasons: Mapping[str
     """Return what each kind of worker lacks, as one sentence."""
     kinds = Counter((about, reasons[worker]) for worker, about in there.items())
     each = [f"{count}{f' on {about}' if about else ''}: {why}" for (about, why), count in sorted(kinds.items())]
-    return f"no {_SERVICES[queue]} of this fleet can do its work: {'; '.join(each)}"
+    return f"no {SERVICES[queue]} of this fleet can do its work: {'; '.join(each)}"
 
 
 class Pause:

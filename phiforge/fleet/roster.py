@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Self
 
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QueueName, worker_name
+from phiforge.fleet.queue import worker_name
 from phiforge.learning.device import description
 from phiforge.runs.exchange import Exchange
+from phiforge.runs.queues import QueueName
 from phiforge.runs.scripts import Value
 
 _PROCESS = uuid.uuid4().hex[:8]

@@ -15,8 +15,8 @@ from prometheus_client import start_http_server
 from phiforge.base.errors import IncapableWorkerError, ServiceError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QueueName
 from phiforge.fleet.roster import Roster
+from phiforge.runs.queues import QueueName
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.troubles import Troubles
 
@@ -41,7 +41,6 @@ def serve(platform: Platform, queue: QueueName) -> None:
     """
     settings = platform.settings
     torch.set_num_threads(1)  # until a run's spec says how many
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     server = _metrics_server(settings)
     log.info("%s service: metrics on http://%s:%d/metrics", queue, settings.metrics_host, server.server_port)
     stop, roster = threading.Event(), Roster.of(platform, queue)

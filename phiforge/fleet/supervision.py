@@ -1,7 +1,7 @@
 """The life of a message, the same for all services: every way that its work can end is an outcome.
 
 It is checked before it comes here (``messages.py``). Here it must fit its run, an attempt at its work is held, and the
-service's own function does it. What that raises says whose fault it was: the moment's, this worker's or the run's.
+service's own function does it. What that raises says whose doing it was: the moment's, this worker's or the run's.
 """
 
 import logging
@@ -14,10 +14,10 @@ from phiforge.base.errors import AttemptError, IncapableWorkerError, RunError, S
 from phiforge.base.metrics import MESSAGES
 from phiforge.fleet.fit import run_of
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QueueName
 from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.outcomes import NotReadyError, Outcome
+from phiforge.runs.queues import QueueName
 from phiforge.runs.reconcile import fail
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord

@@ -1,4 +1,4 @@
-"""Whose fault it is when work breaks: the moment's, so that another attempt may fare better, or the run's."""
+"""Whose doing it is when work breaks: the moment's, so that another attempt may fare better, or the run's."""
 
 import logging
 import os

@@ -29,9 +29,7 @@ def require(numerics: Numerics, device: str) -> None:
     if reason := lacks(engine, device):
         raise _lacking(f"engine '{engine}': {reason}", "engine=torch")
     if numerics.bfloat16 and not _multiplies_bfloat16(device):
-        raise IncapableWorkerError(
-            f"this worker lacks bfloat16 on {device!r}; submit again with numerics.dtype=float32"
-        )
+        raise _lacking(f"bfloat16 on {device!r}", "dtype=float32")
 
 
 def _lacking(what: str, way_out: str) -> IncapableWorkerError:

@@ -1,10 +1,7 @@
 """Meta-training in one process, without queue or storage, by the fleet's own functions: the same φ to the bit."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import NamedTuple
-
-import torch
 
 from phiforge.base.errors import RunError
 from phiforge.learning.estimators import Estimator, Step
@@ -12,7 +9,7 @@ from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.learners import Learner, Phi
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.reduction import Reduced, reduce
-from phiforge.learning.repeatable import repeating_exactly
+from phiforge.learning.repeatable import as_a_trainer
 from phiforge.learning.scoring import score
 from phiforge.learning.start import first_phi, learner_for
 from phiforge.learning.statistics import Estimate, estimate
@@ -57,7 +54,7 @@ def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -
     optimizer = init_state(spec.outer, phi)
     yield Version(0, phi, fingerprint(phi), {})
     for version in range(spec.outer.versions):
-        with _as_a_trainer(spec):
+        with as_a_trainer(spec.numerics.threads):
             found = _updated(learner, estimator, Step(spec, version), phi, optimizer, episodes_of)
         phi, optimizer = decode(found.phi), decode(found.optimizer)
         yield Version(version + 1, phi, found.phi_hash, found.scores)
@@ -69,7 +66,8 @@ def judge(
     """Return the mean of every score with its 95 % interval, of the models that F_φ builds for unseen tasks.
 
     Args:
-        spec: what φ was learned by.
+        spec: what φ was learned by. Inner steps on unseen tasks are as many as its learner says; a fleet tries several
+            if nobody gave a number.
         phi: the version that is judged.
         chunks: the tasks, ``Tasks(spec).judged(split)`` for those that an evaluator would take.
         split: which they are; it names their randomness.
@@ -77,7 +75,7 @@ def judge(
     learner = learner_for(spec, spec.evaluation_task, DATA[spec.data.name].input_shape(spec.data))
     values: dict[str, list[float]] = {}
     for chunk, episodes in enumerate(chunks):
-        with _as_a_trainer(spec):
+        with as_a_trainer(spec.numerics.threads):
             seed = (spec.evaluation.seed, "judge", split, chunk)
             found = score(learner, phi, episodes, *seed, together=spec.numerics.chunk)
         for name, of_tasks in found.of.items():
@@ -94,15 +92,3 @@ def _updated(
         for job in range(step.spec.outer.jobs)
     ]
     return reduce(estimator, step, phi, optimizer, payloads)
-
-
-@contextmanager
-def _as_a_trainer(spec: RunSpec) -> Iterator[None]:
-    """Compute as a trainer does, and leave torch as it was."""
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(spec.numerics.threads)
-        with repeating_exactly():
-            yield
-    finally:
-        torch.set_num_threads(threads)

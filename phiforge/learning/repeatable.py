@@ -43,3 +43,15 @@ def repeating_exactly() -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic)
         for (place, name, _), value in zip(_FLAGS, before, strict=True):
             setattr(place, name, value)
+
+
+@contextmanager
+def as_a_trainer(threads: int | None = None) -> Iterator[None]:
+    """Compute as a trainer does, in so many threads if that is said, and leave torch as it was."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads or before)
+        with repeating_exactly():
+            yield
+    finally:
+        torch.set_num_threads(before)

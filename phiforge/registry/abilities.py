@@ -19,7 +19,10 @@ class LearnerPart(Part):
     whole_start: ClassVar[bool] = False
     """Whether φ is the initial parameters of an inner loop that moves them all, and nothing else."""
     tries_steps: ClassVar[bool] = False
-    """Whether the number of its inner steps on unseen tasks, unless a spec gives it, is chosen on validation tasks."""
+    """Whether the number of its inner steps on unseen tasks, unless a spec gives it, is chosen on validation tasks.
+
+    Such a learner has ``inner_steps`` and ``inner_steps_evaluation`` in its configuration, and ``adapt_by_steps``.
+    """
     chooses: ClassVar[bool] = False
     """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
     regresses: ClassVar[bool] = False

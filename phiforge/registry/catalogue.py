@@ -18,6 +18,7 @@ from phiforge.registry.part import Part
 log = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=Part)
+B = TypeVar("B")
 
 
 class Catalogue(Mapping[str, type[P]], Generic[P]):
@@ -54,6 +55,13 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._own or name in self._installed
+
+    def built_on(self, base: type[B], name: str) -> type[B]:
+        """Return the part ``name``, which can compute: its class derives from ``base``. Raises as asking for it."""
+        found = self[name]
+        if not issubclass(found, base):
+            raise RegistryError(f"{self.kind} {name!r} is {found.__qualname__}, expected a subclass of {base.__name__}")
+        return found
 
     def origin(self, name: str) -> str:
         """Return which package brings the part ``name``, with its version: ours is ``phiforge``."""
@@ -97,10 +105,7 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
         if name in self._own:
             return self._checked(name, self._of_module(f"{self._package}.{name}"))
         if name not in self._installed:
-            raise MissingPartError(
-                f"this process has no {self.kind} {name!r}: install the package that brings it, as where the run was "
-                f"submitted; here are {', '.join(self)}"
-            )
+            raise _missing(self, name)
         try:
             found = self._installed[name].load()
         except Exception as error:
@@ -143,10 +148,7 @@ class Catalogues(Mapping[str, type[P]], Generic[P]):
         for part in self._parts:
             if name in part:
                 return part[name]
-        raise MissingPartError(
-            f"this process has no {self.kind} {name!r}: install the package that brings it, as where the run was "
-            f"submitted; here are {', '.join(self)}"
-        )
+        raise _missing(self, name)
 
     def __contains__(self, name: object) -> bool:
         return any(name in part for part in self._parts)
@@ -156,3 +158,11 @@ class Catalogues(Mapping[str, type[P]], Generic[P]):
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
+
+
+def _missing(there: Catalogue[P] | Catalogues[P], name: str) -> MissingPartError:
+    """Return the error for a part that is not ``there``."""
+    return MissingPartError(
+        f"this process has no {there.kind} {name!r}: install the package that brings it, as where the run was "
+        f"submitted; here are {', '.join(there)}"
+    )

@@ -32,7 +32,7 @@ class Part:
     name: ClassVar[str]
     """How a spec names it; taken from ``Config``."""
 
-    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - a class's own  # noqa: ANN401 - a class's own
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - a class's own
         super().__init_subclass__(**options)
         if "Config" in cls.__dict__:
             cls.name = cls.Config.model_fields["name"].default

@@ -53,6 +53,11 @@ class Exchange:
                 "or set PHIFORGE_REDIS_URL to a running one"
             ) from error
 
+    def now(self) -> int:
+        """Return the time by Redis' clock, in ms."""
+        seconds, microseconds = self.redis.time()
+        return int(1000 * seconds + microseconds // 1000)
+
     def state(self, run: str) -> State | None:
         """Return where ``run`` is, or None if Redis does not know it."""
         return state_of(self.redis.hgetall(self.key(run, "state")))
@@ -126,18 +131,18 @@ class Exchange:
         if keys := list(self.redis.scan_iter(self.key(run, "*"), count=1000)):
             self.redis.delete(*keys)
 
-    def publish_scores(self, run: str, split: str, version: int, chunk: int, payload: bytes) -> int:
-        """Add one chunk's scores, once; returns how many chunks are there."""
-        keys = {"scores": self.key(run, f"scores:{split}:{version}"), "pulse": self.key(run, "evaluation")}
+    def publish_scores(self, run: str, kind: str, version: int, chunk: int, payload: bytes) -> int:
+        """Add one chunk's scores, once; returns how many chunks are there. For ``kind`` see ``judging.kind_of``."""
+        keys = {"scores": self.key(run, f"scores:{kind}:{version}"), "pulse": self.key(run, "evaluation")}
         return int(self._score(keys, {"chunk": chunk, "payload": payload, "expiry": EXPIRY_SECONDS}))
 
-    def scores(self, run: str, split: str, version: int) -> dict[int, bytes]:
+    def scores(self, run: str, kind: str, version: int) -> dict[int, bytes]:
         """Return the scores that are there, by chunk."""
-        return in_order(self.redis.hgetall(self.key(run, f"scores:{split}:{version}")))
+        return in_order(self.redis.hgetall(self.key(run, f"scores:{kind}:{version}")))
 
-    def scored_chunks(self, run: str, split: str, version: int) -> set[int]:
+    def scored_chunks(self, run: str, kind: str, version: int) -> set[int]:
         """Return which chunks have scores."""
-        return {int(chunk) for chunk in self.redis.hkeys(self.key(run, f"scores:{split}:{version}"))}
+        return {int(chunk) for chunk in self.redis.hkeys(self.key(run, f"scores:{kind}:{version}"))}
 
     def note_judged(self, run: str, done: int, total: int) -> None:
         """Keep at hand how many of the tasks of the evaluation under way are scored."""
@@ -183,15 +188,11 @@ class Exchange:
 
     def note_silence(self, run: str, seconds: float) -> None:
         """Note that ``run``, just restored, was last seen alive so long ago: its next commit ends a recovery."""
-        now, microseconds = self.redis.time()
-        since = 1000 * now + microseconds // 1000 - int(1000 * seconds)
-        self.redis.hset(self.key(run, "state"), "still_since", since)
+        self.redis.hset(self.key(run, "state"), "still_since", self.now() - int(1000 * seconds))
 
     def touch(self, run: str, pulse: Pulse) -> None:
         """Note that ``run`` was just given what it may be waiting for."""
-        seconds, microseconds = self.redis.time()
-        moved_at = 1000 * seconds + microseconds // 1000
-        self.redis.hset(self.key(run, pulse), mapping={"moved_at": moved_at, "resends": 0})
+        self.redis.hset(self.key(run, pulse), mapping={"moved_at": self.now(), "resends": 0})
         self.redis.hdel(self.key(run, pulse), "still_since")
 
     def script(self, name: str, package: str = COMMON, shared: Sequence[str] = ()) -> Script:

@@ -22,6 +22,15 @@ def tasks_of(record: RunRecord, split: str) -> int:
     return evaluation.test_tasks if split == "test" else evaluation.validation_tasks
 
 
+def kind_of(record: RunRecord, split: str) -> str:
+    """Return what Redis calls the scores of chunks of ``split``.
+
+    Those after several numbers of inner steps have a name of their own: an evaluator of an earlier version, which knows
+    of one number, can neither read them nor add to them. Whichever of the two is done first is recorded.
+    """
+    return f"{split}:tried" if record.tries_steps else split
+
+
 def sample(platform: RunPlatform, record: RunRecord) -> None:
     """Ask for the fixed episodes that will judge a run."""
     for split in ("validation", "test"):
@@ -35,7 +44,8 @@ def send(platform: RunPlatform, record: RunRecord, split: str, version: int) -> 
     A lane is every so manieth chunk, of which one is on the queue at a time: so runs take turns at evaluators. If all
     chunks are there and only their summary is missing, one chunk is sent, whose evaluator will write it.
     """
-    there, lanes = platform.exchange.scored_chunks(record.run, split, version), _lanes(platform)
+    there = platform.exchange.scored_chunks(record.run, kind_of(record, split), version)
+    lanes = _lanes(platform)
     firsts = [_next(record, split, lane, lanes, there) for lane in range(min(lanes, chunks_of(record, split)))]
     for chunk in [first for first in firsts if first is not None] or [0]:
         platform.outbox.evaluate(record.run, split, version, chunk)

@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import torch
-
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import PhiforgeError, RunError
 from phiforge.learning.device import require
 from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.reduction import Reduced, reduce
-from phiforge.learning.repeatable import repeating_exactly
+from phiforge.learning.repeatable import as_a_trainer
 from phiforge.learning.tensors import decode, encode, fingerprint, torch_type
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Entry, Work, works_of
@@ -52,7 +50,7 @@ def recompute(
     for version in range(start.version, upto):
         entry = (logged or {}).get(version + 1, {"version": version + 1})
         works = works_of(entry, record.spec.outer.jobs)
-        with _deterministic():
+        with as_a_trainer():
             recomputed = _step(record, checkpoint, works, phis, episodes_of, device)
         yield recomputed
         checkpoint = recomputed.checkpoint
@@ -106,14 +104,3 @@ def _told(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise RunError(f"{what}: {type(error).__name__}: {error}") from error
-
-
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    """Compute as a trainer does, and leave torch as it was."""
-    threads = torch.get_num_threads()
-    try:
-        with repeating_exactly():
-            yield
-    finally:
-        torch.set_num_threads(threads)

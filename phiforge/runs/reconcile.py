@@ -31,7 +31,7 @@ LOCK_SECONDS = 2.0
 
 
 def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None:
-    """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others.
+    """Reconcile every active run that nobody else is looking at; an error of one run does not keep the others.
 
     Raises IncapableWorkerError, when all others were looked at, if this process cannot read some: others must look too.
     """
@@ -54,7 +54,7 @@ def _see(platform: RunPlatform, run: str) -> None:
 
 
 def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> list[str]:
-    """Reconcile ``run``; a fault that trying again cannot mend is its end, no other is, and none is another run's.
+    """Reconcile ``run``; an error that trying again cannot mend is its end, no other is, and none is another run's.
 
     Return why it is left to others, if it is.
     """
@@ -194,7 +194,7 @@ def _resend(platform: RunPlatform, record: RunRecord, head: int) -> None:
 
 
 def fail(platform: RunPlatform, run: str, reason: str) -> None:
-    """Mark ``run`` failed, for a fault that trying again cannot mend.
+    """Mark ``run`` failed, for an error that trying again cannot mend.
 
     A service that may not write runs' state in Redis, as a sampler, leaves stopping and retiring it to ``reconcile``.
     """

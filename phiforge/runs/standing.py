@@ -3,13 +3,13 @@
 import redis
 
 from phiforge.runs.platform import RunPlatform
+from phiforge.runs.queues import SERVICES, QueueName
 from phiforge.runs.troubles import Troubles
 
 _QUIET_MS = 5000
 """Silence after which a run may stand, and not only take its time."""
 
 _NO_REDIS = "standing: no Redis"
-_SERVICES = {"training": "trainer", "sampling": "sampler", "evaluation": "evaluator"}
 
 
 def standing(platform: RunPlatform, run: str, *, evaluating: bool, ask_redis: bool = True) -> str | None:
@@ -35,12 +35,13 @@ def standing(platform: RunPlatform, run: str, *, evaluating: bool, ask_redis: bo
 def _why(platform: RunPlatform, run: str, *, evaluating: bool) -> tuple[str | None, int | None]:
     """Return why a run stands, if it does, and for how many ms."""
     exchange = platform.exchange
-    seconds, microseconds = exchange.redis.time()
-    now = 1000 * seconds + microseconds // 1000
+    now = exchange.now()
     still = exchange.still_since(run, "evaluation" if evaluating else "state")
     quiet = None if still is None else max(0, now - still)
-    needed = ["evaluation" if evaluating else "training", *(["sampling"] if (quiet or 0) > _QUIET_MS else [])]
-    missing = [_SERVICES[queue] for queue in needed if not _lives(platform, queue, now)]
+    needed: list[QueueName] = ["evaluation" if evaluating else "training"]
+    if (quiet or 0) > _QUIET_MS:
+        needed.append("sampling")
+    missing = [SERVICES[queue] for queue in needed if not _lives(platform, queue, now)]
     if missing:
         return f"no {missing[0]}", quiet
     trouble = Troubles(exchange).latest()
@@ -49,7 +50,7 @@ def _why(platform: RunPlatform, run: str, *, evaluating: bool) -> tuple[str | No
     return None, None
 
 
-def _lives(platform: RunPlatform, queue: str, now: int) -> bool:
+def _lives(platform: RunPlatform, queue: QueueName, now: int) -> bool:
     """Say whether the roster names a worker of ``queue`` that gave a sign of life within a lease."""
     lease = 1000 * platform.settings.lease_seconds
     return any(abs(now - beat) <= lease for beat in platform.exchange.beats(queue))

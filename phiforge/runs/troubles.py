@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from phiforge.base.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.runs.exchange import Exchange
+from phiforge.runs.queues import QUEUES, QueueName
 
 KEPT_SECONDS = 180
 """Longer than the longest pause between two tries of a run that stands."""
@@ -25,28 +26,26 @@ class Troubles:
     """The last trouble of each kind of service of one fleet."""
 
     def __init__(self, exchange: Exchange) -> None:
-        self._redis, self._namespace = exchange.redis, exchange.namespace
+        self._exchange, self._redis = exchange, exchange.redis
 
-    def note(self, queue: str, error: StoreError) -> None:
+    def note(self, queue: QueueName, error: StoreError) -> None:
         """Note what a worker of ``queue`` met; an object that is not there is none."""
         if isinstance(error, MissingObjectError):
             return
-        seconds, microseconds = self._redis.time()
-        at = 1000 * seconds + microseconds // 1000
-        self._redis.hset(self._key(queue), mapping={"at": at, "what": words_of(error)})
+        self._redis.hset(self._key(queue), mapping={"at": self._exchange.now(), "what": words_of(error)})
         self._redis.expire(self._key(queue), KEPT_SECONDS)
 
     def latest(self) -> Trouble | None:
         """Return what was met last, by whichever kind."""
-        found = [self._of(queue) for queue in ("sampling", "training", "evaluation")]
+        found = [self._of(queue) for queue in QUEUES]
         return max((each for each in found if each), default=None)
 
-    def _of(self, queue: str) -> Trouble | None:
+    def _of(self, queue: QueueName) -> Trouble | None:
         at, what = self._redis.hmget(self._key(queue), "at", "what")
         return None if at is None or what is None else Trouble(int(at), what.decode(errors="replace"))
 
-    def _key(self, queue: str) -> str:
-        return f"{self._namespace}:trouble:{queue}"
+    def _key(self, queue: QueueName) -> str:
+        return f"{self._exchange.namespace}:trouble:{queue}"
 
 
 def words_of(error: StoreError) -> str:

@@ -17,7 +17,7 @@ from phiforge.spec.text import TextError, parse_text
 MOST_BYTES = 100_000
 """Of a spec's file; PyYAML takes a second for as much."""
 
-_MOST_FAULTS = 100
+_MOST_PROBLEMS = 100
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -64,8 +64,8 @@ def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] |
     if facts_of and "data" in values:
         problems += check_data(values, facts_of(values["data"]))
     if problems:
-        more = len(problems) - _MOST_FAULTS
-        raise SpecError(problems if more <= 0 else [*problems[:_MOST_FAULTS], f"and {more} more"])
+        more = len(problems) - _MOST_PROBLEMS
+        raise SpecError(problems if more <= 0 else [*problems[:_MOST_PROBLEMS], f"and {more} more"])
     return RunSpec.model_validate(dict(raw))
 
 

@@ -17,7 +17,7 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.fit import check_judged, check_step
 from phiforge.fleet.messages import MESSAGES, read_message
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QUEUES
+from phiforge.runs.queues import QUEUES
 from tests.badinput.conftest import waves
 from tests.badinput.messages import BROKEN, FIELDS, MISFITS, Junk, train
 from tests.fleet import wait_for_end, wait_until

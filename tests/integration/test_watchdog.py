@@ -85,6 +85,6 @@ def test_a_verdict_finds_what_differs(platform: Platform, watchdog: Watchdog) ->
     # I expect the verdict to name each.
     verdict = judge(platform, watchdog.run, reference, {7: "other"})
     assert not verdict.equal
-    text = "\n".join(verdict.faults)
+    text = "\n".join(verdict.differences)
     for fault in ("it is cancelled", "1, 2, 3, 3, 4, 6", "differs at versions [4]", "while it ran, at versions [7]"):
         assert fault in text

@@ -218,7 +218,7 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_head_is_what_was_committed(self) -> None:
-        assert not self.model.faults, self.model.faults
+        assert not self.model.wrong, self.model.wrong
         state = self.exchange.state(self.run) if self.run else None
         assert (state.head if state else None) == self.model.head
         if state:

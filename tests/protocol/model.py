@@ -101,12 +101,12 @@ class Model:
     def __init__(self) -> None:
         self.head: int | None = None
         self.contributions: dict[int, bytes] = {}
-        self.faults: list[str] = []
+        self.wrong: list[str] = []
         """What was not so; told when asked, for in a process an error would be handled like any other."""
 
     def must(self, holds: bool, otherwise: str) -> None:
         if not holds:
-            self.faults.append(otherwise)
+            self.wrong.append(otherwise)
 
     def committed(self, version: int, phi_hash: str) -> None:
         self.must(self.head == version - 1, f"version {version} was committed on {self.head}")

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
+from phiforge_client.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,3 +42,17 @@ def test_every_path_is_there(page):
     # Given the paths of the project that a page names, Expect each to be there
     paths = set(IN_THE_PROJECT.findall(page.read_text())) - set(MADE_LATER)
     assert not {path for path in paths if not (ROOT / path).exists()}
+
+
+def test_every_option_is_there():
+    # Given the commands of ``phiforge`` that pages show, Expect each to be one, with the options that it is given.
+    known = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in typer.main.get_command(app).commands.items()
+    }
+    shown = re.compile(r"(?:^|`)phiforge ([a-z]+)([^\n`]*)", flags=re.MULTILINE)
+    for page in PAGES:
+        for command, arguments in shown.findall(page.read_text()):
+            assert command in known, (page.name, command)
+            given = re.findall(r"(?<!\S)--[a-z][\w-]*", arguments.partition("#")[0])
+            assert set(given) <= known[command], (page.name, command)

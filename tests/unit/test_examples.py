@@ -54,3 +54,21 @@ def test_an_example_is_short(name):
     lines = (ROOT / "examples" / name).read_text().splitlines()
     code = [line for line in lines if line and not line.startswith(('"""', "from ", "import ", "#"))]
     assert len(code) <= 10
+
+
+def documented_examples():
+    """Return the text of every example in a docstring of the sources."""
+    folders = ("phiforge", "client", "sampler", "trainer", "evaluator")
+    texts = [path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    classes = {name for text in texts for name in re.findall(r"^class (\w+)", text, flags=re.MULTILINE)}
+    shown = [part for text in texts for part in re.findall(r'Example::\n\n(.*?)(?:"""|\n\n)', text, flags=re.DOTALL)]
+    return shown, classes
+
+
+def test_what_docstrings_show_is_there():
+    # Given the examples in docstrings, I expect every class that they use to be ours, or made in the example.
+    shown, classes = documented_examples()
+    assert len(shown) > 10
+    for example in shown:
+        made = set(re.findall(r"class (\w+)", example))
+        assert set(re.findall(r"\b([A-Z][a-z]\w+)\(", example)) - made - {"Field", "Generator"} <= classes, example

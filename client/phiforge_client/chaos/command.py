@@ -81,7 +81,7 @@ def _campaign(stage: Stage, console: Console, plan: Plan) -> None:
 
 def _line(run: Disturbed) -> str:
     befell = ", ".join(outcome.kind for outcome in run.outcomes)
-    return f"{run.verdict.run}: {befell}: " + ("equal" if run.verdict.equal else "; ".join(run.verdict.faults))
+    return f"{run.verdict.run}: {befell}: " + ("equal" if run.verdict.equal else "; ".join(run.verdict.differences))
 
 
 def _conclude(stage: Stage, console: Console, runs: Sequence[Disturbed]) -> None:

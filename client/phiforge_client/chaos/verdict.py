@@ -7,15 +7,15 @@ from phiforge.runs.record import RunStatus
 
 
 class Verdict(NamedTuple):
-    """How a run ended: its ``faults`` say, for a person, what is not as in the undisturbed run."""
+    """How a run ended: its ``differences`` say, for a person, what is not as in the undisturbed run."""
 
     run: str
-    faults: list[str]
+    differences: list[str]
 
     @property
     def equal(self) -> bool:
         """Whether nothing differs."""
-        return not self.faults
+        return not self.differences
 
 
 def hashes(platform: Platform, run: str) -> list[tuple[int, str]]:
@@ -25,20 +25,20 @@ def hashes(platform: Platform, run: str) -> list[tuple[int, str]]:
 
 def judge(platform: Platform, run: str, reference: list[tuple[int, str]], seen: dict[int, str]) -> Verdict:
     """Compare ``run`` with the ``reference``; ``seen`` is what a watchdog saw at the head, by version."""
-    faults = []
+    found = []
     status = platform.record.status(run)
     if status is not RunStatus.COMPLETE:
         reason = platform.record.end_reason(run, status) if status is not RunStatus.RUNNING else "it is not over"
-        faults.append(f"it is {status}: {reason}")
+        found.append(f"it is {status}: {reason}")
     versions = platform.run(run).spec.outer.versions
     log = hashes(platform, run)
     if [version for version, _ in log] != list(range(1, versions + 1)):
-        faults.append(
+        found.append(
             f"its commit log has versions {[version for version, _ in log]}, expected 1 to {versions}, each once"
         )
     expected = dict(reference)
     if differing := [version for version, phi_hash in log if expected.get(version) != phi_hash]:
-        faults.append(f"φ differs at versions {differing}")
+        found.append(f"φ differs at versions {differing}")
     if differing := [version for version, phi_hash in seen.items() if expected.get(version, phi_hash) != phi_hash]:
-        faults.append(f"φ was another while it ran, at versions {differing}")
-    return Verdict(run, faults)
+        found.append(f"φ was another while it ran, at versions {differing}")
+    return Verdict(run, found)

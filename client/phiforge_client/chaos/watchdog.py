@@ -10,12 +10,12 @@ from redis.retry import Retry
 
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QUEUES
 from phiforge.runs.connection import connect
 from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.exchange import Exchange
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.platform import RunPlatform
+from phiforge.runs.queues import QUEUES
 from phiforge.runs.record import RunStatus
 from phiforge.runs.steps import State, Ticket
 

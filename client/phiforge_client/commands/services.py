@@ -37,9 +37,9 @@ def evaluator() -> None:
 
 @app.command(rich_help_panel="Services")
 def chaos(
-    seed: Annotated[int, typer.Option(help="Names the schedule: the same problems at the same versions.")] = 0,
+    seed: Annotated[int, typer.Option(help="Names the schedule: the same faults at the same versions.")] = 0,
     minutes: Annotated[float, typer.Option(min=0.0, help="Begin no run later than this.")] = 5.0,
-    problems: Annotated[str, typer.Option(metavar="KIND,KIND", help="Only these kinds; default: all possible.")] = "",
+    faults: Annotated[str, typer.Option(metavar="KIND,KIND", help="Only these kinds; default: all possible.")] = "",
     versions: Annotated[int, typer.Option(min=20, help="Outer updates of each run.")] = 150,
     outage: Annotated[float, typer.Option(min=0.1, help="Seconds that a server stays away.")] = 20.0,
     attach: Annotated[bool, typer.Option("--attach", help="Your own fleet, through its broker and store.")] = False,
@@ -47,10 +47,10 @@ def chaos(
         list[int] | None, typer.Option(help="With --attach: a service's process that may be killed.")
     ] = None,
 ) -> None:
-    """Inject problems into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
+    """Inject faults into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
     from phiforge_client.chaos.command import Plan, attach_chaos, run_chaos
 
-    plan = Plan(seed, minutes, [kind for kind in problems.split(",") if kind], versions)
+    plan = Plan(seed, minutes, [kind for kind in faults.split(",") if kind], versions)
     if attach:
         attach_chaos(read_settings(), console, plan, pid or [])
     else:

@@ -1,6 +1,5 @@
 """The learners F_φ, one a file; each is found by its file's name, or by the entry point of an installed package."""
 
-from phiforge.base.errors import RegistryError
 from phiforge.learning.learners.bases.learner import EVALUATION, Learner, Mode, Outcome, Phi, Predictor, TaskShape
 from phiforge.registry import LEARNERS, PartConfig
 
@@ -14,10 +13,7 @@ def build_learner(config: PartConfig, shape: TaskShape) -> Learner:
 
         learner = build_learner(MamlConfig(inner_lr=0.1), TaskShape(n_way=5, input_shape=(1, 28, 28)))
     """
-    learner = LEARNERS[config.name]
-    if not issubclass(learner, Learner):
-        raise RegistryError(f"learner '{config.name}' is {learner.__qualname__}, expected a subclass of Learner")
-    return learner(config, shape)
+    return LEARNERS.built_on(Learner, config.name)(config, shape)
 
 
 __all__ = ["EVALUATION", "LEARNERS", "Learner", "Mode", "Outcome", "Phi", "Predictor", "TaskShape", "build_learner"]

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from phiforge.base.errors import RegistryError
 from phiforge.learning.networks.bases.network import Network
 from phiforge.registry import NETWORKS, PartConfig, PartOf
 from phiforge.spec.task import Engine
@@ -27,10 +26,7 @@ def build_network(
         engine: what computes it.
         bfloat16: whether it multiplies in that type.
     """
-    network = NETWORKS[config.name]
-    if not issubclass(network, Network):
-        raise RegistryError(f"network '{config.name}' is {network.__qualname__}, expected a subclass of Network")
-    return network(config, input_shape, inner_steps, engine, bfloat16)
+    return NETWORKS.built_on(Network, config.name)(config, input_shape, inner_steps, engine, bfloat16)
 
 
 __all__ = ["NETWORKS", "Network", "NetworkConfig", "build_network"]

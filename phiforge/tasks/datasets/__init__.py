@@ -1,6 +1,5 @@
 """Datasets: one a file, images in classes, and which classes belong to which split."""
 
-from phiforge.base.errors import RegistryError
 from phiforge.base.settings import Settings
 from phiforge.registry import DATASETS, PartConfig
 from phiforge.tasks.datasets.bases.dataset import Progress
@@ -12,10 +11,7 @@ def build_source(config: PartConfig, settings: Settings, progress: Progress | No
 
     Raises DataError if it cannot be had, MissingPartError if there is no such dataset here.
     """
-    source = DATASETS[config.name]
-    if not issubclass(source, DatasetSource):
-        raise RegistryError(f"dataset '{config.name}' is {source.__qualname__}, expected a subclass of DatasetSource")
-    return source(config, settings, progress)
+    return DATASETS.built_on(DatasetSource, config.name)(config, settings, progress)
 
 
 __all__ = ["DATASETS", "DatasetSource", "build_source"]

@@ -10,7 +10,7 @@ from phiforge.base.seeds import SeedPart, numpy_generator
 from phiforge.registry import PartConfig
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import EpisodeBatch
-from phiforge.tasks.families.bases.family import TaskFamily
+from phiforge.tasks.families.bases.family import TaskFamily, regressions
 
 _Bound = Annotated[float, Field(ge=-1e6, le=1e6)]
 
@@ -53,12 +53,4 @@ class Sinusoid(TaskFamily):
             amplitude, phase = generator.uniform(*self.config.amplitudes), generator.uniform(*self.config.phases)
             points = generator.uniform(*self.config.inputs, size=(task.drawings, 1))
             x[index], y[index] = points, amplitude * np.sin(points - phase)
-        support, query = slice(0, task.k_shot), slice(task.k_shot, None)
-        return EpisodeBatch(
-            support_x=x[:, support],
-            support_y=y[:, support],
-            query_x=x[:, query],
-            query_y=y[:, query],
-            classes=np.empty((episodes, 0), dtype=np.int64),
-            origin=np.empty((episodes, 0, 2), dtype=np.int32),
-        )
+        return regressions(x, y, task)

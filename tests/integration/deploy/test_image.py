@@ -50,6 +50,11 @@ def test_what_the_image_copies_is_sent_to_the_builder() -> None:
     sent = set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert copied == sent
     assert all((ROOT / name).exists() for name in copied)
+    # what packages link to, such as the ready-made specs, to be there before they are installed,
+    before = dockerfile.partition("RUN pip install --no-deps")[0]
+    for link in (path for name in copied for path in (ROOT / name).rglob("*") if path.is_symlink()):
+        [outside] = [name for name in copied if link.resolve().is_relative_to(ROOT / name)]
+        assert f"COPY {outside} {outside}\n" in before, link
     # and to hold every package of the project.
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
     assert project["include"] == ["phiforge*"]

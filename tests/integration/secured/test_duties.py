@@ -6,9 +6,9 @@ from phiforge_client.verification import verify
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QUEUES, QueueName
 from phiforge.fleet.refusals import Refusals
 from phiforge.fleet.roster import Roster
+from phiforge.runs.queues import QUEUES, QueueName
 from phiforge.runs.troubles import Troubles
 from tests.fleet import hashes, wait_for_end, wait_until
 from tests.secured import SecuredStack

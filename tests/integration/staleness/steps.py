@@ -11,7 +11,7 @@ from phiforge_trainer.worker import Trainer
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Work, works_of
 from phiforge.runs.steps import Ticket
-from tests.fleet import small_spec, tickets_of
+from tests.fleet import head, small_spec, tickets_of
 
 VERSIONS, JOBS = 6, 2
 
@@ -46,12 +46,6 @@ def take_all(platform: Platform, run: str) -> None:
     while head(platform, run) < VERSIONS:
         before = tickets_of(platform).open(run) - tickets_of(platform).waiting(run)
         take(platform, run, max(before))
-
-
-def head(platform: Platform, run: str) -> int:
-    state = platform.exchange.state(run)
-    assert state
-    return state.head
 
 
 def works(platform: Platform, run: str) -> list[list[Work]]:

@@ -10,8 +10,8 @@ from phiforge_trainer.worker import Trainer
 from phiforge.fleet.platform import Platform
 from phiforge.runs.episode_deletion import delete_episodes
 from phiforge.runs.steps import Ticket
-from tests.fleet import tickets_of
-from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, works
+from tests.fleet import head, tickets_of
+from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, sampled, spec_of, take, take_all, works
 
 pytestmark = pytest.mark.services
 

@@ -9,8 +9,8 @@ from phiforge.fleet.platform import Platform
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Ticket
-from tests.fleet import tickets_of
-from tests.integration.staleness.steps import EACH_ONCE, head, messages, take, take_all, used
+from tests.fleet import head, tickets_of
+from tests.integration.staleness.steps import EACH_ONCE, messages, take, take_all, used
 
 pytestmark = pytest.mark.services
 

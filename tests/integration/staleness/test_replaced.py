@@ -8,8 +8,8 @@ from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange, Waiting
 from phiforge.runs.steps import Ticket
-from tests.fleet import tickets_of
-from tests.integration.staleness.steps import head, take
+from tests.fleet import head, tickets_of
+from tests.integration.staleness.steps import take
 
 pytestmark = pytest.mark.services
 

@@ -5,8 +5,8 @@ from phiforge_trainer.worker import Trainer
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.steps import Ticket
-from tests.fleet import hashes, tickets_of
-from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, head, sampled, spec_of, take, take_all, used, works
+from tests.fleet import hashes, head, tickets_of
+from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, sampled, spec_of, take, take_all, used, works
 
 pytestmark = pytest.mark.services
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore
+from tests.fleet import small_spec
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +24,12 @@ def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]
     platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
     yield platform
     platform.close()
+
+
+@pytest.fixture
+def run(platform: Platform) -> str:
+    """A run whose first two versions have their episodes."""
+    run = submit(platform, small_spec())
+    for version in range(2):
+        Sampler(platform).sample_training(run, version, sent_at=0)
+    return run

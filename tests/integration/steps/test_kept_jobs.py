@@ -17,11 +17,9 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import Queue
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
-from tests.fleet import hashes, small_spec, steps_of, wait_for_end, wait_for_version, wait_until
+from tests.fleet import JOBS, hashes, small_spec, steps_of, wait_for_end, wait_for_version, wait_until
 
 pytestmark = pytest.mark.services
-
-JOBS = 4
 
 
 @pytest.fixture

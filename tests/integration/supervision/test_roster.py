@@ -7,9 +7,9 @@ import pytest
 
 from phiforge.fleet import refusals
 from phiforge.fleet.platform import Platform
-from phiforge.fleet.queue import QueueName
 from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
+from phiforge.runs.queues import QueueName
 from tests.integration.supervision.conftest import LEASE_SECONDS
 
 pytestmark = pytest.mark.services

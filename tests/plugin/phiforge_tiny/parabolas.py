@@ -10,7 +10,7 @@ from phiforge.base.seeds import SeedPart, numpy_generator
 from phiforge.registry import PartConfig
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import EpisodeBatch
-from phiforge.tasks.families.bases.family import TaskFamily
+from phiforge.tasks.families.bases.family import TaskFamily, regressions
 
 
 class ParabolasConfig(PartConfig):
@@ -38,15 +38,7 @@ class Parabolas(TaskFamily):
         """Return tasks of ``k_shot`` support and ``n_query`` query points each; every split draws alike."""
         drawn = [self._points(task, *seed, index) for index in range(episodes)]
         x, y = (np.stack(each).astype(np.float32) for each in zip(*drawn, strict=True))
-        support, query = slice(0, task.k_shot), slice(task.k_shot, None)
-        return EpisodeBatch(
-            support_x=x[:, support],
-            support_y=y[:, support],
-            query_x=x[:, query],
-            query_y=y[:, query],
-            classes=np.empty((episodes, 0), dtype=np.int64),
-            origin=np.empty((episodes, 0, 2), dtype=np.int32),
-        )
+        return regressions(x, y, task)
 
     def _points(self, task: Task, *seed: SeedPart) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         generator = numpy_generator(*seed)

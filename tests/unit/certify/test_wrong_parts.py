@@ -15,6 +15,7 @@ WRONG = [
     ("learner", wrong.NotAnyWays, "serves other numbers of ways with the same φ"),
     ("learner", wrong.Annealed, "progress changes nothing that is computed"),
     ("learner", wrong.SomeOfStart, "its inner loop moves all of φ"),
+    ("learner", wrong.OneStepMore, "tries numbers of inner steps as it takes each alone"),
     ("learner", wrong.NoInnerGradient, "takes inner gradients, or not, as it says"),
     ("estimator", wrong.NotExact, "contributes the gradient, against differences"),
     ("estimator", wrong.Summing, "jobs combine as the mean over their tasks"),

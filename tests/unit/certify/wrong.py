@@ -103,6 +103,16 @@ class NoInnerGradient(Maml):
     inner_gradient = False
 
 
+class OneStepMore(Maml):
+    """Tries another number of inner steps than it was asked for."""
+
+    Config = SomeOfStartConfig
+
+    def adapt_by_steps(self, phi, support_x, support_y, mode, generator, steps):
+        path = self.path(phi, support_x, support_y, mode, max(steps) + 1)
+        return {count: self._after(count + 1, path, mode) for count in steps}
+
+
 class PlainConfig(PartConfig):
     name: Literal["wrong"] = "wrong"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from phiforge.fleet.queue import QUEUES
+from phiforge.runs.queues import QUEUES
 from phiforge_client.chaos.stage import Stage
 
 _SWEEP_SECONDS = 0.002

@@ -97,7 +97,14 @@ class Contribution:
 
 
 class Estimator(EstimatorPart, ABC):
-    """One way to minimise L(φ), as two pure functions."""
+    """One way to minimise L(φ), as two pure functions.
+
+    Example::
+
+        estimator, step = build_estimator(BackpropagationConfig()), Step(spec, version=0)
+        contributions = [estimator.contribute(learner, phi, episodes, step, job=0)]
+        direction = estimator.combine(phi, contributions, step)  # by name of φ's entries
+    """
 
     def __init__(self, config: Any) -> None:  # noqa: ANN401 - its own configuration
         self.config = config

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from phiforge.base.errors import RegistryError
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import OPTIMIZERS, PartConfig
 from phiforge.registry.abilities import OptimizerPart
@@ -48,7 +47,4 @@ class Optimizer(OptimizerPart, ABC):
 
 def build_optimizer(config: PartConfig) -> Optimizer:
     """Return the optimiser that ``config`` describes; raises MissingPartError if there is none such here."""
-    optimizer = OPTIMIZERS[config.name]
-    if not issubclass(optimizer, Optimizer):
-        raise RegistryError(f"optimizer '{config.name}' is {optimizer.__qualname__}, expected a subclass of Optimizer")
-    return optimizer(config)
+    return OPTIMIZERS.built_on(Optimizer, config.name)(config)

@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import Tensor
 
-from phiforge.base.errors import RegistryError
 from phiforge.registry import SCORES, PartConfig
 from phiforge.registry.abilities import ScorePart
 
@@ -33,7 +32,4 @@ class Score(ScorePart, ABC):
 
 def build_score(config: PartConfig) -> Score:
     """Return the score that ``config`` describes; raises MissingPartError if there is none such here."""
-    score = SCORES[config.name]
-    if not issubclass(score, Score):
-        raise RegistryError(f"score '{config.name}' is {score.__qualname__}, expected a subclass of Score")
-    return score(config)
+    return SCORES.built_on(Score, config.name)(config)

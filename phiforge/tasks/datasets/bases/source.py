@@ -13,7 +13,7 @@ class DatasetSource(DatasetPart, ABC):
 
     Example::
 
-        source = Glyphs(GlyphsConfig(drawings=8), Settings())
+        source = Glyphs(GlyphsData(drawings=8), Settings())
         dataset = source.build()
         dataset.images.shape, len(dataset.classes), dataset.splits["test"][0]
     """

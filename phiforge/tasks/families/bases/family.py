@@ -3,6 +3,9 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phiforge.base.seeds import SeedPart
 from phiforge.registry.abilities import FamilyPart
 from phiforge.spec.task import Task
@@ -14,7 +17,7 @@ class TaskFamily(FamilyPart, ABC):
 
     Example::
 
-        batch = Sinusoid(SinusoidConfig()).sample("train", Task(n_way=1, k_shot=10), 4, "a seed", 0)
+        batch = Sinusoid(SinusoidData()).sample("train", Task(n_way=1, k_shot=10), 4, "a seed", 0)
         batch.support_x.shape  # (4, 10, 1)
     """
 
@@ -31,3 +34,22 @@ class TaskFamily(FamilyPart, ABC):
             episodes: how many tasks.
             seed: names the tasks; draw by ``phiforge.base.seeds.numpy_generator`` from nothing else.
         """
+
+
+def regressions(x: NDArray[np.float32], y: NDArray[np.float32], task: Task) -> EpisodeBatch:
+    """Return the regression tasks of some points: of each task the first ``k_shot`` are support, the others query.
+
+    Args:
+        x: inputs [episodes, k_shot + n_query, 1].
+        y: values [episodes, k_shot + n_query, 1].
+        task: says ``k_shot``.
+    """
+    support, query, episodes = slice(0, task.k_shot), slice(task.k_shot, None), len(x)
+    return EpisodeBatch(
+        support_x=x[:, support],
+        support_y=y[:, support],
+        query_x=x[:, query],
+        query_y=y[:, query],
+        classes=np.empty((episodes, 0), dtype=np.int64),
+        origin=np.empty((episodes, 0, 2), dtype=np.int32),
+    )
