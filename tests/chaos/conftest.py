@@ -49,11 +49,11 @@ def disturb(reference: Reference) -> Disturb:
     def disturb(stage: Stage, *kinds: str, first: int = 5, apart: int = 5) -> Disturbed:
         injections = [Injection(first + apart * index, kind) for index, kind in enumerate(kinds)]
         crashes = len(stage.own.crashes())
-        outcome = disturbed(stage, small_run(VERSIONS), injections, reference, MOST_STILL_SECONDS)
-        assert outcome.verdict.equal, outcome.verdict
-        assert [each.kind for each in outcome.outcomes] == list(kinds), "the run was over before every fault"
+        found = disturbed(stage, small_run(VERSIONS), injections, reference, MOST_STILL_SECONDS)
+        assert found.verdict.equal, found.verdict
+        assert [each.kind for each in found.faults] == list(kinds), "the run was over before every fault"
         assert stage.own.crashes()[crashes:] == [], "a service ended that nobody killed"
-        return outcome
+        return found
 
     return disturb
 

@@ -16,7 +16,7 @@ Reference = list[tuple[int, str]]
 """(version, φ's hash) of every version of the undisturbed run."""
 
 
-class Outcome(NamedTuple):
+class Injected(NamedTuple):
     """One fault and, in seconds, how long after it the next version was committed; None if none was to come."""
 
     kind: str
@@ -27,7 +27,7 @@ class Disturbed(NamedTuple):
     """One run that faults befell."""
 
     verdict: Verdict
-    outcomes: list[Outcome]
+    faults: list[Injected]
     longest_still: float
 
 
@@ -47,18 +47,18 @@ def disturbed(
 ) -> Disturbed:
     """Let ``injections`` befall a run of ``spec`` and judge it; ``patience`` is the watchdog's, in seconds."""
     run = submit(stage.platform, spec)
-    outcomes = []
+    faults = []
     with stage.watching(run, patience) as watchdog:
         for injection in injections:
             if stage.reach(injection.version):
-                outcomes.append(_inject(stage, injection.kind))
+                faults.append(_inject(stage, injection.kind))
         while not stage.over:
             pass
-        return Disturbed(judge(stage.platform, run, reference, watchdog.hashes), outcomes, watchdog.longest)
+        return Disturbed(judge(stage.platform, run, reference, watchdog.hashes), faults, watchdog.longest)
 
 
-def _inject(stage: Stage, kind: str) -> Outcome:
+def _inject(stage: Stage, kind: str) -> Injected:
     KINDS[kind].inject(stage)
     over, commits = time.monotonic(), stage.watched.commits
     moved = stage.wait(lambda: stage.watched.commits > commits, float("inf"))
-    return Outcome(kind, time.monotonic() - over if moved else None)
+    return Injected(kind, time.monotonic() - over if moved else None)

@@ -80,7 +80,7 @@ def _campaign(stage: Stage, console: Console, plan: Plan) -> None:
 
 
 def _line(run: Disturbed) -> str:
-    befell = ", ".join(outcome.kind for outcome in run.outcomes)
+    befell = ", ".join(fault.kind for fault in run.faults)
     return f"{run.verdict.run}: {befell}: " + ("equal" if run.verdict.equal else "; ".join(run.verdict.differences))
 
 

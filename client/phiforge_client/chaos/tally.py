@@ -21,9 +21,9 @@ class Row(NamedTuple):
 
 def rows(runs: Sequence[Disturbed]) -> list[Row]:
     """Return a row for each kind; a kind's hashes are equal if those of every run are that it befell."""
-    kinds = sorted({outcome.kind for run in runs for outcome in run.outcomes})
+    kinds = sorted({fault.kind for run in runs for fault in run.faults})
     return [
-        _row(kind, [run for run in runs if any(outcome.kind == kind for outcome in run.outcomes)]) for kind in kinds
+        _row(kind, [run for run in runs if any(fault.kind == kind for fault in run.faults)]) for kind in kinds
     ]
 
 
@@ -39,9 +39,9 @@ def table(runs: Sequence[Disturbed]) -> Table:
 
 
 def _row(kind: str, runs: Sequence[Disturbed]) -> Row:
-    outcomes = [outcome for run in runs for outcome in run.outcomes if outcome.kind == kind]
-    recoveries = [outcome.recovery for outcome in outcomes if outcome.recovery is not None]
-    return Row(kind, len(outcomes), recoveries, all(run.verdict.equal for run in runs))
+    faults = [fault for run in runs for fault in run.faults if fault.kind == kind]
+    recoveries = [fault.recovery for fault in faults if fault.recovery is not None]
+    return Row(kind, len(faults), recoveries, all(run.verdict.equal for run in runs))
 
 
 def _seconds(recoveries: Sequence[float]) -> tuple[str, str]:

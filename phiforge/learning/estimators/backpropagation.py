@@ -1,11 +1,10 @@
 """∂L/∂φ by backpropagation, through the inner loop: second order (Finn et al. 2017, algorithm 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
     NOTHING,
@@ -15,7 +14,6 @@ from phiforge.learning.estimators.bases.estimator import (
     Sums,
     added,
     descended_entries,
-    mean_values,
 )
 from phiforge.learning.estimators.bases.gradients import summed_gradient
 from phiforge.learning.estimators.bases.reasons import untrainable, without_gradient
@@ -68,10 +66,6 @@ class Backpropagation(Estimator):
             sums = added(sums, found.scores)
         values = {name: value.to(phi[name].dtype) for name, value in total.items()}
         return Contribution(sums, len(episodes), values, mean_statistics(phi, mode.noted))
-
-    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
-        """Return the mean gradient over the meta-batch."""
-        return mean_values(contributions)
 
     def second_order(self, step: Step) -> bool:
         """Say whether ∂L/∂φ passes through the inner gradients at this step."""

@@ -18,7 +18,6 @@ from phiforge.learning.estimators.bases.estimator import (
     Sums,
     added,
     descended_entries,
-    mean_values,
     scores_of,
     summed,
 )
@@ -87,10 +86,6 @@ class Implicit(Estimator):
             sums = added(sums, scores_of(found))
         values = {name: value.to(phi[name].dtype) for name, value in summed(gradients).items()}
         return Contribution(sums, len(episodes), values, mean_statistics(phi, mode.noted))
-
-    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
-        """Return the mean gradient over the meta-batch."""
-        return mean_values(contributions)
 
 
 def conjugate_gradient(product: Callable[[Tensors], Tensors], target: Tensors, iterations: int) -> Tensors:

@@ -1,10 +1,9 @@
 """REINFORCE: choices that did better than their job's mean become likelier (Williams 1992, section 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from phiforge.learning.estimators.bases.estimator import (
     NOTHING,
@@ -13,7 +12,6 @@ from phiforge.learning.estimators.bases.estimator import (
     Step,
     Sums,
     added,
-    mean_values,
     scores_of,
 )
 from phiforge.learning.estimators.bases.gradients import gradient_of
@@ -63,7 +61,3 @@ class Reinforce(Estimator):
         for outcome in outcomes:
             sums = added(sums, scores_of(outcome))
         return Contribution({**sums, "loss": float(losses.sum())}, len(episodes), values)
-
-    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
-        """Return the mean gradient over the meta-batch."""
-        return mean_values(contributions)

@@ -1,6 +1,6 @@
 """Reptile: move φ towards what inner training makes of it (Nichol, Achiam and Schulman 2018, algorithm 1 and 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -15,7 +15,6 @@ from phiforge.learning.estimators.bases.estimator import (
     Sums,
     added,
     descended_entries,
-    mean_values,
     scores_of,
     summed,
 )
@@ -74,10 +73,6 @@ class Reptile(Estimator):
             sums = added(sums, scores_of(found))
         values = {name: value.to(phi[name].dtype) for name, value in summed(differences).items()}
         return Contribution(sums, len(episodes), values, mean_statistics(phi, mode.noted))
-
-    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
-        """Return the mean difference over the meta-batch."""
-        return mean_values(contributions)
 
     def trained(
         self, learner: GradientLearner, phi: Phi, episode: Episode, mode: Mode, generator: Generator

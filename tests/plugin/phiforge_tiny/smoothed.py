@@ -1,11 +1,10 @@
 """The gradient of a smoothed loss: the mean over pairs of gradients at φ + σε and φ − σε."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from phiforge.learning.estimators.backpropagation import Backpropagation
 from phiforge.learning.estimators.bases.estimator import (
@@ -15,7 +14,6 @@ from phiforge.learning.estimators.bases.estimator import (
     Sums,
     added,
     descended_entries,
-    mean_values,
     summed,
 )
 from phiforge.learning.generators import torch_generator
@@ -56,10 +54,6 @@ class Smoothed(Estimator):
         }
         sums: Sums = added(found[0].scores, found[1].scores)
         return Contribution({name: value / 2 for name, value in sums.items()}, len(episodes), values)
-
-    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
-        """Return the mean gradient over the meta-batch."""
-        return mean_values(contributions)
 
 
 def _noise(phi: Phi, step: Step, job: int) -> Tensors:

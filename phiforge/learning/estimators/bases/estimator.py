@@ -113,12 +113,13 @@ class Estimator(EstimatorPart, ABC):
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return what a job's ``episodes`` say about φ; depends on the arguments alone."""
 
-    @abstractmethod
     def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
         """Return the direction the outer optimiser descends: float64, by name of φ's entries.
 
-        ``contributions`` come in order of job. A name left out leaves that entry of φ as it is.
+        Here it is the mean over tasks of the summed values. ``contributions`` come in order of job. A name left out
+        leaves that entry of φ as it is.
         """
+        return mean_values(contributions)
 
 
 def descended_entries(phi: Phi) -> Tensors:

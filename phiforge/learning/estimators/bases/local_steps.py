@@ -3,16 +3,14 @@
 Local SGD (Stich 2019); with an adaptive optimiser inside a job and momentum outside, DiLoCo (Douillard et al. 2023).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-
-from torch import Tensor
 
 from phiforge.base.seeds import SeedPart
 from phiforge.learning import optimizers
 from phiforge.learning.estimators import Contribution, Estimator, Step, build_estimator
-from phiforge.learning.estimators.bases.estimator import NOTHING, Sums, added, descended_entries, mean_values, summed
+from phiforge.learning.estimators.bases.estimator import NOTHING, Sums, added, descended_entries, summed
 from phiforge.learning.learners import Learner, Phi
 from phiforge.learning.reduction import averaged
 from phiforge.learning.tensors import Tensors
@@ -77,10 +75,6 @@ class LocalSteps(Estimator):
             updated = optimizers.update(inside, place, local, state, direction)
             before, local, state = local, updated.phi | averaged(local, [found]), updated.state
             yield Stride(here, before, episodes[start : start + size], found, local)
-
-    def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
-        """Return the mean way back over tasks."""
-        return mean_values(contributions)
 
 
 def _inside(outer: Outer) -> Outer:
