@@ -43,7 +43,7 @@ class RunCollector(Collector):
         step = GaugeMetricFamily("phiforge_run_step_seconds", "Typical time between two commits.", labels=["run"])
         loss = GaugeMetricFamily("phiforge_run_loss", "L(φ) per task: mean query loss.", labels=["run", "split"])
         accuracy = GaugeMetricFamily("phiforge_run_step_accuracy_ratio", "Query accuracy of a step.", labels=["run"])
-        for run in self.platform.exchange.runs():
+        for run in self.platform.exchange.seen.all():
             state = self.platform.exchange.state(run)
             if state is None:
                 continue
@@ -65,7 +65,7 @@ class RunCollector(Collector):
             "Half width of the 95 % confidence interval of the accuracy.",
             labels=labels,
         )
-        for run in self.platform.exchange.runs():
+        for run in self.platform.exchange.seen.all():
             for split, judged in self.platform.exchange.summaries(run).items():
                 accuracy.add_metric([run, split], judged["accuracy"])
                 interval.add_metric([run, split], judged["accuracy_ci95"])

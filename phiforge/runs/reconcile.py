@@ -23,6 +23,8 @@ from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
 from phiforge.runs.troubles import Troubles
+from phiforge.runs.waiting.admission import admit, keep_held
+from phiforge.runs.waiting.line import Line
 
 log = logging.getLogger(__name__)
 
@@ -33,24 +35,55 @@ LOCK_SECONDS = 2.0
 def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None:
     """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others.
 
-    Raises IncapableWorkerError, when all others were looked at, if this process cannot read some: others must look too.
+    Then let those come whose turn it is. Raises IncapableWorkerError, when all others were looked at, if this process cannot read some: others must look too.
     """
     for run in platform.record.ended():
         if platform.exchange.retention_due(run, platform.settings.stall_seconds):
             platform.outbox.retain(run)
+            _leave_line(platform, run)
     left: list[str] = []
-    for run in platform.record.active():
+    active = platform.record.active()
+    for run in active:
         with platform.locks.hold(f"reconcile:{run}", LOCK_SECONDS) as mine:
             if mine:
                 left += _reconcile_alone(platform, run, keeps_checkpoints)
             else:
                 _see(platform, run)
+    for run in set(platform.exchange.seen.those_going()).difference(active):
+        _let_go(platform, run)
+    left += start_next(platform, keeps_checkpoints)
     if left:
         raise IncapableWorkerError("; ".join(left))
 
 
+def start_next(platform: RunPlatform, keeps_checkpoints: bool = True) -> list[str]:
+    """Admit the runs whose turn it is, and set them going; return why some are left to others, if they are."""
+    return [why for run in admit(platform) for why in _reconcile_alone(platform, run, keeps_checkpoints)]
+
+
 def _see(platform: RunPlatform, run: str) -> None:
-    platform.sightings.note(run, platform.exchange.state(run))
+    state = platform.exchange.state(run)
+    platform.sightings.note(run, state)
+    if state and state.status is RunStatus.RUNNING:
+        platform.exchange.seen.going(run)
+
+
+def _leave_line(platform: RunPlatform, run: str) -> None:
+    """Take a run that is over out of the queue, if it was held when it ended."""
+    line = Line(platform.store, platform.exchange)
+    if held := line.held(run):
+        line.remove(held)
+
+
+def _let_go(platform: RunPlatform, run: str) -> None:
+    """Let Redis forget a run that goes on there and that is not active: it was held, or ended, while it was restored."""
+    if platform.record.is_active(run):
+        return
+    status = platform.record.status(run)
+    if status is RunStatus.RUNNING:
+        platform.exchange.forget(run)
+    else:
+        platform.exchange.stop(run, status)
 
 
 def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> list[str]:
@@ -84,6 +117,8 @@ def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -
     if status is not RunStatus.RUNNING:
         _lay_down(platform, run, status)
         return
+    if keep_held(platform, Line(platform.store, platform.exchange), run):
+        return
     record = platform.run(run)  # after that: a run that is over is put to rest also by who cannot read it
     state = platform.exchange.state(run)
     if state and state.status is not RunStatus.RUNNING:
@@ -95,6 +130,8 @@ def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -
         _restore(platform, record)
         if (status := platform.record.status(run)) is not RunStatus.RUNNING:  # it ended meanwhile, and was restored
             platform.exchange.stop(run, status)
+        elif not platform.record.is_active(run):  # or it was held
+            platform.exchange.forget(run)
         return
     _help_if_silent(platform, record, state.head, keeps_checkpoints)
 
@@ -124,6 +161,7 @@ def _lacks_checkpoint(platform: RunPlatform, record: RunRecord, head: int) -> bo
 def _restore(platform: RunPlatform, record: RunRecord) -> None:
     """Bring a run back from its newest readable checkpoint, and send what it needs to go on."""
     checkpoint, protocol = _newest_checkpoint(platform, record), protocol_of(platform, record)
+    platform.exchange.seen.going(record.run)  # before it is there: nothing in Redis may be unknown
     if not protocol.restore(record, checkpoint):
         return
     begins = checkpoint.version == record.first_version
