@@ -41,32 +41,8 @@ def start(platform: RunPlatform, mine: str = "") -> None:
 
 def cancel(platform: RunPlatform, run: str) -> None:
     """Stop ``run`` for now, wherever it is; raises RunError if it is over already."""
-    _expect(platform, run, "cancel", RunStatus.RUNNING)
-    active = platform.record.is_active(run)
-    platform.record.end(run, RunStatus.CANCELLED, "cancelled by its user")
-    line = Line(platform.store, platform.exchange)
-    for waiting in line.of(run):
-        line.remove(waiting)
-    if active:
-        platform.exchange.stop(run, RunStatus.CANCELLED)
-        start(platform)
-
-
-def pause(platform: RunPlatform, run: str) -> None:
-    """Hold ``run`` until it is resumed; one that is active goes on from its newest checkpoint then, to the same φ.
-
-    Raises RunError if it is over, QueueError if it is held already.
-    """
-    _expect(platform, run, "pause", RunStatus.RUNNING)
-    line = Line(platform.store, platform.exchange)
-    if line.held(run):
-        raise QueueError(f"run {run!r} is held already; `phiforge resume {run}` lets it go on")
-    active = platform.record.is_active(run)
-    line.hold(entry_of(platform, line, run))
-    platform.record.deactivate(run)
-    platform.exchange.forget(run)
-    if active:
-        start(platform)
+    cancel_one(platform, Line(platform.store, platform.exchange), run)
+    start(platform)
 
 
 def resume(platform: RunPlatform, run: str) -> None:
@@ -75,7 +51,36 @@ def resume(platform: RunPlatform, run: str) -> None:
     So too one that is not over and that nobody moves: its mark was lost, or its report is damaged. Raises RunError if
     the run goes on as it is.
     """
-    line = Line(platform.store, platform.exchange)
+    resume_one(platform, Line(platform.store, platform.exchange), run)
+    start(platform, run)
+
+
+def cancel_one(platform: RunPlatform, line: Line, run: str) -> None:
+    """Do what ``cancel`` does, but let nobody take the place."""
+    _expect(platform, run, "cancel", RunStatus.RUNNING)
+    active = platform.record.is_active(run)
+    platform.record.end(run, RunStatus.CANCELLED, "cancelled by its user")
+    for waiting in line.of(run):
+        line.remove(waiting)
+    if active:
+        platform.exchange.stop(run, RunStatus.CANCELLED)
+
+
+def pause_one(platform: RunPlatform, line: Line, run: str) -> None:
+    """Hold ``run`` until it is resumed; one that is active goes on from its newest checkpoint then, to the same φ.
+
+    Raises RunError if it is over, QueueError if it is held already.
+    """
+    _expect(platform, run, "pause", RunStatus.RUNNING)
+    if line.held(run):
+        raise QueueError(f"run {run!r} is held already; `phiforge resume {run}` lets it go on")
+    line.hold(entry_of(platform, line, run))
+    platform.record.deactivate(run)
+    platform.exchange.forget(run)
+
+
+def resume_one(platform: RunPlatform, line: Line, run: str) -> None:
+    """Do what ``resume`` does, but leave it to others to set ``run`` going when its turn comes."""
     held, allowed = line.held(run), [RunStatus.CANCELLED, RunStatus.FAILED]
     if held or not (platform.record.is_active(run) or line.of(run)):
         allowed.append(RunStatus.RUNNING)
@@ -86,13 +91,11 @@ def resume(platform: RunPlatform, run: str) -> None:
     platform.record.reopen(run)
     platform.exchange.forget(run)
     line.move(held, where_to(platform, Waiting(entry, Where.READY)))
-    start(platform, run)
 
 
-def reprioritise(platform: RunPlatform, run: str, priority: int) -> None:
+def reprioritise_one(platform: RunPlatform, line: Line, run: str, priority: int) -> None:
     """Give a run that waits another priority; raises QueueError if there is no such one, or it does not wait."""
     check_priority(priority)
-    line = Line(platform.store, platform.exchange)
     entries = line.of(run)
     if not entries:
         status = platform.record.status(run)

@@ -33,9 +33,10 @@ LOCK_SECONDS = 2.0
 
 
 def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None:
-    """Reconcile every active run that nobody else is looking at; a fault of one run does not keep the others.
+    """Reconcile every active run that nobody else is looking at, and let those come whose turn it is.
 
-    Then let those come whose turn it is. Raises IncapableWorkerError, when all others were looked at, if this process cannot read some: others must look too.
+    A fault of one run does not keep the others. Raises IncapableWorkerError, when all others were looked at, if this
+    process cannot read some: others must look too.
     """
     for run in platform.record.ended():
         if platform.exchange.retention_due(run, platform.settings.stall_seconds):
@@ -76,7 +77,7 @@ def _leave_line(platform: RunPlatform, run: str) -> None:
 
 
 def _let_go(platform: RunPlatform, run: str) -> None:
-    """Let Redis forget a run that goes on there and that is not active: it was held, or ended, while it was restored."""
+    """Let Redis forget a run that goes on there and is not active: it was held, or ended, while it was restored."""
     if platform.record.is_active(run):
         return
     status = platform.record.status(run)

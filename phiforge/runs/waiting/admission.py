@@ -48,22 +48,33 @@ def _fill(platform: RunPlatform, line: Line) -> list[str]:
     if not room.left:
         return []
     _let_join(platform, line, room)
-    return [run for run in _served(platform, line, policy, room) if run]
+    return list(_served(platform, line, policy, room))
 
 
-def _served(platform: RunPlatform, line: Line, policy: Policy, room: Room) -> Iterator[str | None]:
-    """Yield the runs that are admitted while there is room, in order; None for an entry that was left behind."""
+def _served(platform: RunPlatform, line: Line, policy: Policy, room: Room) -> Iterator[str]:
+    """Admit runs while there is room, in order, and yield each."""
     turns = _by_share(platform, line, policy.share) if policy.share else line.ready()
     for waiting in turns:
         if not room.left:
             return
-        if _take(platform, line, waiting, room):
+        if _readable(platform, waiting.run) and _take(platform, line, waiting, room):
             room.add(waiting.run)
             yield waiting.run
 
 
+def _readable(platform: RunPlatform, run: str) -> bool:
+    """Say whether this process may admit ``run``: one that names what it lacks is left to whoever has it."""
+    try:
+        platform.run(run)
+    except IncapableWorkerError:
+        return False
+    except (FormatError, RunError):  # whoever sets it going marks it failed
+        pass
+    return True
+
+
 def _by_share(platform: RunPlatform, line: Line, share: str) -> Iterator[Waiting]:
-    """Yield entries in an order that is fair to the values of the label ``share``, and charge for each that is taken."""
+    """Yield entries in an order that is fair to the values of the label ``share``; what is taken is charged."""
     ready, served = list(line.ready()), read_served(platform.store, share)
     while ready:
         chosen = next_fairly(ready, share, served)
@@ -111,9 +122,8 @@ def _let_join(platform: RunPlatform, line: Line, room: Room) -> None:
     if not behind:
         return
     going = room.active | {waiting.run for waiting in line.all()}
-    over = {
-        parent for parent in {waiting.behind for waiting in behind} if parent not in going and _over(platform, parent)
-    }
+    gone = {waiting.behind for waiting in behind} - going
+    over = {parent for parent in gone if _over(platform, parent)}
     for waiting in behind:
         if waiting.behind in over:
             line.move(waiting, where_to(platform, waiting))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import uuid4
 
 from phiforge.runs.exchange import Exchange
 from phiforge.runs.store import Store
@@ -49,6 +50,7 @@ class Line:
     def __init__(self, store: Store, exchange: Exchange) -> None:
         self._store = store
         self._redis, self._namespace = exchange.redis, exchange.namespace
+        self._changes_key = f"{self._namespace}:line:changes"
 
     def all(self) -> Iterator[Waiting]:
         """Yield every entry: those behind others, those held, then those whose turn comes, in order of it."""
@@ -112,12 +114,13 @@ class Line:
         return value
 
     def changes(self) -> bytes | None:
-        """Return what changes whenever an entry comes or goes; None if Redis forgot."""
-        value: bytes | None = self._redis.get(f"{self._namespace}:line:changes")
+        """Return what changes whenever an entry comes or goes, and when Redis forgot it."""
+        self._redis.set(self._changes_key, uuid4().hex, nx=True)
+        value: bytes | None = self._redis.get(self._changes_key)
         return value
 
     def _note_change(self) -> None:
-        self._redis.incr(f"{self._namespace}:line:changes")
+        self._redis.set(self._changes_key, uuid4().hex)
 
     def _listed(self, prefix: str) -> Iterator[Waiting]:
         for key in self._store.list(prefix):
@@ -132,6 +135,23 @@ def _read(key: str) -> Waiting | None:
     if entry is None or where not in tuple(Where):
         return None
     return Waiting(entry, Where(where), between[0] if where == Where.AFTER and between else "")
+
+
+class RememberedLine(Line):
+    """The queue, of which it was seen once what is whose: for whoever acts on many runs.
+
+    What changed since is not seen; that leaves an entry too many, at most, which the next admission drops.
+    """
+
+    def __init__(self, store: Store, exchange: Exchange) -> None:
+        super().__init__(store, exchange)
+        self._seen: dict[str, list[Waiting]] = {}
+        for waiting in self.all():
+            self._seen.setdefault(waiting.run, []).append(waiting)
+
+    def of(self, run: str) -> list[Waiting]:
+        """Return the entries of ``run`` that were seen."""
+        return self._seen.get(run, [])
 
 
 def counts(line: Line) -> Counter[Where]:

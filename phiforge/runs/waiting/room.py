@@ -3,6 +3,7 @@
 from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.platform import RunPlatform
+from phiforge.runs.submitted import RunRecord
 from phiforge.runs.waiting.policy import Policy
 
 
@@ -32,18 +33,16 @@ class Room:
     def add(self, run: str) -> None:
         """Take ``run`` for active."""
         self.active.add(run)
-        jobs = self._jobs_of(run)
+        try:
+            record = self._platform.run(run)
+        except (FormatError, IncapableWorkerError, RunError):
+            return  # it is about to fail, or keeps others busy than those who cannot read it
+        jobs = self._jobs_of(record)
         self._jobs += jobs
         self._judged += not jobs
 
-    def _jobs_of(self, run: str) -> int:
-        """Return how many trainers ``run`` can keep busy: none once it only waits for scores, or cannot be read."""
-        try:
-            record = self._platform.run(run)
-        except IncapableWorkerError:
-            return 1  # others can read it
-        except (FormatError, RunError):
-            return 0
-        state, outer = self._platform.exchange.state(run), record.spec.outer
+    def _jobs_of(self, record: RunRecord) -> int:
+        """Return how many trainers a run can keep busy: none once it only waits for scores."""
+        state, outer = self._platform.exchange.state(record.run), record.spec.outer
         head = state.head if state else record.first_version
         return 0 if head >= outer.versions else outer.jobs * (1 + consistency_of(record.spec).reach)

@@ -7,6 +7,7 @@ import pytest
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore
+from tests.fleet import side_by_side
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,6 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 @pytest.fixture
 def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]:
     """A fleet's connections, with no service anywhere."""
-    platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
+    platform = side_by_side(Platform.open(settings.model_copy(update={"store_url": shared_store.url})))
     yield platform
     platform.close()
