@@ -39,6 +39,15 @@ def start(platform: RunPlatform, mine: str = "") -> None:
             reconcile(platform, run)
 
 
+def start_regardless(platform: RunPlatform, run: str) -> None:
+    """Let ``run``, which waits, start now, beside whatever else is active: for runs that try a fleet out."""
+    line = Line(platform.store, platform.exchange)
+    for waiting in line.of(run):
+        platform.record.activate(run, waiting.entry.name)
+        line.remove(waiting)
+        reconcile(platform, run)
+
+
 def cancel(platform: RunPlatform, run: str) -> None:
     """Stop ``run`` for now, wherever it is; raises RunError if it is over already."""
     cancel_one(platform, Line(platform.store, platform.exchange), run)

@@ -15,7 +15,7 @@ from phiforge.runs.record import RunStatus
 from phiforge.runs.waiting.line import Line, Waiting, Where
 from phiforge.runs.waiting.policy import Policy, read_policy
 from phiforge.runs.waiting.room import Room
-from phiforge.runs.waiting.share import charged, next_fairly, read_served, write_served
+from phiforge.runs.waiting.share import next_fairly, read_served, value_of, write_served
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _by_share(platform: RunPlatform, line: Line, share: str) -> Iterator[Waiting
         chosen = next_fairly(ready, share, served)
         yield chosen
         if platform.record.is_active(chosen.run):
-            served = charged(served, ready, chosen.entry, share)
+            served = served.charged(value_of(chosen.entry, share), chosen.entry.size)
             write_served(platform.store, share, served)
         ready.remove(chosen)
 
