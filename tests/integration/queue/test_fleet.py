@@ -37,12 +37,15 @@ def test_results_come_one_after_the_other(platform: Platform, stack: Stack) -> N
     # Given six runs at once, of one spec, for two trainers, each with jobs for both
     runs = [submit(platform, waves()) for _ in range(6)]
     most_active, over = 0, list[str]()
+
+    def look() -> bool:
+        nonlocal most_active
+        most_active = max(most_active, len(platform.record.active()))
+        over.extend(run for run in runs if run not in over and platform.record.status(run) is not RunStatus.RUNNING)
+        return len(over) == len(runs)
+
     # If they go through, I expect few of them to be active at any time: one that learns, and those that are judged,
-    while len(over) < len(runs):
-        active = platform.record.active()
-        most_active = max(most_active, len([run for run in active if run in runs]))
-        over += [run for run in runs if run not in over and platform.record.status(run) is not RunStatus.RUNNING]
-        stack.check()
+    wait_until(look, "the end of all", stack)
     assert most_active <= 3
     # each to be complete, in the order that they came, and all to have the same φ at every version.
     assert over == runs
