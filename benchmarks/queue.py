@@ -41,7 +41,7 @@ PAGE = """# A queue of runs
 
 `python -m benchmarks.queue --few {few} --many {many}` writes this page: an embedded stack (Redis, SeaweedFS, {trainers}
 trainers, one sampler, one evaluator), runs of second-order MAML on sinusoids of {versions} versions. One run is active
-and the others wait; "all at once" is the same runs without a queue (`phiforge queue --at-once`), as before there was one."""
+and the others wait; "all at once" is the same runs without a queue (`phiforge queue --at-once`)."""
 
 NOTES = """A look is one `reconcile` of all runs, by one process, while no other is at it; its time is the median of
 {looks}. What the first result took is from the moment that services go on, all runs submitted, to the first report."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from phiforge.base.errors import FormatError, IncapableWorkerError, PhiforgeError, QueueError, RunError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.waiting.entry import Entry
-from phiforge.runs.waiting.line import Line, RememberedLine
+from phiforge.runs.waiting.line import Line, RememberedLine, entries
 from phiforge.runs.waiting.wish import Labels, read_labels
 from phiforge_client.run_ids import run_of
 from phiforge_client.steering import start
@@ -69,9 +69,9 @@ def to_each(platform: RunPlatform, runs: Sequence[str], action: Callable[[RunPla
 
 def labels_of_queued(platform: RunPlatform) -> Mapping[str, Labels]:
     """Return the labels of every run that waits or is active and came from the queue."""
-    found = {waiting.run: waiting.entry.labels for waiting in Line(platform.store, platform.exchange).all()}
-    entries = (Entry.parse(platform.record.entry_of(run)) for run in platform.record.active())
-    return found | {entry.run: entry.labels for entry in entries if entry}
+    found = {waiting.run: waiting.entry.labels for waiting in entries(platform.store)}
+    active = (Entry.parse(platform.record.entry_of(run)) for run in platform.record.active())
+    return found | {entry.run: entry.labels for entry in active if entry}
 
 
 def _named(platform: RunPlatform, name: str) -> list[str]:

@@ -43,7 +43,7 @@ def start_regardless(platform: RunPlatform, run: str) -> None:
     """Let ``run``, which waits, start now, beside whatever else is active: for runs that try a fleet out."""
     line = Line(platform.store, platform.exchange)
     for waiting in line.of(run):
-        platform.record.activate(run, waiting.entry.name)
+        platform.record.admit(run, waiting.entry.name)
         line.remove(waiting)
         reconcile(platform, run)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.waiting.line import Line, Waiting, Where
+from phiforge.runs.waiting.line import Waiting, Where, entries
 from phiforge_client.run_view import RunView
 
 QUEUED = "queued"
@@ -28,14 +28,14 @@ class Turn(NamedTuple):
 
 def turns_of(platform: RunPlatform) -> dict[str, Turn]:
     """Return the turn of every run that waits, by run: one request to the store for a thousand of them."""
-    return turns(Line(platform.store, platform.exchange).all())
+    return turns(entries(platform.store))
 
 
-def turns(entries: Iterable[Waiting]) -> dict[str, Turn]:
+def turns(listed: Iterable[Waiting]) -> dict[str, Turn]:
     """Return turns by run, of entries as the queue lists them."""
     found: dict[str, Turn] = {}
     ahead = 0
-    for waiting in entries:
+    for waiting in listed:
         if waiting.run not in found:  # of a move that broke off the first counts: what is held stays held
             ready = waiting.where is Where.READY
             found[waiting.run] = Turn(waiting, ahead if ready else 0)

@@ -86,9 +86,16 @@ class Record:
         """Say whether there is such a run."""
         return self.store.exists(submitted_key(run))
 
-    def activate(self, run: str, entry: str = "") -> None:
-        """Mark ``run`` as one that services should move; ``entry``: the name of the entry it had in the queue."""
-        self.store.put(_active_key(run), entry.encode())
+    def activate(self, run: str) -> None:
+        """Mark ``run`` as one that services should move, whether it is or not."""
+        self.store.put(_active_key(run), b"")
+
+    def admit(self, run: str, entry: str) -> bool:
+        """Mark ``run``, which had the entry of that name in the queue, as one that services should move.
+
+        True of all who do if this call was the first.
+        """
+        return self.store.put_if_absent(_active_key(run), entry.encode())
 
     def deactivate(self, run: str) -> None:
         """Mark ``run`` as one that services should not move now."""

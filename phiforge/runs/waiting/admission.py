@@ -86,16 +86,18 @@ def _by_share(platform: RunPlatform, line: Line, share: str) -> Iterator[Waiting
 
 
 def _take(platform: RunPlatform, line: Line, waiting: Waiting, room: Room) -> bool:
-    """Make a run active whose turn it is; False if its entry was left behind by a move that broke off.
+    """Make a run active whose turn it is; False if somebody did, or its entry was left by a move that broke off.
 
     A run that is held stays so, even if whoever admits it saw it before it was held and wakes up now.
     """
     run, record = waiting.run, platform.record
     goes = run not in room.active and record.status(run) is RunStatus.RUNNING and not line.held(run)
     if goes:
-        record.activate(run, waiting.entry.name)
+        first = record.admit(run, waiting.entry.name)
+        if not first:
+            room.add(run)  # by somebody else, a moment ago
         reach("admission.active")
-        goes = keep_held(platform, line, run) is None
+        goes = keep_held(platform, line, run) is None and first
     line.remove(waiting)
     if goes:
         reach("admission.admitted")

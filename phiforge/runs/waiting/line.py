@@ -54,19 +54,19 @@ class Line:
 
     def all(self) -> Iterator[Waiting]:
         """Yield every entry: those behind others, those held, then those whose turn comes, in order of it."""
-        return self._listed(f"{ROOT}/")
+        return entries(self._store)
 
     def ready(self) -> Iterator[Waiting]:
         """Yield the entries whose turn comes, the next one first."""
-        return self._listed(f"{ROOT}/{Where.READY}/")
+        return entries(self._store, Where.READY)
 
     def behind_others(self) -> Iterator[Waiting]:
         """Yield the entries that wait for the end of another run."""
-        return self._listed(f"{ROOT}/{Where.AFTER}/")
+        return entries(self._store, Where.AFTER)
 
     def held(self, run: str) -> Waiting | None:
         """Return the entry by which ``run`` is held; None if it is not."""
-        return next(self._listed(f"{ROOT}/{Where.HELD}/{run}/"), None)
+        return next(entries(self._store, Where.HELD, run), None)
 
     def of(self, run: str) -> list[Waiting]:
         """Return all entries of ``run``: one as a rule, more if a move broke off."""
@@ -122,10 +122,12 @@ class Line:
     def _note_change(self) -> None:
         self._redis.set(self._changes_key, uuid4().hex)
 
-    def _listed(self, prefix: str) -> Iterator[Waiting]:
-        for key in self._store.list(prefix):
-            if waiting := _read(key):
-                yield waiting
+
+def entries(store: Store, *folders: str) -> Iterator[Waiting]:
+    """Yield the entries under some folders of the queue, in order of their keys; who only looks needs no Redis."""
+    for key in store.list("/".join((ROOT, *folders, ""))):
+        if waiting := _read(key):
+            yield waiting
 
 
 def _read(key: str) -> Waiting | None:

@@ -134,7 +134,7 @@ def test_held_while_it_is_being_admitted(
     def hold() -> None:
         pause_one(platform, line, second)
 
-    just_before(monkeypatch, platform.record, "activate", hold)
+    just_before(monkeypatch, platform.record, "admit", hold)
     # If a person holds it at that moment, I expect it to be held, and not to be active.
     assert admit(platform) == []
     assert platform.record.active() == []
@@ -194,3 +194,20 @@ def test_admitted_late_by_who_slept(
     reconcile_all(platform)
     assert platform.record.active() == [second]
     assert waiting(line) == []
+
+
+def test_two_who_admit_at_once(platform: Platform, line: Line, queued: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given two who admit at once, since the lock of the one ran out
+    first, second, third = queued(), queued(), queued()
+    platform.record.end(first, RunStatus.CANCELLED, "a test says so")
+    also: list[str] = []
+
+    def meanwhile() -> None:
+        platform.exchange.redis.delete(f"{platform.exchange.namespace}:lock:admission")
+        also.extend(admit(platform))
+
+    just_before(monkeypatch, platform.record, "admit", meanwhile)
+    # I expect the run whose turn it is to be admitted by one of them, and no other by the second.
+    assert [*admit(platform), *also] == [second]
+    assert platform.record.active() == [second]
+    assert waiting(line) == [third]
