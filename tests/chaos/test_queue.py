@@ -28,7 +28,7 @@ def reference(on_folder: Stage) -> Reference:
 
 
 def go_through(stage: Stage, reference: Reference, fault: Callable[[str], None]) -> None:
-    """Queue runs, let ``fault`` happen while every second is watched, and expect all to be complete, and as if nothing had."""
+    """Queue runs, let ``fault`` happen while every second is watched, and expect all to go through."""
     runs = [submit(stage.platform, small_run(VERSIONS)) for _ in range(RUNS)]
     for run in runs:
         with stage.watching(run, RUNS * MOST_STILL_SECONDS):
