@@ -19,6 +19,7 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore, S3Store, Store
 from tests.dealing import ByFileOrFolder
+from tests.fleet import side_by_side
 from tests.servers import running
 
 torch.set_num_threads(1)  # what the services use: more would change sums, and tests share their cores
@@ -99,7 +100,7 @@ def s3_settings(settings: Settings, s3_server: S3Server, bucket: str) -> Setting
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
-    """The connections of a fleet that has no service yet: nothing moves by itself."""
-    platform = Platform.open(settings)
+    """The connections of a fleet that has no service yet: nothing moves by itself, and no run waits for another."""
+    platform = side_by_side(Platform.open(settings))
     yield platform
     platform.close()

@@ -10,6 +10,7 @@ from phiforge.fleet.platform import Platform
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.record import RunStatus
+from phiforge.runs.waiting.policy import Policy, write_policy
 
 DEADLINE_SECONDS = 120.0
 JOBS = 4
@@ -72,6 +73,12 @@ def head(platform: Platform, run: str) -> int:
     state = platform.exchange.state(run)
     assert state
     return state.head
+
+
+def side_by_side(platform: Platform) -> Platform:
+    """Let any number of runs be active at once: a test of what moves a run is not one of whose turn it is."""
+    write_policy(platform.store, Policy(at_once=1000))
+    return platform
 
 
 def steps_of(platform: Platform) -> SynchronousExchange:

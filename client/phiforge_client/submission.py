@@ -1,11 +1,10 @@
-"""From a raw spec to a run that services move: checked whole, published, queued."""
+"""From a raw spec to a run that waits for its turn: checked whole, published, queued."""
 
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.tensors import fingerprint
@@ -13,24 +12,29 @@ from phiforge.registry import PartConfig
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.datasets import Facts, prepare
 from phiforge.runs.learners import initial_phi
-from phiforge.runs.reconcile import reconcile
-from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
+from phiforge.runs.waiting.wish import Wish
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge_client.settling import settled, tries_steps
+from phiforge_client.steering import cancel, join, resume
+
+__all__ = ["cancel", "checked_record", "enqueue", "first_checkpoint", "resume", "submit"]
 
 
-def submit(platform: Platform, raw: Mapping[str, Any], progress: Progress | None = None) -> str:
-    """Queue the run that ``raw`` describes and return its id; raises SpecError, with nothing queued, if it cannot be.
+def submit(
+    platform: Platform, raw: Mapping[str, Any], progress: Progress | None = None, wish: Wish | None = None
+) -> str:
+    """Queue the run that ``raw`` describes, as is wished, and return its id; where there is room it starts at once.
 
-    The dataset is published to object storage first, unless it is there.
+    The dataset is published to object storage first, unless it is there. Raises SpecError, with nothing queued, if
+    the run cannot be.
     """
     settings = platform.settings
     record = checked_record(raw, lambda data: prepare(data, settings, platform.store, progress), settings.device)
-    return enqueue(platform, record, first_checkpoint(record))
+    return enqueue(platform, record, first_checkpoint(record), wish)
 
 
 def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Facts], device: str) -> RunRecord:
@@ -59,39 +63,14 @@ def checked_record(raw: Mapping[str, Any], facts_of: Callable[[PartConfig], Fact
     )
 
 
-def enqueue(platform: Platform, record: RunRecord, start: Checkpoint) -> str:
-    """Write ``record`` and where it starts down, let services move it, and return its id."""
+def enqueue(platform: Platform, record: RunRecord, start: Checkpoint, wish: Wish | None = None) -> str:
+    """Write ``record`` and where it starts down, let it join the queue, and return its id."""
+    wish = wish or Wish()
+    record = record._replace(wish=wish)
     platform.record.create(record)
     platform.checkpoints.save(record.run, start)
-    platform.record.activate(record.run)
-    reconcile(platform, record.run)
+    join(platform, record.run, hold=wish.hold)
     return record.run
-
-
-def cancel(platform: Platform, run: str) -> None:
-    """Stop ``run`` for now; raises RunError if it is over already."""
-    _expect(platform, run, "cancel", RunStatus.RUNNING)
-    platform.record.end(run, RunStatus.CANCELLED, "cancelled by its user")
-    platform.exchange.stop(run, RunStatus.CANCELLED)
-
-
-def resume(platform: Platform, run: str) -> None:
-    """Let a cancelled or failed run go on from its newest checkpoint, to the same φ as if it had never stopped.
-
-    So too one that is not over and that nobody moves: its mark was lost, or its report is damaged.
-    """
-    idle = [] if run in platform.record.active() else [RunStatus.RUNNING]
-    _expect(platform, run, "resume", RunStatus.CANCELLED, RunStatus.FAILED, *idle)
-    platform.record.reopen(run)
-    platform.exchange.forget(run)
-    reconcile(platform, run)
-
-
-def _expect(platform: Platform, run: str, action: str, *allowed: RunStatus) -> None:
-    platform.run(run)
-    status = platform.record.status(run)
-    if status not in allowed:
-        raise RunError(f"cannot {action} run {run!r}: it is {status}; allowed: {' or '.join(allowed)}")
 
 
 def _train_classes(spec: RunSpec, facts: Facts) -> int:

@@ -10,7 +10,7 @@ from rich.text import Text
 from phiforge_client.run_ids import shortened
 from phiforge_client.run_view import RunView
 
-_IN_A_PIPE = 1000
+IN_A_PIPE = 1000
 """Columns of what is no terminal: nothing is shortened there."""
 
 _HEADINGS = ("run", "status", "version", "tasks/s", "L(φ)", "accuracy", "left")
@@ -37,7 +37,7 @@ def row(view: RunView) -> Row:
     going = view.status == "running"
     accuracy = "–" if view.accuracy is None else f"{view.split} {percent(view.accuracy, view.accuracy_ci95)}"
     loss = "–" if view.loss is None else f"{view.loss:.3f}"
-    left = _clock(view.seconds_left) if going and view.seconds_left is not None else "–"
+    left = clock(view.seconds_left) if going and view.seconds_left is not None else "–"
     rate = f"{view.tasks_per_second:.1f}" if going else "–"
     version = "–" if view.version is None else str(view.version)
     return Row(view.run, view.status, f"{version}/{view.versions}", rate, loss, accuracy, left)
@@ -61,7 +61,7 @@ def table(views: Sequence[RunView], columns: int) -> Table | Text:
         return Text("\n".join(map(line, views)))
     shown = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     for heading, width in zip(_HEADINGS, widths, strict=True):
-        folded = heading == "status" and columns < _IN_A_PIPE
+        folded = heading == "status" and columns < IN_A_PIPE
         shown.add_column(
             heading,
             justify="left" if heading in _HEADINGS[:2] else "right",
@@ -81,7 +81,7 @@ def print_table(console: Console, views: Sequence[RunView]) -> None:
 
 def whole(console: Console) -> Console:
     """Return a console that cuts and folds nothing where the output is no terminal: whoever reads is a program."""
-    return console if console.is_terminal else Console(file=console.file, width=_IN_A_PIPE)
+    return console if console.is_terminal else Console(file=console.file, width=IN_A_PIPE)
 
 
 def percent(accuracy: float, ci95: float) -> str:
@@ -89,6 +89,7 @@ def percent(accuracy: float, ci95: float) -> str:
     return f"{100 * accuracy:.1f} ± {100 * ci95:.1f} %"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Spell seconds as minutes and seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes}:{seconds:02d}"

@@ -12,8 +12,10 @@ from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.standing import standing
 from phiforge.runs.steps import State
+from phiforge.runs.submitted import Submitted
 from phiforge_client.run_view import RunView
 from phiforge_client.table import line, table
+from phiforge_client.waiting_view import turns_of, view_of_turn, words_of
 
 __all__ = ["RunView", "all_views", "view_of", "watch"]
 
@@ -35,7 +37,7 @@ def view_of(platform: RunPlatform, run: str, *, ask_redis: bool = True) -> RunVi
     """Return where ``run`` is, from the record alone if Redis cannot be reached; raises RunError if it is unknown."""
     submitted, status = platform.record.submitted(run), platform.record.status(run)
     state = _state(platform, run) if ask_redis else None
-    version = state.head if state else _recorded(platform, run)
+    version = state.head if state else _recorded(platform, submitted, status)
     step_seconds = state.step_seconds if state else 0.0
     split, judged = _judged(platform, run, status, ask_redis=ask_redis)
     left = (submitted.versions - version) * step_seconds if step_seconds and version is not None else None
@@ -56,11 +58,21 @@ def view_of(platform: RunPlatform, run: str, *, ask_redis: bool = True) -> RunVi
 
 
 def all_views(platform: RunPlatform) -> list[RunView]:
-    """Return every run, in order of submission; one that cannot be read is among them."""
-    runs = platform.record.runs()
-    ask_redis = bool(runs) and _answers(platform)
-    views = [_readable_view(platform, run, ask_redis) for run in runs]
+    """Return every run, in order of submission; one that cannot be read is among them.
+
+    Of those that wait the queue tells all: they are not asked for one by one.
+    """
+    runs, active = platform.record.runs(), set(platform.record.active())
+    waiting = {run: turn for run, turn in turns_of(platform).items() if run not in active}
+    views = [view_of_turn(waiting[run]) for run in runs if run in waiting]
+    views += readable_views(platform, [run for run in runs if run not in waiting])
     return sorted(views, key=lambda view: (view.created_at, view.run))
+
+
+def readable_views(platform: RunPlatform, runs: Sequence[str]) -> list[RunView]:
+    """Return the views of ``runs``, whatever is the matter with one."""
+    ask_redis = bool(runs) and _answers(platform)
+    return [_readable_view(platform, run, ask_redis) for run in runs]
 
 
 def watch(platform: RunPlatform, runs: Sequence[str], console: Console, check: Check) -> list[RunView]:
@@ -78,7 +90,9 @@ def _readable_view(platform: RunPlatform, run: str, ask_redis: bool) -> RunView:
 
 
 def _moving(platform: RunPlatform, run: str, evaluating: bool, ask_redis: bool) -> str:
-    """Say what a run that is not over does: it runs, it is judged, or it stands, and why."""
+    """Say what a run that is not over does: it waits, it runs, it is judged, or it stands, and why."""
+    if waits := words_of(platform, run):
+        return waits
     if stands := standing(platform, run, evaluating=evaluating, ask_redis=ask_redis):
         return stands
     return _evaluating(platform, run) if evaluating else RunStatus.RUNNING.value
@@ -101,9 +115,11 @@ def _answers(platform: RunPlatform) -> bool:
         return False
 
 
-def _recorded(platform: RunPlatform, run: str) -> int | None:
-    """Return the newest version that has a checkpoint, if any has one left."""
-    return max(platform.record.checkpoints(run), default=None)
+def _recorded(platform: RunPlatform, submitted: Submitted, status: RunStatus) -> int | None:
+    """Return the newest version that has a checkpoint, if any has one left; of a complete run its last."""
+    if status is RunStatus.COMPLETE:
+        return submitted.versions
+    return max(platform.record.checkpoints(submitted.run), default=None)
 
 
 def _state(platform: RunPlatform, run: str) -> State | None:

@@ -20,6 +20,7 @@ from phiforge.runs.keys import evaluation_episodes_key
 from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import read_episodes
+from phiforge.runs.reconcile import start_next
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
@@ -132,6 +133,7 @@ class Evaluator:
             if split == "test" and self._is_summed_up(record, split, version):
                 self.platform.record.save_report(record.run, build_report(self.platform, record, version))
                 self.platform.exchange.stop(record.run, RunStatus.COMPLETE)
+                start_next(self.platform, keeps_checkpoints=False)
             elif sends:
                 self.platform.exchange.touch(record.run, "evaluation")
                 judging.send(self.platform, record, split, version)

@@ -1,14 +1,17 @@
 """Run-level metrics, read from the exchange at each scrape: every evaluator exports the same values."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from phiforge.base.errors import StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.queues import QUEUES
+from phiforge.runs.waiting.line import Line, Where, counts
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +21,9 @@ class RunCollector(Collector):
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self._line = Line(platform.store, platform.exchange)
+        self._counts: Counter[Where] = Counter()
+        self._counted_at: bytes | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Name no metric in advance: registering must not need Redis."""
@@ -26,7 +32,7 @@ class RunCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of this moment; none while Redis cannot be reached."""
         try:
-            return [self._queues(), *self._runs(), *self._judged()]
+            return [self._queues(), self._waiting(), *self._runs(), *self._judged()]
         except redis.RedisError as error:
             log.warning("no run-level metrics at this scrape: %s", error)
             return []
@@ -37,13 +43,26 @@ class RunCollector(Collector):
             depth.add_metric([queue], self.platform.exchange.waiting(self.platform.queue.name(queue)))
         return depth
 
+    def _waiting(self) -> Metric:
+        """Return how many runs wait for what; the queue is read again only after it changed."""
+        changes = self._line.changes()
+        if changes != self._counted_at:
+            try:
+                self._counts, self._counted_at = counts(self._line), changes
+            except StoreError as error:
+                log.warning("the number of runs that wait is an old one: %s", error)
+        waiting = GaugeMetricFamily("phiforge_queued_runs", "Runs that wait in the queue.", labels=["waiting_for"])
+        for where in Where:
+            waiting.add_metric([where], self._counts[where])
+        return waiting
+
     def _runs(self) -> list[Metric]:
         version = GaugeMetricFamily("phiforge_run_version", "Newest committed version of φ.", labels=["run"])
         tasks = CounterMetricFamily("phiforge_run_tasks", "Episodes that φ was learned from.", labels=["run"])
         step = GaugeMetricFamily("phiforge_run_step_seconds", "Typical time between two commits.", labels=["run"])
         loss = GaugeMetricFamily("phiforge_run_loss", "L(φ) per task: mean query loss.", labels=["run", "split"])
         accuracy = GaugeMetricFamily("phiforge_run_step_accuracy_ratio", "Query accuracy of a step.", labels=["run"])
-        for run in self.platform.exchange.runs():
+        for run in self.platform.exchange.seen.all():
             state = self.platform.exchange.state(run)
             if state is None:
                 continue
@@ -65,7 +84,7 @@ class RunCollector(Collector):
             "Half width of the 95 % confidence interval of the accuracy.",
             labels=labels,
         )
-        for run in self.platform.exchange.runs():
+        for run in self.platform.exchange.seen.all():
             for split, judged in self.platform.exchange.summaries(run).items():
                 accuracy.add_metric([run, split], judged["accuracy"])
                 interval.add_metric([run, split], judged["accuracy_ci95"])

@@ -42,6 +42,10 @@ class RunError(PhiforgeError):
     """Raised when a run does not exist or is not in a state that allows what was asked."""
 
 
+class QueueError(PhiforgeError):
+    """Raised when a run cannot be queued as asked, or the queue not be served so."""
+
+
 class ServiceError(PhiforgeError):
     """Raised when a process that Phiforge needs cannot be started or reached."""
 

@@ -32,7 +32,15 @@ POINTS: Mapping[str, str] = {
     "sampler.wrote": "one job's episodes are written and those of the version's next job are not",
     "evaluator.scored": "a chunk is scored and its scores are not published",
 }
-"""What is true when a process gets there."""
+"""What is true when a process gets there, of any run."""
+
+OF_THE_QUEUE: Mapping[str, str] = {
+    "admission.active": "a run is active and still in the queue",
+    "admission.admitted": "a run is out of the queue and Redis does not know it",
+}
+"""What is true when a process gets there that admits a run."""
+
+ALL_POINTS: Mapping[str, str] = {**POINTS, **OF_THE_QUEUE}
 
 _ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 _ENTRY = re.compile(r"(?P<point>[a-z.]+)=(?P<action>[a-z]+)(@(?P<time>[1-9][0-9]*))?")
@@ -50,10 +58,10 @@ def parse(text: str) -> dict[str, Fault]:
     faults = {}
     for entry in filter(None, text.strip().split(",")):
         found = _ENTRY.fullmatch(entry)
-        if not found or found["point"] not in POINTS or found["action"] not in _ACTIONS:
+        if not found or found["point"] not in ALL_POINTS or found["action"] not in _ACTIONS:
             raise ServiceError(
                 f"{VARIABLE} has {entry!r}; allowed is POINT=ACTION or POINT=ACTION@TIME, with a point of "
-                f"{', '.join(POINTS)} and an action of {', '.join(_ACTIONS)}"
+                f"{', '.join(ALL_POINTS)} and an action of {', '.join(_ACTIONS)}"
             )
         faults[found["point"]] = Fault(found["action"], int(found["time"] or 1))
     return faults

@@ -50,6 +50,7 @@ RECOVERY_SECONDS = Histogram(
 RESENT = Counter("phiforge_resent_total", "Messages that reconcile sent again: job, sampling, evaluation.", ["kind"])
 RESTORED = Counter("phiforge_restored_total", "Runs brought back from a checkpoint.")
 DAMAGED = Counter("phiforge_damaged_objects_total", "Objects dropped because their hash was wrong.")
+ADMITTED = Counter("phiforge_admitted_runs_total", "Runs that this process let out of the queue, to become active.")
 FAILED_RUNS = Counter("phiforge_failed_runs_total", "Runs this process marked failed.")
 REFUSED_MESSAGES = Counter(
     "phiforge_refused_messages_total",

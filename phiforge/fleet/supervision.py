@@ -18,7 +18,7 @@ from phiforge.fleet.refusals import Pause, Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.queues import QueueName
-from phiforge.runs.reconcile import fail
+from phiforge.runs.reconcile import fail, start_next
 from phiforge.runs.record import RunStatus
 from phiforge.runs.submitted import RunRecord
 from phiforge.runs.troubles import Troubles
@@ -121,4 +121,6 @@ class Supervision:
         if self._platform.record.status(run) is not RunStatus.RUNNING:
             return Outcome.STOPPED
         fail(self._platform, run, reason)
+        if self._queue != "sampling":  # which has no right to
+            start_next(self._platform, keeps_checkpoints=self._queue == "training")
         return Outcome.FAILED

@@ -16,12 +16,13 @@ from phiforge.base.errors import ServiceError
 from phiforge.runs.commit_log import PLAIN_SCORES
 from phiforge.runs.record import RunStatus
 from phiforge.runs.scripts import COMMON, Script, text_of
+from phiforge.runs.seen import KEPT_SECONDS, Seen
 from phiforge.runs.steps import State
 
 Pulse = Literal["state", "evaluation"]
 """What a run may be waiting for: the open step, or scores."""
 
-EXPIRY_SECONDS = 3600
+EXPIRY_SECONDS = KEPT_SECONDS
 """How long an ended run's keys stay for whoever is watching."""
 
 _SCORE = "score:"
@@ -34,6 +35,7 @@ class Exchange:
         """Use ``client`` (returning bytes) with keys that start with ``namespace``."""
         self.redis: Any = client  # its types allow str everywhere, which a client that returns bytes never gives
         self.namespace = namespace
+        self.seen = Seen(client, namespace)
         self._stalled = self.script("stalled")
         self._score = self.script("score")
         self._attempt = self.script("attempt")
@@ -125,11 +127,13 @@ class Exchange:
             for key in keys:
                 pipe.expire(key, EXPIRY_SECONDS)
             pipe.execute()
+        self.seen.over(run)
 
     def forget(self, run: str) -> None:
         """Drop all that Redis holds of ``run``; the next reconcile restores it."""
         if keys := list(self.redis.scan_iter(self.key(run, "*"), count=1000)):
             self.redis.delete(*keys)
+        self.seen.forget(run)
 
     def publish_scores(self, run: str, kind: str, version: int, chunk: int, payload: bytes) -> int:
         """Add one chunk's scores, once; returns how many chunks are there. For ``kind`` see ``judging.kind_of``."""
@@ -176,11 +180,6 @@ class Exchange:
     def summaries(self, run: str) -> dict[str, dict[str, float]]:
         """Return the latest summary of each split that has one."""
         return {split.decode(): json.loads(text) for split, text in self.redis.hgetall(self.key(run, "judged")).items()}
-
-    def runs(self) -> list[str]:
-        """Return the ids of the runs Redis knows: the active ones and those that ended within the last hour."""
-        keys = self.redis.scan_iter(self.key("*", "state"), count=1000)
-        return sorted(key.decode().split("{")[1].split("}")[0] for key in keys)
 
     def waiting(self, queue: str) -> int:
         """Return how many messages wait in the broker's list ``queue``."""

@@ -9,20 +9,17 @@ from contextlib import suppress
 from redis.exceptions import NoPermissionError, RedisError
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, RunError, StoreError
-from phiforge.base.metrics import FAILED_RUNS, RESENT, RESTORED
-from phiforge.learning.tensors import Tensors
-from phiforge.registry import OPTIMIZERS
+from phiforge.base.metrics import FAILED_RUNS, RESENT
 from phiforge.runs import judging
-from phiforge.runs.advance import advance, ensure_checkpoint, sampled_until
-from phiforge.runs.checkpoints import Checkpoint
-from phiforge.runs.consistency.base import Consistency
-from phiforge.runs.consistency.chosen import consistency_of
+from phiforge.runs.advance import ensure_checkpoint
 from phiforge.runs.consistency.protocols import protocol_of
-from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
+from phiforge.runs.restoring import restore
 from phiforge.runs.submitted import RunRecord
 from phiforge.runs.troubles import Troubles
+from phiforge.runs.waiting.admission import admit, keep_held
+from phiforge.runs.waiting.line import Line
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +28,58 @@ LOCK_SECONDS = 2.0
 
 
 def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None:
-    """Reconcile every active run that nobody else is looking at; an error of one run does not keep the others.
+    """Reconcile every active run that nobody else is looking at, and let those come whose turn it is.
 
-    Raises IncapableWorkerError, when all others were looked at, if this process cannot read some: others must look too.
+    An error of one run does not keep the others. Raises IncapableWorkerError, when all others were looked at, if this
+    process cannot read some: others must look too.
     """
     for run in platform.record.ended():
         if platform.exchange.retention_due(run, platform.settings.stall_seconds):
             platform.outbox.retain(run)
+            _leave_line(platform, run)
     left: list[str] = []
-    for run in platform.record.active():
+    active = platform.record.active()
+    for run in active:
         with platform.locks.hold(f"reconcile:{run}", LOCK_SECONDS) as mine:
             if mine:
                 left += _reconcile_alone(platform, run, keeps_checkpoints)
             else:
                 _see(platform, run)
+    for run in set(platform.exchange.seen.those_going()).difference(active):
+        _let_go(platform, run)
+    left += start_next(platform, keeps_checkpoints)
     if left:
         raise IncapableWorkerError("; ".join(left))
 
 
+def start_next(platform: RunPlatform, keeps_checkpoints: bool = True) -> list[str]:
+    """Admit the runs whose turn it is, and set them going; return why some are left to others, if they are."""
+    return [why for run in admit(platform) for why in _reconcile_alone(platform, run, keeps_checkpoints)]
+
+
 def _see(platform: RunPlatform, run: str) -> None:
-    platform.sightings.note(run, platform.exchange.state(run))
+    state = platform.exchange.state(run)
+    platform.sightings.note(run, state)
+    if state and state.status is RunStatus.RUNNING:
+        platform.exchange.seen.going(run)
+
+
+def _leave_line(platform: RunPlatform, run: str) -> None:
+    """Take a run that is over out of the queue, if it was held when it ended."""
+    line = Line(platform.store, platform.exchange)
+    if held := line.held(run):
+        line.remove(held)
+
+
+def _let_go(platform: RunPlatform, run: str) -> None:
+    """Let Redis forget a run that goes on there and is not active: it was held, or ended, while it was restored."""
+    if platform.record.is_active(run):
+        return
+    status = platform.record.status(run)
+    if status is RunStatus.RUNNING:
+        platform.exchange.forget(run)
+    else:
+        platform.exchange.stop(run, status)
 
 
 def _reconcile_alone(platform: RunPlatform, run: str, keeps_checkpoints: bool) -> list[str]:
@@ -84,6 +113,8 @@ def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -
     if status is not RunStatus.RUNNING:
         _lay_down(platform, run, status)
         return
+    if keep_held(platform, Line(platform.store, platform.exchange), run):
+        return
     record = platform.run(run)  # after that: a run that is over is put to rest also by who cannot read it
     state = platform.exchange.state(run)
     if state and state.status is not RunStatus.RUNNING:
@@ -92,9 +123,11 @@ def reconcile(platform: RunPlatform, run: str, keeps_checkpoints: bool = True) -
         platform.exchange.forget(run)
         state = None
     if state is None or state.head < max(platform.record.checkpoints(run), default=0):
-        _restore(platform, record)
+        restore(platform, record)
         if (status := platform.record.status(run)) is not RunStatus.RUNNING:  # it ended meanwhile, and was restored
             platform.exchange.stop(run, status)
+        elif not platform.record.is_active(run):  # or it was held
+            platform.exchange.forget(run)
         return
     _help_if_silent(platform, record, state.head, keeps_checkpoints)
 
@@ -119,68 +152,6 @@ def _help_if_silent(platform: RunPlatform, record: RunRecord, head: int, keeps_c
 
 def _lacks_checkpoint(platform: RunPlatform, record: RunRecord, head: int) -> bool:
     return record.spec.records_at(head) and not platform.record.has_checkpoint(record.run, head)
-
-
-def _restore(platform: RunPlatform, record: RunRecord) -> None:
-    """Bring a run back from its newest readable checkpoint, and send what it needs to go on."""
-    checkpoint, protocol = _newest_checkpoint(platform, record), protocol_of(platform, record)
-    if not protocol.restore(record, checkpoint):
-        return
-    begins = checkpoint.version == record.first_version
-    log.info("run %s %s version %d", record.run, "begins at" if begins else "goes on from", checkpoint.version)
-    RESTORED.inc()
-    if (silence := platform.sightings.silence(record.run)) is not None:
-        platform.exchange.note_silence(record.run, silence)
-    judging.sample(platform, record)
-    _sample(protocol, record, checkpoint)
-    protocol.send_open(record, checkpoint)
-    advance(protocol, record, checkpoint.version)
-
-
-def _sample(protocol: Consistency, record: RunRecord, checkpoint: Checkpoint) -> None:
-    """Ask for the episodes that a run needs which goes on from ``checkpoint``."""
-    first = protocol.rules(record).needed_from(checkpoint.version, checkpoint.extras)
-    last = sampled_until(protocol, record, checkpoint.version)
-    for version in range(first, min(last + 1, record.spec.outer.versions)):
-        protocol.platform.outbox.sample_training(record.run, version)
-
-
-def _newest_checkpoint(platform: RunPlatform, record: RunRecord) -> Checkpoint:
-    """Read the newest checkpoint; a damaged one is deleted (it will be written again) and the one before it read."""
-    for version in reversed(platform.record.checkpoints(record.run)):
-        try:
-            checkpoint = platform.checkpoints.load(record.run, version)
-            check_fit(record, checkpoint)
-            return checkpoint
-        except FormatError:
-            log.exception("dropping checkpoint %d of run %s", version, record.run)
-            platform.record.delete_checkpoint(record.run, version)
-    raise RunError(f"run {record.run!r} has no readable checkpoint left in {platform.store.url}")
-
-
-def check_fit(record: RunRecord, checkpoint: Checkpoint) -> None:
-    """Raise FormatError unless a checkpoint has the tensors of the run's learner, and an optimiser's state for each.
-
-    So too if what it lists beside φ is not what the run's consistency keeps.
-    """
-    consistency_of(record.spec).open_at(checkpoint.version, checkpoint.extras)
-    of = f"checkpoint {checkpoint.version} of run {record.run!r}"
-    expected = {name: tuple(value.shape) for name, value in initial_phi(record).items()}
-    _expect_shapes(f"{of}: φ", checkpoint.phi, expected)
-    slots = OPTIMIZERS[record.spec.outer.optimizer.name].slots
-    state = {f"{slot}/{name}": shape for slot in slots for name, shape in expected.items()}
-    moments = {name: value for name, value in checkpoint.optimizer.items() if "/" in name}  # not since when they are
-    _expect_shapes(f"{of}: the optimiser's state", moments, state)
-
-
-def _expect_shapes(of: str, tensors: Tensors, expected: dict[str, tuple[int, ...]]) -> None:
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-    if wrong:
-        raise FormatError(
-            f"{of} has {wrong[0]!r} in shape {found.get(wrong[0])}, expected {expected.get(wrong[0])}; "
-            f"{len(wrong)} differ in all"
-        )
 
 
 def _resend(platform: RunPlatform, record: RunRecord, head: int) -> None:

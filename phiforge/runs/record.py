@@ -82,14 +82,40 @@ class Record:
         keys = self.store.list("submitted/")
         return [key.removeprefix("submitted/").removesuffix(".json") for key in keys]
 
+    def is_submitted(self, run: str) -> bool:
+        """Say whether there is such a run."""
+        return self.store.exists(submitted_key(run))
+
     def activate(self, run: str) -> None:
-        """Mark ``run`` as one that services should move."""
-        self.store.put(f"active/{run}", b"")
+        """Mark ``run`` as one that services should move, whether it is or not."""
+        self.store.put(_active_key(run), b"")
+
+    def admit(self, run: str, entry: str) -> bool:
+        """Mark ``run``, which had the entry of that name in the queue, as one that services should move.
+
+        True of all who do if this call was the first.
+        """
+        return self.store.put_if_absent(_active_key(run), entry.encode())
+
+    def deactivate(self, run: str) -> None:
+        """Mark ``run`` as one that services should not move now."""
+        self.store.delete(_active_key(run))
+
+    def is_active(self, run: str) -> bool:
+        """Say whether services should move ``run``."""
+        return self.store.exists(_active_key(run))
+
+    def entry_of(self, run: str) -> str:
+        """Return the name of the entry that ``run``, now active, had in the queue; empty if none is noted."""
+        try:
+            return self.store.get(_active_key(run)).decode(errors="replace")
+        except MissingObjectError:
+            return ""
 
     def retire(self, run: str) -> None:
         """Mark ``run`` as one that needs nothing more, once its episodes are deleted."""
         self.store.put(f"ended/{run}", b"")
-        self.store.delete(f"active/{run}")
+        self.deactivate(run)
 
     def ended(self) -> list[str]:
         """Return the ids of the runs that are over and whose episodes are not deleted yet."""
@@ -132,15 +158,10 @@ class Record:
         self._write(key_of(run, _MARKS[status]), {"reason": reason})
 
     def reopen(self, run: str) -> None:
-        """Undo ``end``: the run goes on from its newest checkpoint.
-
-        Marked as active once more at the end: who saw the run over, a moment ago, may have retired it in between.
-        """
-        self.activate(run)
+        """Undo ``end``: the run may go on from its newest checkpoint, once somebody lets services move it."""
         self.settle(run)
         for status in (RunStatus.CANCELLED, RunStatus.FAILED):
             self.store.delete(key_of(run, _MARKS[status]))
-        self.activate(run)
 
     def end_reason(self, run: str, status: RunStatus) -> str:
         """Return why ``run`` was cancelled or failed; of a damaged mark, that it is damaged."""
@@ -295,6 +316,10 @@ class Record:
         except MissingObjectError:
             return None
         return None
+
+
+def _active_key(run: str) -> str:
+    return f"active/{run}"
 
 
 def _scores_key(run: str, split: str, version: int) -> str:

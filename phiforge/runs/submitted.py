@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import FormatError, IncapableWorkerError
+from phiforge.runs.waiting.wish import Wish
 from phiforge.spec.run import RunSpec
 from phiforge.spec.schema import SCHEMA
 
@@ -38,6 +39,18 @@ class RunRecord(NamedTuple):
 
     It stands beside the spec, whose hash and meaning it leaves as earlier versions know them: φ does not depend on it.
     """
+    wish: Wish = Wish()
+    """How it was to be queued: beside the spec for the same reason."""
+
+    @property
+    def versions(self) -> int:
+        """How many versions the run is to have."""
+        return self.spec.outer.versions
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks one version is learned from."""
+        return self.spec.outer.tasks
 
     @property
     def first_version(self) -> int:
@@ -62,6 +75,7 @@ class Submitted(NamedTuple):
     created_at: float
     parent: Parent | None
     tries_steps: bool = False
+    wish: Wish = Wish()
 
     @property
     def first_version(self) -> int:
@@ -92,6 +106,7 @@ def to_json(record: RunRecord) -> dict[str, Any]:
         "spec": record.spec.to_json(),
         "input_shape": list(record.input_shape),
         "parent": record.parent._asdict() if record.parent else None,
+        "wish": record.wish.to_json(),
     }
 
 
@@ -133,6 +148,7 @@ def _submitted_as(run: str, fields: Mapping[str, Any]) -> Submitted:
         created_at=float(fields["created_at"]),
         parent=Parent(**fields["parent"]) if fields.get("parent") else None,
         tries_steps=bool(fields.get("tries_steps", False)),
+        wish=Wish.from_json(fields.get("wish", {})),
     )
 
 

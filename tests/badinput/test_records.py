@@ -20,7 +20,8 @@ from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import decode, encode, fingerprint
 from phiforge.runs.datasets import _read_shard
 from phiforge.runs.keys import training_episodes_key
-from phiforge.runs.reconcile import check_fit, reconcile_all
+from phiforge.runs.reconcile import reconcile_all
+from phiforge.runs.restoring import check_fit
 from phiforge.runs.sealed import seal, unseal
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
 from tests.badinput.conftest import Submit, waves

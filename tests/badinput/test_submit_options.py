@@ -24,7 +24,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     place = write_folder(tmp_path / "own", classes() | {"class00/[b]x.png": b"text", "class01/again.png": picture(0)})
     specs: list[dict[str, object]] = []
 
-    def submit(platform, raw, report):
+    def submit(platform, raw, report, wish):
         spec = parse_spec(raw)
         prepare(spec.data, Settings(images=place), LocalStore(tmp_path / "store"), report)
         specs.append(raw)

@@ -33,16 +33,18 @@ WITH_A_RUN: dict[str, list[str]] = {
     "replay": [],
     "cancel": [],
     "resume": [],
+    "pause": [],
+    "reprioritise": ["--priority", "1"],
     "verify": [],
     "why": ["1"],
     "branch": ["--at", "1"],
 }
 SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
 STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}
-OTHERS: dict[str, list[str]] = {"submit": [str(SPEC)], "runs": [], "certify": ["nobody"]}
+OTHERS: dict[str, list[str]] = {"submit": [str(SPEC)], "runs": [], "queue": [], "certify": ["nobody"]}
 ANYWHERE: dict[str, list[str]] = {"specs": []}
 """Commands that need no home, no store and no Redis: they fail only where nothing can be printed."""
-NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "branch")
+NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "pause", "reprioritise", "branch")
 
 
 class Place(NamedTuple):
@@ -58,14 +60,14 @@ class Place(NamedTuple):
 
 ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS)
 ACTING = (*WITH_A_RUN, *OTHERS)
-PRINTING = ("show", "runs", "watch", *ANYWHERE)
+PRINTING = ("show", "runs", "queue", "watch", *ANYWHERE)
 LONG = "a" * 260
 AWAY = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
 PLACES = {
     "a Redis that hangs": Place(ACTING, NEEDING_REDIS, {"PHIFORGE_REDIS_URL": "unix://{hanging}"}),
     "no Redis": Place(ACTING, NEEDING_REDIS),
     "a home that cannot be made": Place(
-        ALL, tuple(each for each in ALL if each != "runs"), {"PHIFORGE_HOME": "/proc/phiforge/home"}
+        ALL, tuple(each for each in ALL if each not in ("runs", "queue")), {"PHIFORGE_HOME": "/proc/phiforge/home"}
     ),
     "a home in a file system that is read-only": Place(
         ("submit", "up", "demo", *SERVICES), ("submit", "up", "demo", *SERVICES), {"PHIFORGE_HOME": "/sys/phiforge"}
@@ -78,7 +80,9 @@ PLACES = {
     ),
     "a store with a long name": Place(ACTING, ACTING, {"PHIFORGE_STORE_URL": f"file:///{LONG}"}),
     "a full disk for the output": Place((*ACTING, "demo"), (*PRINTING, "demo"), output="/dev/full"),
-    "a closed pipe for the output": Place((*ACTING, "demo"), ("show", "runs", "demo", *ANYWHERE), output="closed pipe"),
+    "a closed pipe for the output": Place(
+        (*ACTING, "demo"), ("show", "runs", "queue", "demo", *ANYWHERE), output="closed pipe"
+    ),
     "an output of ASCII": Place(ACTING, (), encoding="ascii"),
     "an output of Latin-1": Place(ACTING, (), encoding="latin-1"),
     "a terminal of 20 columns": Place(ACTING, (), {"COLUMNS": "20", "FORCE_COLOR": "1"}),

@@ -233,7 +233,7 @@ def test_services_log_what_their_level_says(platform: Platform, stack: Stack) ->
     platform.exchange.forget(run)
     logs = [stack.logs / f"{service.name}.log" for service in stack.services]
     # I expect its word on that, which is no warning, in its log.
-    word = f"INFO phiforge.runs.reconcile: run {run} "
+    word = f"INFO phiforge.runs.restoring: run {run} "
     wait_until(lambda: any(word in log.read_text() for log in logs), "it")
     # I expect no word of Celery's on each message.
     assert not any("celery" in line and " INFO " in line for log in logs for line in log.read_text().splitlines())

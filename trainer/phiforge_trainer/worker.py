@@ -31,6 +31,7 @@ from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.learners import learner_of
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import PATIENCE_SECONDS, Read, read_episodes
+from phiforge.runs.reconcile import start_next
 from phiforge.runs.steps import Commit, OpenStep, State
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import Episode
@@ -48,6 +49,8 @@ class Trainer:
         self.name = worker_name("training")
         self.head = Head(platform)
         self._supervision = Supervision(platform, "training")
+        self._ended = False
+        """Whether the training of a run ended by this trainer's hand: there is room for another."""
         self.prefetcher = Prefetcher(lambda record, version, job: self._read(record, version, job, patience_seconds=0))
 
     def handle(self, run: str, version: int, job: int, sent_at: float) -> None:
@@ -60,6 +63,9 @@ class Trainer:
         while kept:
             going_on = partial(self._go_on, kept)
             kept = self._supervised(kept.record.run, kept.state.head, kept.job, going_on)
+        if self._ended:
+            self._ended = False
+            start_next(self.platform)
 
     def _supervised(self, run: str, version: int, job: int, move: Callable[[RunRecord], Moved]) -> OpenJob | None:
         """Let a job be moved; return the one to go on with, if any."""
@@ -146,6 +152,7 @@ class Trainer:
     def next_version(self, record: RunRecord, step: OpenStep) -> Commit:
         """Return the next version; if it is not finite, keep the job that contributed most before saying so."""
         place = Place.of(record.run, step)
+        self._ended = step.head + 1 == record.spec.outer.versions
         phi, optimizer = self.head.phi(place), self.head.optimizer(place)
         try:
             with working(f"the step from version {step.head}"):

@@ -10,6 +10,7 @@ from phiforge_client.chaos.faults import KINDS
 from phiforge_client.chaos.schedule import Injection
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.verdict import Verdict, hashes, judge
+from phiforge_client.steering import start_regardless
 from phiforge_client.submission import submit
 
 Reference = list[tuple[int, str]]
@@ -33,7 +34,7 @@ class Disturbed(NamedTuple):
 
 def undisturbed(stage: Stage, spec: Mapping[str, Any], patience_seconds: float) -> Reference:
     """Let nothing befall a run of ``spec``; return φ's hash at every version."""
-    run = submit(stage.platform, spec)
+    run = _submitted(stage, spec)
     with stage.watching(run, patience_seconds):
         while not stage.over:
             pass
@@ -46,7 +47,7 @@ def disturbed(
     stage: Stage, spec: Mapping[str, Any], injections: Sequence[Injection], reference: Reference, patience: float
 ) -> Disturbed:
     """Let ``injections`` befall a run of ``spec`` and judge it; ``patience`` is the watchdog's, in seconds."""
-    run = submit(stage.platform, spec)
+    run = _submitted(stage, spec)
     faults = []
     with stage.watching(run, patience) as watchdog:
         for injection in injections:
@@ -55,6 +56,13 @@ def disturbed(
         while not stage.over:
             pass
         return Disturbed(judge(stage.platform, run, reference, watchdog.hashes), faults, watchdog.longest)
+
+
+def _submitted(stage: Stage, spec: Mapping[str, Any]) -> str:
+    """Submit a run that starts now, whatever waits on an operator's fleet: the watchdog is about to look at it."""
+    run = submit(stage.platform, spec)
+    start_regardless(stage.platform, run)
+    return run
 
 
 def _inject(stage: Stage, kind: str) -> Injected:

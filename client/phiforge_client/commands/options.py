@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from phiforge.runs.waiting.wish import HIGHEST, LOWEST
+
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its beginning or its last part.")]
 Trainers = Annotated[int | None, typer.Option(min=1, help="Trainer processes; default: one per core.")]
 SpecFile = Annotated[
@@ -13,4 +15,20 @@ SpecFile = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field: --set outer.lr=3e-4.")
 ]
+AnyRuns = Annotated[
+    list[str] | None, typer.Argument(metavar="RUN...", help="Ids, parts of ids, or patterns such as 'sweep-*'.")
+]
+Priority = Annotated[
+    int, typer.Option("--priority", min=LOWEST, max=HIGHEST, help="Higher ones come first; 0 if not given.")
+]
+LabelsGiven = Annotated[
+    list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="What the run belongs to: --label exp=a.")
+]
+LabelsWanted = Annotated[
+    list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="Only runs that have it; of several, all.")
+]
+After = Annotated[
+    list[str] | None, typer.Option("--after", metavar="RUN", help="Wait until RUN is over, however it ends.")
+]
+Hold = Annotated[bool, typer.Option("--hold", help="Wait until `phiforge resume`.")]
 WatchIt = Annotated[bool, typer.Option("--watch", help="Stay and watch the run until it is over.")]

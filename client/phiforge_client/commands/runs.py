@@ -1,4 +1,4 @@
-"""Runs: submit, list, watch, show, stop and go on."""
+"""Runs: submit, list, watch, show."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from phiforge_client.commands.opening import expect_redis, look, look_at, open_at, open_platform
-from phiforge_client.commands.options import Overrides, RunId, SpecFile, WatchIt
+from phiforge_client.commands.options import After, Hold, LabelsGiven, Overrides, Priority, RunId, SpecFile, WatchIt
 from phiforge_client.commands.output import console, echo_json, progress, say, watch_runs
 from phiforge_client.ready_made import found_or_ready_made
 
@@ -25,17 +25,25 @@ def submit(
         bool,
         typer.Option("--keep-first-of-duplicates", help="Own pictures: leave out a picture that stands elsewhere."),
     ] = False,
+    priority: Priority = 0,
+    label: LabelsGiven = None,
+    after: After = None,
+    hold: Hold = False,
 ) -> None:
     """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its problems."""
+    from phiforge.runs.waiting.wish import Wish, read_labels
     from phiforge.spec.read import parse_spec, read_spec
+    from phiforge_client.run_ids import run_of
     from phiforge_client.submission import submit as submit_run
 
     chosen = ["data.unreadable=skip"] * skip_unreadable + ["data.duplicates=keep_first"] * keep_first
     raw = read_spec(found_or_ready_made(spec), [*(set_ or []), *chosen])
+    wish = Wish(priority, read_labels(label or []), hold=hold)
     platform = open_platform()
+    wish = wish._replace(after=tuple(run_of(platform.record, run) for run in after or []))
     expect_redis(platform, otherwise=lambda: parse_spec(raw))
     with progress() as report:
-        run = submit_run(platform, raw, report)
+        run = submit_run(platform, raw, report, wish)
     say(f"queued [bold]{run}[/bold]; see it with `phiforge watch {run}`")
     if watch:
         watch_runs(platform, [run])
@@ -70,6 +78,7 @@ def show(run: RunId) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
     from phiforge.runs.not_finite import not_finite_steps
     from phiforge.runs.record import RunStatus
+    from phiforge_client.waiting_view import words_of
 
     platform, run = look_at(run)
     submitted = platform.record.submitted(run)
@@ -82,6 +91,10 @@ def show(run: RunId) -> None:
     }
     if submitted.tries_steps:
         shown["inner_steps_evaluation"] = "chosen on validation tasks, as the spec gave no number"
+    if waits := words_of(platform, run) if status is RunStatus.RUNNING else None:
+        shown["status"] = waits
+    if wished := submitted.wish.to_json():
+        shown["queue"] = wished
     if submitted.parent:
         shown["parent"] = submitted.parent._asdict()
     if status is RunStatus.COMPLETE:
@@ -106,25 +119,3 @@ def replay(
 
     platform, run = open_at(run)
     echo_json(replay_run(platform, run, version))
-
-
-@app.command(rich_help_panel="Runs")
-def cancel(run: RunId) -> None:
-    """Stop RUN; `phiforge resume` lets it go on."""
-    from phiforge_client.submission import cancel as cancel_run
-
-    platform, run = open_at(run)
-    expect_redis(platform)
-    cancel_run(platform, run)
-    say(f"cancelled {run}; `phiforge resume {run}` lets it go on")
-
-
-@app.command(rich_help_panel="Runs")
-def resume(run: RunId) -> None:
-    """Let a cancelled or failed RUN go on from its newest checkpoint, to the same φ as if it had never stopped."""
-    from phiforge_client.submission import resume as resume_run
-
-    platform, run = open_at(run)
-    expect_redis(platform)
-    resume_run(platform, run)
-    say(f"resumed {run}")

@@ -26,6 +26,9 @@ OBJECTS = {
     "submission": "submitted/other.json",
     "active": "active/other",
     "ended": "ended/other",
+    "turn": "queue/ready/other",
+    "served": "queue-settings/served.json",
+    "policy": "queue-settings/policy.json",
     "episodes": "runs/other/episodes/00000000/0000",
     "evaluation episodes": "evaluation/aa/test/0000",
     "φ₀": "runs/other/checkpoints/00000000.safetensors",
@@ -41,23 +44,24 @@ OBJECTS = {
 REFUSED: dict[str, dict[str, set[str]]] = {
     "sampler": {
         PUT: set(OBJECTS) - {"episodes", "evaluation episodes", "failure"},
-        GET: {"ended", "φ₀", "φ", "log", "scores", "evidence", "anything else"},
+        GET: {"ended", "turn", "served", "policy", "φ₀", "φ", "log", "scores", "evidence", "anything else"},
         DELETE: set(OBJECTS) - {"episodes", "ended"},
     },
     "trainer": {
-        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active"},
-        GET: {"evaluation episodes", "ended", "evidence", "anything else"},
-        DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active"},
+        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active", "turn", "served"},
+        GET: {"evaluation episodes", "ended", "turn", "evidence", "anything else"},
+        DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active", "turn"},
     },
     "evaluator": {
-        PUT: set(OBJECTS) - {"scores", "report", "failure", "ended", "active"},
+        PUT: set(OBJECTS) - {"scores", "report", "failure", "ended", "active", "turn", "served"},
         GET: set(),
-        DELETE: set(OBJECTS) - {"evaluation episodes", "active"},
+        DELETE: set(OBJECTS) - {"evaluation episodes", "active", "turn"},
     },
     "client": {
-        PUT: set(OBJECTS) - {"dataset", "submission", "active", "φ₀", "φ", "cancellation", "ended"},
+        PUT: set(OBJECTS)
+        - {"dataset", "submission", "active", "φ₀", "φ", "cancellation", "ended", "turn", "served", "policy"},
         GET: set(),
-        DELETE: set(OBJECTS) - {"active", "ended", "failure", "cancellation"},
+        DELETE: set(OBJECTS) - {"active", "ended", "failure", "cancellation", "turn"},
     },
 }
 

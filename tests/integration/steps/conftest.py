@@ -9,7 +9,7 @@ from phiforge_sampler.service import Sampler
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore
-from tests.fleet import small_spec
+from tests.fleet import side_by_side, small_spec
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 @pytest.fixture
 def platform(settings: Settings, shared_store: LocalStore) -> Iterator[Platform]:
     """A fleet's connections, with no service anywhere."""
-    platform = Platform.open(settings.model_copy(update={"store_url": shared_store.url}))
+    platform = side_by_side(Platform.open(settings.model_copy(update={"store_url": shared_store.url})))
     yield platform
     platform.close()
 

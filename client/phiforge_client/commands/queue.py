@@ -1,0 +1,113 @@
+"""The queue of runs: who is next, and what a person does about it, for one run or many."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from phiforge_client.commands.opening import expect_redis, look, open_platform
+from phiforge_client.commands.options import AnyRuns, LabelsWanted, Priority
+from phiforge_client.commands.output import console, say
+
+if TYPE_CHECKING:
+    from phiforge.runs.platform import RunPlatform
+    from phiforge.runs.waiting.line import Line
+
+app = typer.Typer()
+
+_AUTO, _NONE = "auto", "none"
+
+
+@app.command(rich_help_panel="Queue")
+def queue(
+    at_once: Annotated[
+        str | None,
+        typer.Option("--at-once", metavar="N", help="From now on so many runs are active at once, or 'auto'."),
+    ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="From now on share the fleet fairly between this label's values; or none."),
+    ] = None,
+) -> None:
+    """Show who runs, who waits for what, and roughly until when; or set how the queue is served."""
+    from phiforge_client.queue_view import print_queue, queue_view
+
+    if at_once is not None or share is not None:
+        _set_policy(at_once, share)
+    print_queue(console, queue_view(look()))
+
+
+def _set_policy(at_once: str | None, share: str | None) -> None:
+    """Change what is given of how the queue is served, for the whole fleet."""
+    from phiforge.base.errors import QueueError
+    from phiforge.runs.waiting.policy import read_policy, write_policy
+    from phiforge.runs.waiting.wish import check_label_name
+
+    if at_once not in (None, _AUTO) and not str(at_once).isdecimal():
+        raise QueueError(f"--at-once {at_once}: allowed are a number of runs from 1 on, and auto")
+    platform = open_platform()
+    policy = read_policy(platform.store)
+    if at_once is not None:
+        policy = policy._replace(at_once=None if at_once == _AUTO else int(at_once))
+    if share is not None:
+        policy = policy._replace(share="" if share == _NONE else check_label_name(share))
+    write_policy(platform.store, policy)
+
+
+@app.command(rich_help_panel="Queue")
+def cancel(runs: AnyRuns = None, label: LabelsWanted = None) -> None:
+    """Stop runs, wherever they are; `phiforge resume` lets them go on."""
+    from phiforge_client.steering import cancel_one
+
+    done = _to_each(runs, label, "cancelled", cancel_one)
+    if len(done) == 1:
+        say(f"cancelled {done[0]}; `phiforge resume {done[0]}` lets it go on")
+
+
+@app.command(rich_help_panel="Queue")
+def pause(runs: AnyRuns = None, label: LabelsWanted = None) -> None:
+    """Hold runs until they are resumed; one that is active gives its place to the next."""
+    from phiforge_client.steering import pause_one
+
+    done = _to_each(runs, label, "paused", pause_one)
+    if len(done) == 1:
+        say(f"paused {done[0]}; `phiforge resume {done[0]}` lets it go on")
+
+
+@app.command(rich_help_panel="Queue")
+def resume(runs: AnyRuns = None, label: LabelsWanted = None) -> None:
+    """Let held, cancelled or failed runs queue again: they go on to the same φ as if they had never stopped."""
+    from phiforge_client.steering import resume_one
+
+    done = _to_each(runs, label, "resumed", resume_one)
+    if len(done) == 1:
+        say(f"resumed {done[0]}")
+
+
+@app.command(rich_help_panel="Queue")
+def reprioritise(priority: Priority, runs: AnyRuns = None, label: LabelsWanted = None) -> None:
+    """Give runs that wait another priority: those of a higher one come first."""
+    from phiforge_client.steering import reprioritise_one
+
+    done = _to_each(runs, label, f"priority {priority} for", partial(reprioritise_one, priority=priority))
+    if len(done) == 1:
+        say(f"{done[0]} has priority {priority}")
+
+
+def _to_each(
+    runs: list[str] | None, labels: list[str] | None, word: str, action: "Callable[[RunPlatform, Line, str], None]"
+) -> list[str]:
+    """Do ``action`` to all runs that are meant and return those it was done to; of several, say how many."""
+    from phiforge_client.selection import selected, to_each
+
+    platform = open_platform()
+    meant = selected(platform, runs or [], labels or [])
+    expect_redis(platform)
+    done = to_each(platform, meant, action)
+    if len(done.runs) > 1:
+        say(f"{word} {len(done.runs)} runs")
+    for run, why in done.left.items():
+        say(f"left {run} as it is: {escape(why)}")
+    return done.runs
