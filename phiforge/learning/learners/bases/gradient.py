@@ -79,6 +79,19 @@ class GradientLearner(ModelLearner):
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
         """Return the moved entries of θ^(step+1); ``gradients`` holds ∇θ of the support loss by their names."""
 
+    def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> Callable[[int], Loss]:
+        """Return, of each step of an inner loop from ``start``, the support loss as a function of θ."""
+
+        def loss_at(step: int) -> Loss:
+            at = mode.learning(step)
+            return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
+
+        return loss_at
+
+    def ended(self, start: Tensors, theta: Tensors) -> Tensors:
+        """Return what the model has of ``theta`` once the inner loop from ``start`` is over; here all of it."""
+        return theta
+
     def path(
         self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, steps: int | None = None
     ) -> list[Tensors]:
@@ -87,9 +100,9 @@ class GradientLearner(ModelLearner):
             steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
         path = [self.start(phi)]
         with torch.enable_grad():
+            loss_at = self.support_losses(path[0], support_x, support_y, mode)
             for step in range(steps):
-                loss = self._loss_at(support_x, support_y, mode, step)
-                gradients = self.gradients(loss, path[-1], mode)
+                gradients = self.gradients(loss_at(step), path[-1], mode)
                 path.append(path[-1] | self.update(phi, path[-1], gradients, step))
         return path
 
@@ -106,7 +119,7 @@ class GradientLearner(ModelLearner):
         return {count: self._after(count, path, support_x, mode) for count in steps}
 
     def _after(self, steps: int, path: Sequence[Tensors], support_x: Tensor, mode: Mode) -> Predictor:
-        theta, by_set = path[steps], mode.learning(steps)
+        theta, by_set = self.ended(path[0], path[steps]), mode.learning(steps)
         if mode.training or self.query_statistics == "averages":
             return lambda query_x: self.model.outputs(theta, query_x, mode.at(steps))
         if self.query_statistics == "set":
@@ -123,10 +136,6 @@ class GradientLearner(ModelLearner):
         """Return ∇θ of ``loss`` for what moves: differentiable in θ if the mode is second order, else constants."""
         moving = {name: value for name, value in theta.items() if self.moves(name)}
         return gradients_at(loss, theta, moving, keep_graph=mode.second_order, engine=self.shape.engine)
-
-    def _loss_at(self, support_x: Tensor, support_y: Tensor, mode: Mode, step: int) -> Loss:
-        at = mode.learning(step)
-        return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
 
 
 def _chooses(config: PartConfig) -> bool:
