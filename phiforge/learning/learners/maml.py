@@ -5,13 +5,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Generator
 
-from phiforge.learning.learners.bases.gradient import GradientLearner, InnerLoopConfig, descended
+from phiforge.learning.learners.bases.gradient import GradientConfig, GradientLearner, descended
 from phiforge.learning.learners.bases.learner import Phi
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
 
 
-class MamlConfig(InnerLoopConfig):
+class MamlConfig(GradientConfig):
     """Settings of MAML."""
 
     name: Literal["maml"] = "maml"
