@@ -178,11 +178,11 @@ def asked(platform: Platform, action: Callable[[], object]) -> Counter[str]:
 def seconds_to_first(stage: Stage) -> float:
     """Return how long it takes until one of the runs is complete."""
     began, record = time.monotonic(), stage.platform.record
-    ended: set[str] = set()
-    while not any(record.status(run) is RunStatus.COMPLETE for run in ended):
-        time.sleep(0.05)
+    seen: set[str] = set()
+    while not any(record.status(run) is RunStatus.COMPLETE for run in seen):
+        time.sleep(0.1)
         stage.own.tend()
-        ended |= {run for run in record.runs() if stage.platform.store.exists(f"runs/{run}/report.json")}
+        seen.update(record.active())
     return time.monotonic() - began
 
 
