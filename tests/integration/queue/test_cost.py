@@ -38,6 +38,7 @@ class Counted:
 @pytest.fixture(params=[FEW, MANY])
 def many(request: pytest.FixtureRequest, platform: Platform, line: Line, queued: Submit) -> int:
     """Queue so many runs behind an active one: copies of one that was submitted, under names of their own."""
+    platform.settings = platform.settings.model_copy(update={"stall_seconds": 3600.0})
     queued()
     model = platform.run(queued())
     for number in range(1, request.param):
@@ -48,7 +49,10 @@ def many(request: pytest.FixtureRequest, platform: Platform, line: Line, queued:
 
 
 def asked_for(platform: Platform, action) -> tuple[Counter, Counter]:
-    """Return what the store and Redis were asked for by ``action``."""
+    """Return what the store and Redis were asked for by ``action``, of runs that moved just now: none is helped."""
+    for run in platform.record.active():
+        platform.exchange.touch(run, "state")
+        platform.exchange.touch(run, "evaluation")
     counted, redis = Counted(platform.store), platform.exchange.redis
     platform.store = platform.record.store = counted
     redis.config_resetstat()
