@@ -16,13 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from phiforge_client.chaos.spec import small_run
-from phiforge_client.chaos.stage import Stage, own_stage
-from phiforge_client.steering import start
-from phiforge_client.submission import submit
-from phiforge_client.view import all_views
-from phiforge_evaluator.collector import RunCollector
-
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, versions
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
@@ -32,6 +25,12 @@ from phiforge.runs.submitted import RunRecord
 from phiforge.runs.waiting.entry import Entry
 from phiforge.runs.waiting.line import Line, Waiting, Where
 from phiforge.runs.waiting.policy import Policy, write_policy
+from phiforge_client.chaos.spec import small_run
+from phiforge_client.chaos.stage import Stage, own_stage
+from phiforge_client.steering import start
+from phiforge_client.submission import submit
+from phiforge_client.view import all_views
+from phiforge_evaluator.collector import RunCollector
 
 TRAINERS = 2
 VERSIONS = 200

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+
+from phiforge.base.fault_points import OF_THE_QUEUE
+from phiforge.runs.record import RunStatus
+from phiforge.runs.waiting.line import Line
 from phiforge_client.chaos.campaign import Reference, undisturbed
 from phiforge_client.chaos.faults import KINDS, processes
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.verdict import hashes
 from phiforge_client.submission import submit
-
-from phiforge.base.fault_points import OF_THE_QUEUE
-from phiforge.runs.record import RunStatus
-from phiforge.runs.waiting.line import Line
 from tests.chaos.conftest import MOST_STILL_SECONDS
 
 pytestmark = pytest.mark.services

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
@@ -12,6 +11,7 @@ from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.record import RunStatus
 from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.wish import Wish
+from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 
 Submit = Callable[..., str]

@@ -4,9 +4,6 @@ import json
 from itertools import pairwise
 
 import pytest
-from phiforge_client.steering import cancel, resume, start
-from phiforge_client.submission import submit
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.canonical import canonical_json
 from phiforge.fleet.platform import Platform
@@ -16,6 +13,9 @@ from phiforge.runs.waiting.admission import admit
 from phiforge.runs.waiting.line import Line, Where
 from phiforge.runs.waiting.policy import Policy, write_policy
 from phiforge.spec.schema import SCHEMA
+from phiforge_client.steering import cancel, resume, start
+from phiforge_client.submission import submit
+from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import waves
 from tests.integration.queue.conftest import Submit, fail, hire, waiting
 

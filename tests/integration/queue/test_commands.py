@@ -4,9 +4,6 @@ import re
 
 import pytest
 import yaml
-from phiforge_client import cli
-from phiforge_client.queue_view import queue_view, sentence
-from phiforge_client.submission import cancel
 from typer.testing import CliRunner, Result
 
 from phiforge.base.errors import PhiforgeError
@@ -15,6 +12,9 @@ from phiforge.fleet.roster import Roster
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.policy import Policy, read_policy
+from phiforge_client import cli
+from phiforge_client.queue_view import queue_view, sentence
+from phiforge_client.submission import cancel
 from tests.badinput.conftest import waves
 from tests.integration.queue.conftest import Submit, waiting
 

@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
-from phiforge_client.view import all_views
-from phiforge_evaluator.collector import RunCollector
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.waiting.entry import Entry
 from phiforge.runs.waiting.line import Line, Waiting, Where
+from phiforge_client.view import all_views
+from phiforge_evaluator.collector import RunCollector
 from tests.integration.queue.conftest import Submit, fail
 
 pytestmark = pytest.mark.services

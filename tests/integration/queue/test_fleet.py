@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from phiforge_client.selection import to_each
-from phiforge_client.stack import Stack
-from phiforge_client.steering import pause_one, resume_one
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.record import RunStatus
+from phiforge_client.selection import to_each
+from phiforge_client.stack import Stack
+from phiforge_client.steering import pause_one, resume_one
+from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 from tests.fleet import hashes, wait_for_end, wait_for_version, wait_until
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from phiforge_client.steering import cancel, pause_one, reprioritise_one, resume, start
-from phiforge_client.submission import submit
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.record import RunStatus
 from phiforge.runs.waiting.admission import admit
 from phiforge.runs.waiting.line import Line
+from phiforge_client.steering import cancel, pause_one, reprioritise_one, resume, start
+from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 from tests.integration.queue.conftest import Submit, waiting
 from tests.integration.steps.test_steps import just_before

@@ -1,11 +1,10 @@
 """Roughly when a run's turn comes, and what is said of it."""
 
+from phiforge.runs.waiting.entry import Entry
+from phiforge.runs.waiting.line import Waiting, Where
 from phiforge_client.forecast import Span, forecast
 from phiforge_client.run_view import RunView
 from phiforge_client.waiting_view import turns, view_of_turn
-
-from phiforge.runs.waiting.entry import Entry
-from phiforge.runs.waiting.line import Waiting, Where
 
 
 def entry(run: str, versions: int, place: int = 0) -> Entry:
