@@ -16,7 +16,7 @@ from phiforge.runs.reconcile import reconcile, reconcile_all
 from phiforge.runs.steps import Commit
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.submission import submit
-from tests.fleet import steps_of
+from tests.fleet import side_by_side, steps_of
 
 pytestmark = pytest.mark.services
 
@@ -27,7 +27,7 @@ JOBS = 4
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """A fleet's connections, with no service anywhere and a patience of nothing."""
-    platform = Platform.open(settings.model_copy(update={"stall_seconds": 0.01}))
+    platform = side_by_side(Platform.open(settings.model_copy(update={"stall_seconds": 0.01})))
     yield platform
     platform.close()
 

@@ -9,7 +9,7 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge_client.servers import RedisServer
 from phiforge_client.submission import submit
-from tests.fleet import small_spec
+from tests.fleet import side_by_side, small_spec
 
 pytestmark = pytest.mark.services
 
@@ -28,7 +28,7 @@ def address(request: pytest.FixtureRequest, redis_server: RedisServer, redis_url
 @pytest.fixture
 def platform(address: str, settings: Settings) -> Iterator[Platform]:
     """Connections to that database."""
-    platform = Platform.open(settings.model_copy(update={"redis_url": address}))
+    platform = side_by_side(Platform.open(settings.model_copy(update={"redis_url": address})))
     yield platform
     platform.close()
 

@@ -9,6 +9,7 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge_client.servers import RedisServer
 from phiforge_client.submission import submit
+from tests.fleet import side_by_side
 from tests.integration.lineage.runs import move, spec_of
 
 
@@ -16,9 +17,8 @@ from tests.integration.lineage.runs import move, spec_of
 def platform(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A fleet's connections, with no service anywhere."""
     namespace = f"lineage-{uuid.uuid4().hex[:8]}"
-    platform = Platform.open(
-        Settings(home=tmp_path_factory.mktemp("lineage"), redis_url=redis_server.url, namespace=namespace)
-    )
+    settings = Settings(home=tmp_path_factory.mktemp("lineage"), redis_url=redis_server.url, namespace=namespace)
+    platform = side_by_side(Platform.open(settings))
     yield platform
     platform.close()
 

@@ -8,6 +8,7 @@ import pytest
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge_client.servers import RedisServer
+from tests.fleet import side_by_side
 from tests.integration.staleness.steps import sampled, spec_of
 
 
@@ -24,7 +25,7 @@ def platform(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
         stall_seconds=1.0,
         keep_episodes="all",
     )
-    platform = Platform.open(settings)
+    platform = side_by_side(Platform.open(settings))
     yield platform
     platform.close()
 

@@ -10,12 +10,13 @@ from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 
 LEASE_SECONDS = 0.4
+from tests.fleet import side_by_side
 
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """A fleet's connections."""
-    platform = Platform.open(settings.model_copy(update={"lease_seconds": LEASE_SECONDS}))
+    platform = side_by_side(Platform.open(settings.model_copy(update={"lease_seconds": LEASE_SECONDS})))
     yield platform
     platform.close()
 
