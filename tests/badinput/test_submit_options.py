@@ -32,7 +32,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
 
     monkeypatch.setattr("phiforge_client.submission.submit", submit)
     monkeypatch.setattr(runs, "open_platform", SimpleNamespace)
-    monkeypatch.setattr(runs, "expect_redis", lambda platform: None)
+    monkeypatch.setattr(runs, "expect_redis", lambda platform, otherwise: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     return specs
 

@@ -8,9 +8,9 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
+from tests.fleet import side_by_side
 
 LEASE_SECONDS = 0.4
-from tests.fleet import side_by_side
 
 
 @pytest.fixture
