@@ -14,7 +14,7 @@ from phiforge_client.servers import RedisServer
 from phiforge_client.stack import Service, Stack
 from phiforge_client.submission import submit
 from phiforge_client.verification import verify
-from tests.fleet import hashes, small_spec, wait_for_end, wait_until
+from tests.fleet import hashes, side_by_side, small_spec, wait_for_end, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -56,7 +56,7 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """The connections of the tests themselves."""
-    platform = Platform.open(settings)
+    platform = side_by_side(Platform.open(settings))
     yield platform
     platform.close()
 
