@@ -91,7 +91,9 @@ def _take(platform: RunPlatform, line: Line, waiting: Waiting, room: Room) -> bo
     A run that is held stays so, even if whoever admits it saw it before it was held and wakes up now.
     """
     run, record = waiting.run, platform.record
-    goes = run not in room.active and record.status(run) is RunStatus.RUNNING and not line.held(run)
+    if line.held(run):
+        return False  # maybe somebody resumes it just now, and this entry is the one that stays
+    goes = run not in room.active and record.status(run) is RunStatus.RUNNING
     if goes:
         first = record.admit(run, waiting.entry.name)
         if not first:
