@@ -13,7 +13,7 @@ from phiforge_client.steering import cancel, pause_one, reprioritise_one, resume
 from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 from tests.integration.queue.conftest import Submit, waiting
-from tests.integration.steps.test_steps import just_before
+from tests.integration.steps.test_reconcile import just_before
 
 pytestmark = pytest.mark.services
 
