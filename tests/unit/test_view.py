@@ -49,7 +49,7 @@ class Away:
     def judged(self, run):
         return self.ping()
 
-    def time(self):
+    def now(self):
         return self.ping()
 
 

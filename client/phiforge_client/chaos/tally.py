@@ -22,9 +22,7 @@ class Row(NamedTuple):
 def rows(runs: Sequence[Disturbed]) -> list[Row]:
     """Return a row for each kind; a kind's hashes are equal if those of every run are that it befell."""
     kinds = sorted({fault.kind for run in runs for fault in run.faults})
-    return [
-        _row(kind, [run for run in runs if any(fault.kind == kind for fault in run.faults)]) for kind in kinds
-    ]
+    return [_row(kind, [run for run in runs if any(fault.kind == kind for fault in run.faults)]) for kind in kinds]
 
 
 def table(runs: Sequence[Disturbed]) -> Table:
