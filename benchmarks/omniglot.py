@@ -5,9 +5,11 @@ the other, so that each has the machine for itself. State stays in ``--home``: w
 was interrupted goes on from its last checkpoint. The table is printed, and after each run written to ``--output``.
 
     python -m benchmarks.omniglot [SPEC ...] [--tasks 2000 --n-way 5 20] [--output FILE]
+    python -m benchmarks.omniglot [SPEC ...] --tasks 2000 --shipped [--output FILE]
 
-With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way`` ways in meta-batches of 4. Without,
-every spec is run as it stands.
+With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way`` ways in meta-batches of 4. With
+``--shipped`` too, the training tasks and meta-batches are each spec's own, and only their number is given. Without
+``--tasks``, every spec is run as it stands.
 """
 
 from pathlib import Path
@@ -62,9 +64,12 @@ def main() -> None:
     arguments.add_argument("--trainers", type=int, default=2)
     arguments.add_argument("--n-way", type=int, nargs="+", default=[5])
     arguments.add_argument("--tasks", type=int, default=None)
+    arguments.add_argument("--shipped", action="store_true", help="keep each spec's training tasks and meta-batch")
     options = arguments.parse_args()
     raws = [read_spec(spec) for spec in options.specs]
-    if options.tasks:
+    if options.tasks and options.shipped:
+        raws = [shortened(raw, options.tasks) for raw in raws]
+    elif options.tasks:
         raws = [budgeted(raw, n_way, options.tasks) for n_way in options.n_way for raw in raws]
     console = Console()
     with S3Server(options.home / "s3", options.home / "logs" / "s3.log") as s3:
@@ -82,6 +87,17 @@ def main() -> None:
             for raw in raws:
                 rows.append(row(raw["name"], judged_ways(raw), complete(platform, raw, console, stack)))
                 publish([INTRODUCTION, *table(COLUMNS, rows)], options.output)
+
+
+def shortened(raw: dict[str, Any], tasks: int) -> dict[str, Any]:
+    """Return a raw spec as it is shipped, but for a run of ``tasks`` tasks that is judged five times on the way."""
+    versions = raw["outer"]["versions"] and max(1, tasks // raw["outer"]["meta_batch"])
+    every = max(1, versions // 4)
+    return raw | {
+        "outer": raw["outer"] | {"versions": versions},
+        "checkpoint": {"every": every},
+        "evaluation": raw["evaluation"] | {"every": every},
+    }
 
 
 def budgeted(raw: dict[str, Any], n_way: int, tasks: int) -> dict[str, Any]:

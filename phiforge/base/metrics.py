@@ -32,6 +32,12 @@ STALENESS = Histogram(
     buckets=(0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64),
 )
 COMMITS_LOST = Counter("phiforge_commits_lost_total", "Reductions another trainer committed first.")
+IMPLICIT_UNMET = Counter(
+    "phiforge_implicit_unmet_total",
+    "Tasks whose implicit gradient lacks a precondition: converged (the inner loop has not), definite (the support "
+    "loss curves down more than the pull and damping make up for).",
+    ["condition"],
+)
 TRAINED_TASKS = Counter("phiforge_trained_tasks_total", "Episodes this trainer computed a contribution from.")
 
 SAMPLED_EPISODES = Counter("phiforge_sampled_episodes_total", "Episodes written to object storage.", ["split"])

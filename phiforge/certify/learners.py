@@ -73,7 +73,7 @@ def _of_flags(part: type[LearnerPart], config: PartConfig) -> Iterator[Proof]:
         yield Proof("serves other numbers of ways with the same φ", partial(other_ways, config))
     if part.regresses:
         yield Proof("learns regressions", partial(regression, config))
-    if part.averages and (averaging := _averaging(config)):
+    if part.averages and (averaging := _averaging(part.by_averages(config))):
         yield Proof("notes and uses averages", partial(averages, averaging))
     if part.whole_start:
         yield Proof("its inner loop moves all of φ", partial(whole_start, config))

@@ -28,7 +28,7 @@ class LearnerPart(Part):
     regresses: ClassVar[bool] = False
     """Whether it can also learn tasks whose targets are values."""
     averages: ClassVar[bool] = True
-    """Whether it keeps, and on unseen tasks uses, the statistics that ``norm: running`` and ``per_step`` average."""
+    """Whether it keeps, and on unseen tasks can use, the statistics that ``norm: running`` and ``per_step`` average."""
     mapped: ClassVar[bool] = False
     """Whether engine ``vmap`` can compute it: it draws nothing, and no value decides what is computed."""
     capturable: ClassVar[bool] = True
@@ -39,6 +39,11 @@ class LearnerPart(Part):
     @classmethod
     def without_constants(cls, config: Any) -> Any:  # noqa: ANN401 - its own configuration
         """Return ``config`` with whatever its loss takes as constant switched off, for proofs against differences."""
+        return config
+
+    @classmethod
+    def by_averages(cls, config: Any) -> Any:  # noqa: ANN401 - its own configuration
+        """Return ``config`` with unseen tasks normalised by averages, for proofs that it uses them."""
         return config
 
     @classmethod

@@ -9,7 +9,7 @@ from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.registry import ESTIMATORS, LEARNERS
 from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
-from tests.certificate import proofs
+from tests.certificate import proofs, shipped
 from tests.certificate.material import Figure, configured, estimating
 
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
@@ -114,7 +114,10 @@ def _contexts() -> list[Variant]:
 
 
 VARIANTS: dict[str, Callable[[], list[Variant]]] = {
-    "anil": lambda: _stepped("anil", 1, 3, inner_lr=0.1),
+    "anil": lambda: [
+        *_stepped("anil", 1, 3, inner_lr=0.1),
+        Variant("3 steps, body at every step", configured("anil", inner_lr=0.1, inner_steps=3, body="every_step")),
+    ],
     "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
     "layer_rates": lambda: _stepped("layer_rates", 1, 3, inner_lr=0.1),
     "learned_optimizer": lambda: [
@@ -214,7 +217,15 @@ def _implicit(learner: str) -> Iterator[Proof]:
         config = configured(learner, network=network, **pulled)
         yield Proof("second formulation", label, partial(proofs.implicit, config, estimator))
         yield from _engines(label, config, estimator)
+    published = {"pull_back": "at_the_end", "inner_steps": 3, "inner_lr": 0.1, "proximal": 2.0}
+    damped = estimating("implicit", damping=22.0)
+    config = configured(learner, **published)
+    yield Proof("second formulation", "pulled back at the end, damped", partial(proofs.implicit, config, damped))
+    yield from _engines("pulled back at the end, damped", config, damped)
     yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimator))
+    yield Proof("cosine", "as shipped, after 200 tasks", shipped.cosine_as_shipped)
+    yield Proof("inner residual", "as shipped, after 200 tasks", shipped.residual_as_shipped)
+    yield Proof("curvature", "as shipped, after 200 tasks", shipped.curvature_as_shipped)
 
 
 def _evolution(learner: str) -> Iterator[Proof]:

@@ -159,7 +159,7 @@ def conjugate_gradients() -> Figure:
     def product(vector: dict) -> dict:
         return named(matrix @ np.concatenate([vector["a"].numpy(), vector["b"].numpy()]))
 
-    found = conjugate_gradient(product, named(target), iterations=SIZE + 2)
+    found = conjugate_gradient(product, named(target), iterations=SIZE + 2).x
     return Figure(relative_error(found, named(np.linalg.solve(matrix, target))), 1e-8)
 
 

@@ -223,6 +223,8 @@ def implicit(config: Section, estimator: Section) -> Figure:
         proximal=config.proximal,
         iterations=estimator.iterations,
         norm=norm_of(config),
+        damping=estimator.damping,
+        at_the_end=config.pull_back == "at_the_end",
     )
     return Figure(relative_error(found, expected), 1e-8)
 

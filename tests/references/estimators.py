@@ -25,8 +25,12 @@ def reptile_difference(phi, task, *, optimizer, rate, orders, norm="batch"):
     return {name: (phi[name] - theta[name]).detach() for name in learned(phi)}
 
 
-def implicit_gradient(phi, task, *, inner_lr, steps, proximal, iterations, norm="batch"):
-    """(I + H/λ)⁻¹ ∇L by conjugate gradients on one flat vector (Rajeswaran et al. 2019, algorithm 2)."""
+def implicit_gradient(phi, task, *, inner_lr, steps, proximal, iterations, norm="batch", damping=0.0, at_the_end=False):
+    """(I + H/(λ + damping))⁻¹ ∇L by conjugate gradients on one flat vector (Rajeswaran et al. 2019, algorithm 2).
+
+    ``at_the_end``: the pull is one step of its own after the others, as in the published code. Where the matrix curves
+    down, what was found before stays, at first the gradient itself.
+    """
     names = learned(phi)
     shapes = [phi[name].shape for name in names]
 
@@ -42,13 +46,15 @@ def implicit_gradient(phi, task, *, inner_lr, steps, proximal, iterations, norm=
     for _ in range(steps):
         theta = theta.detach().requires_grad_(True)
         (slope,) = torch.autograd.grad(loss(theta, task.support_x, task.support_y), [theta])
-        theta = theta - inner_lr * (slope + proximal * (theta - start))
+        theta = theta - inner_lr * (slope + (0.0 if at_the_end else proximal) * (theta - start))
+    if at_the_end:
+        theta = theta - inner_lr * proximal * (theta - start)
     theta = theta.detach().requires_grad_(True)
     (target,) = torch.autograd.grad(loss(theta, task.query_x, task.query_y), [theta])
 
     def product(vector):
         slope = torch.autograd.grad(loss(theta, task.support_x, task.support_y), [theta], create_graph=True)[0]
-        return vector + torch.autograd.grad(slope @ vector, [theta])[0] / proximal
+        return vector + torch.autograd.grad(slope @ vector, [theta])[0] / (proximal + damping)
 
     return parts(conjugate_gradients(product, target, iterations))
 
@@ -57,8 +63,10 @@ def conjugate_gradients(product, target, iterations):
     """Solve product(x) = target from zero, as Shewchuk writes it."""
     x, residual = torch.zeros_like(target), target.clone()
     direction = residual
-    for _ in range(iterations):
+    for iteration in range(iterations):
         image = product(direction)
+        if direction @ image <= 0:
+            return x if iteration else target
         length = (residual @ residual) / (direction @ image)
         x, after = x + length * direction, residual - length * image
         direction = after + (after @ after) / (residual @ residual) * direction

@@ -10,8 +10,10 @@ import pytest
 from benchmarks.__main__ import NAMES, command_of, run_all
 from benchmarks.curves.axes import AXES, points
 from benchmarks.curves.fit import fitted
+from benchmarks.omniglot import SPECS, shortened
 from benchmarks.operations import Shape, operations
 from benchmarks.page import publish, spread, table
+from phiforge.spec.read import parse_spec, read_spec
 
 ROOT = Path(__file__).parents[2]
 QUICK_SECONDS = 120
@@ -170,3 +172,17 @@ def test_a_row_as_wide_as_no_head_is_refused():
 
 def test_a_spread_is_the_median_and_the_ends():
     assert spread([3.0, 1.0, 2.0], "x") == "2x (1 to 3)"
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_shipped_spec_keeps_its_training_tasks_and_meta_batch(path: Path):
+    # Given a spec as it is shipped, if a run of 2,000 tasks is made of it
+    raw, found = read_spec(path), shortened(read_spec(path), 2000)
+    spec, shipped = parse_spec(found), parse_spec(raw)
+    # I expect so many, of its own kind and in its own meta-batches, judged at even steps on what it is judged on.
+    tasks = spec.outer.versions * spec.outer.meta_batch
+    assert 2000 - spec.outer.meta_batch < tasks <= 2000 or not shipped.outer.versions
+    assert (spec.task, spec.learner, spec.estimator) == (shipped.task, shipped.learner, shipped.estimator)
+    assert spec.outer == shipped.outer.model_copy(update={"versions": spec.outer.versions})
+    assert spec.evaluation_task == shipped.evaluation_task
+    assert spec.outer.versions - 4 * spec.evaluation.every < 4 or not shipped.outer.versions

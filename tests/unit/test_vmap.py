@@ -124,11 +124,14 @@ def test_a_gradient_through_the_map_is_right_too(monkeypatch):
     assert relative_error(torch.func.grad(summed)(phi), expected) > 1e-3
 
 
-@pytest.mark.parametrize("norm", ["batch", "running", "per_step", "group"])
-@pytest.mark.parametrize("name", MAPPED)
-def test_scores_are_those_of_torch(name, norm):
+SCORED = [(name, norm, {}) for name in MAPPED for norm in ("batch", "running", "per_step", "group")]
+SCORED += [("maml_plus_plus", "per_step", {"query_statistics": each}) for each in ("averages", "support")]
+
+
+@pytest.mark.parametrize(("name", "norm", "settings"), SCORED)
+def test_scores_are_those_of_torch(name, norm, settings):
     # Given unseen tasks, if they are scored two at a time
-    config = of_steps(name, norm)[-1]
+    config = of_steps(name, norm)[-1].model_copy(update=settings)
     tasks = episodes(config, SIDE, count=3, k_shot=2)
     plain, mapped = (
         score(learner, phi_of(learner, torch.float64), tasks, "seed", together=2)

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from phiforge.learning.learners.bases.gradient import InnerLoopConfig
+from phiforge.learning.learners.bases.gradient import GradientConfig
 from phiforge.learning.learners.maml import Maml
 from phiforge.learning.networks.bases.headed import HEAD
 
 
-class BoilConfig(InnerLoopConfig):
+class BoilConfig(GradientConfig):
     """Settings of BOIL."""
 
     name: Literal["boil"] = "boil"

@@ -10,13 +10,13 @@ import torch
 from pydantic import Field
 from torch import Generator
 
-from phiforge.learning.learners.bases.gradient import InnerLoopConfig
+from phiforge.learning.learners.bases.gradient import GradientConfig
 from phiforge.learning.learners.bases.learned_start import LearnedStart
 from phiforge.learning.learners.bases.learner import Phi
 from phiforge.learning.tensors import Tensors
 
 
-class LayerRatesConfig(InnerLoopConfig):
+class LayerRatesConfig(GradientConfig):
     """Settings of the learned inner hyper-parameters; ``inner_lr`` is what every rate starts from."""
 
     name: Literal["layer_rates"] = "layer_rates"

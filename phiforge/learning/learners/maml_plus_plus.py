@@ -1,30 +1,31 @@
 """MAML++: what makes MAML train well (Antoniou, Edwards and Storkey 2019, "How to train your MAML", section 4).
 
 Learned here: a rate for each layer and step ("LSLR"), switchable, and the loss after every step ("MSL"), annealed. The
-other parts are where any learner finds them: statistics and biases of each step are the network's ``norm: per_step``,
+other parts are where any learner finds them: weights and biases of each step are the network's ``norm: per_step``,
 derivative-order annealing is the estimator's ``second_order_from``, the cosine schedule is ``outer.schedule``.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Generator
 
-from phiforge.learning.learners.bases.gradient import InnerLoopConfig, descended
+from phiforge.learning.learners.bases.gradient import GradientConfig, QueryStatistics, descended
 from phiforge.learning.learners.bases.learned_start import LearnedStart
 from phiforge.learning.learners.bases.learner import Mode, Outcome, Phi
 from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors, with_prefix
+from phiforge.registry.section import Since
 from phiforge.tasks.episodes import Episode
 
 _LEAST = 0.03
 """Share of 1/steps that a step before the last keeps while the loss is annealed, as published."""
 
 
-class MamlPlusPlusConfig(InnerLoopConfig):
+class MamlPlusPlusConfig(GradientConfig):
     """Settings of MAML++."""
 
     name: Literal["maml_plus_plus"] = "maml_plus_plus"
@@ -34,6 +35,11 @@ class MamlPlusPlusConfig(InnerLoopConfig):
     learned_rates: bool = Field(default=True, description="A learned rate for each tensor and step; else inner_lr.")
     multi_step_until: float = Field(
         default=0.1, ge=0, le=1, description="Fraction of the run over which the loss of every step counts; 0: never."
+    )
+    query_statistics: Annotated[QueryStatistics, Since(2, absent="averages")] = Field(
+        default="set",
+        description="What normalises queries of unseen tasks: set (all queries together, as published; transductive), "
+        "support (the support set and that query; not transductive), averages (those in φ: far less accurate).",
     )
     network: NetworkConfig = Conv4Config(norm="per_step")
 

@@ -5,13 +5,13 @@ from typing import Literal
 import torch
 from torch import Generator
 
-from phiforge.learning.learners.bases.gradient import InnerLoopConfig
+from phiforge.learning.learners.bases.gradient import GradientConfig
 from phiforge.learning.learners.bases.learned_start import LearnedStart
 from phiforge.learning.learners.bases.learner import Phi
 from phiforge.learning.tensors import Tensors, with_prefix
 
 
-class MetaSgdConfig(InnerLoopConfig):
+class MetaSgdConfig(GradientConfig):
     """Settings of Meta-SGD; ``inner_lr`` is what every rate starts from (the paper draws them from 0.005 to 0.1)."""
 
     name: Literal["meta_sgd"] = "meta_sgd"

@@ -17,7 +17,7 @@ from tests.unit.inner_loops.cases import PER_STEP, loop, moved, queries_of
 @pytest.mark.parametrize("norm", ["running", "per_step"])
 def test_what_meta_training_notes(norm, config):
     # Given an inner loop of two steps on a network that keeps averages
-    learner, task = loop(config, network=Conv4Config(channels=8, norm=norm)), task_of()
+    learner, task = loop(config, network=Conv4Config(channels=8, norm=norm), query_statistics="averages"), task_of()
     phi, mode = phi_of(learner), Mode(training=True, progress=1.0)
     queries_of(learner, phi, task, mode)
     # I expect the pass over the queries, after the last step, to be noted of every layer,
@@ -45,7 +45,7 @@ def test_queries_of_every_step_are_normalised_by_their_step():
 @pytest.mark.parametrize("norm", ["running", "per_step"])
 def test_unseen_tasks_are_learned_as_in_meta_training(norm, config):
     # Given an inner loop on a network that keeps averages
-    learner, task = loop(config, network=Conv4Config(channels=8, norm=norm)), task_of()
+    learner, task = loop(config, network=Conv4Config(channels=8, norm=norm), query_statistics="averages"), task_of()
     phi = phi_of(learner)
     # I expect as many steps on an unseen task to end at the same parameters as in meta-training,
     paths = [learner.path(phi, task.support_x, task.support_y, mode) for mode in (Mode(training=True), EVALUATION)]

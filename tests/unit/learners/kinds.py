@@ -46,6 +46,11 @@ CONFIGS = [
     ),
     *(config_of(name, **SETTINGS[name], network=conv4("group")) for name in ("from_scratch", "maml", "prototypical")),
     *(config_of(name, **SETTINGS[name], network=conv4("per_step")) for name in ("maml", "maml_plus_plus", "relation")),
+    *(
+        config_of("maml_plus_plus", **INNER, network=conv4("per_step"), query_statistics=each)
+        for each in ("averages", "support")
+    ),
+    config_of("maml", **INNER, network=conv4("batch"), query_statistics="support"),
     config_of("pooled", finetuning_steps=5, cosine=True, network=conv4("layer")),
     config_of("matching", full_context=True, steps=2, network=conv4("layer")),
     config_of("learned_optimizer", **INNER, units=4, learn_start=False, network=conv4("layer")),
@@ -60,4 +65,5 @@ ORDERED = [config for config in CONFIGS if getattr(config, "full_context", False
 def named(config):
     special = "".join(f"-{each}" for each in ("cosine", "full_context") if getattr(config, each, False))
     special += "".join(f"-no_{each}" for each in ("learn_start", "learned_rates") if not getattr(config, each, True))
+    special += f"-{config.query_statistics}" if hasattr(config, "query_statistics") else ""
     return config.name + special + (f"-{config.network.norm}" if hasattr(config, "network") else "")

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -14,9 +15,11 @@ from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
-from phiforge.registry import PartConfig
+from phiforge.registry import NETWORKS, PartConfig
+from phiforge.registry.section import Since
 from phiforge.spec.task import Engine
 
+QueryStatistics = Literal["averages", "set", "support"]
 Loss = Callable[[Mapping[str, Tensor]], Tensor]
 
 
@@ -29,6 +32,16 @@ class InnerLoopConfig(PartConfig):
     network: NetworkConfig = Conv4Config()
 
 
+class GradientConfig(InnerLoopConfig):
+    """What all inner loops of gradient steps have."""
+
+    query_statistics: Annotated[QueryStatistics, Since(2, absent="averages")] = Field(
+        default="averages",
+        description="What normalises queries of unseen tasks: averages (where norm keeps them in φ; other norms as "
+        "ever), set (all queries together; transductive), support (the support set and that query; not transductive).",
+    )
+
+
 class GradientLearner(ModelLearner):
     """θ⁰ = ``start``, θ^(t+1) = ``update`` of θ^t and ∇θ of the support loss; the last is the model's."""
 
@@ -36,6 +49,23 @@ class GradientLearner(ModelLearner):
     tries_steps = True
     mapped = True
     config: InnerLoopConfig
+
+    @classmethod
+    def by_averages(cls, config: InnerLoopConfig) -> InnerLoopConfig:
+        """Return ``config`` with queries of unseen tasks normalised by averages."""
+        return config.model_copy(update={"query_statistics": "averages"}) if _chooses(config) else config
+
+    @property
+    def query_statistics(self) -> QueryStatistics:
+        """What normalises the queries of unseen tasks; nothing chosen where the network looks at no set."""
+        chosen: QueryStatistics = getattr(self.config, "query_statistics", "averages")
+        averages = NETWORKS[self.config.network.name].averages(self.config.network)
+        return chosen if averages or self.model.transductive else "averages"
+
+    @property
+    def transductive(self) -> bool:
+        """As its network's normalisation, unless queries are normalised otherwise."""
+        return {"averages": self.model.transductive, "set": True, "support": False}[self.query_statistics]
 
     def start(self, phi: Phi) -> Tensors:
         """Return θ⁰ by the model's names; here φ itself."""
@@ -49,6 +79,19 @@ class GradientLearner(ModelLearner):
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
         """Return the moved entries of θ^(step+1); ``gradients`` holds ∇θ of the support loss by their names."""
 
+    def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> Callable[[int], Loss]:
+        """Return, of each step of an inner loop from ``start``, the support loss as a function of θ."""
+
+        def loss_at(step: int) -> Loss:
+            at = mode.learning(step)
+            return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
+
+        return loss_at
+
+    def ended(self, start: Tensors, theta: Tensors) -> Tensors:
+        """Return what the model has of ``theta`` once the inner loop from ``start`` is over; here all of it."""
+        return theta
+
     def path(
         self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, steps: int | None = None
     ) -> list[Tensors]:
@@ -57,35 +100,46 @@ class GradientLearner(ModelLearner):
             steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
         path = [self.start(phi)]
         with torch.enable_grad():
+            loss_at = self.support_losses(path[0], support_x, support_y, mode)
             for step in range(steps):
-                loss = self._loss_at(support_x, support_y, mode, step)
-                gradients = self.gradients(loss, path[-1], mode)
+                gradients = self.gradients(loss_at(step), path[-1], mode)
                 path.append(path[-1] | self.update(phi, path[-1], gradients, step))
         return path
 
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the network after the inner loop on the support set."""
         path = self.path(phi, support_x, support_y, mode)
-        return self._after(len(path) - 1, path, mode)
+        return self._after(len(path) - 1, path, support_x, mode)
 
     def adapt_by_steps(
         self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
     ) -> dict[int, Predictor]:
         """Return the network after each number of ``steps`` of one inner loop."""
         path = self.path(phi, support_x, support_y, mode, max(steps))
-        return {count: self._after(count, path, mode) for count in steps}
+        return {count: self._after(count, path, support_x, mode) for count in steps}
 
-    def _after(self, steps: int, path: Sequence[Tensors], mode: Mode) -> Predictor:
-        return lambda query_x: self.model.outputs(path[steps], query_x, mode.at(steps))
+    def _after(self, steps: int, path: Sequence[Tensors], support_x: Tensor, mode: Mode) -> Predictor:
+        theta, by_set = self.ended(path[0], path[steps]), mode.learning(steps)
+        if mode.training or self.query_statistics == "averages":
+            return lambda query_x: self.model.outputs(theta, query_x, mode.at(steps))
+        if self.query_statistics == "set":
+            return lambda query_x: self.model.outputs(theta, query_x, by_set)
+
+        def beside_support(query_x: Tensor) -> Tensor:
+            sets = [torch.cat([support_x, query[None]]) for query in query_x]
+            rows = [self.model.outputs(theta, each, by_set)[-1] for each in sets]
+            return torch.stack(rows) if rows else query_x.new_empty(0, self.shape.outputs)
+
+        return beside_support
 
     def gradients(self, loss: Loss, theta: Tensors, mode: Mode) -> Tensors:
         """Return ∇θ of ``loss`` for what moves: differentiable in θ if the mode is second order, else constants."""
         moving = {name: value for name, value in theta.items() if self.moves(name)}
         return gradients_at(loss, theta, moving, keep_graph=mode.second_order, engine=self.shape.engine)
 
-    def _loss_at(self, support_x: Tensor, support_y: Tensor, mode: Mode, step: int) -> Loss:
-        at = mode.learning(step)
-        return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
+
+def _chooses(config: PartConfig) -> bool:
+    return "query_statistics" in type(config).model_fields
 
 
 def gradients_at(

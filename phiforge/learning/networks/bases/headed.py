@@ -46,6 +46,9 @@ class Headed:
 
     def outputs(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
         """Map inputs ``x`` [n, ...] to outputs [n, outputs]."""
-        features = self.network.features(parameters, x, at)
+        return self.head_outputs(parameters, self.network.features(parameters, x, at))
+
+    def head_outputs(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """Map the network's features [n, feature_count] to outputs [n, outputs]."""
         with multiplying(features, self.bfloat16):
             return F.linear(features, parameters["head.weight"], parameters["head.bias"]).to(features.dtype)
