@@ -116,7 +116,7 @@ def _contexts() -> list[Variant]:
 VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     "anil": lambda: [
         *_stepped("anil", 1, 3, inner_lr=0.1),
-        Variant("3 steps, body at every step", configured("anil", inner_lr=0.1, inner_steps=3, body="every_step")),
+        Variant("3 steps, body once", configured("anil", inner_lr=0.1, inner_steps=3, body="once")),
     ],
     "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
     "layer_rates": lambda: _stepped("layer_rates", 1, 3, inner_lr=0.1),

@@ -21,9 +21,9 @@ class AnilConfig(GradientConfig):
 
     name: Literal["anil"] = "anil"
     body: Annotated[Literal["once", "every_step"], Since(2, absent="every_step")] = Field(
-        default="once",
-        description="How often the body, which no step moves, is computed of a support set: the same but for rounding. "
-        "Under norm 'per_step', which changes it with each step, at every step.",
+        default="every_step",
+        description="How often the body, which no step moves, is computed of a support set: the same but for rounding, "
+        "and once is faster. Under norm 'per_step', which changes it with each step, at every step.",
     )
 
 
