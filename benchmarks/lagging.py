@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from phiforge_client.episodes import TrainingEpisodes
-from phiforge_client.submission import checked_record, first_checkpoint
-from phiforge_sampler.service import Sampler
 
 from benchmarks.page import parser, publish, say, table, versions
 from phiforge.base.settings import Settings
@@ -31,6 +28,9 @@ from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import learner_of
 from phiforge.runs.recompute import recompute
 from phiforge.runs.submitted import RunRecord
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record, first_checkpoint
+from phiforge_sampler.service import Sampler
 
 PAGE = """# What lag and local steps cost in accuracy
 

@@ -15,12 +15,6 @@ With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way
 from pathlib import Path
 from typing import Any
 
-from phiforge_client.servers import S3Server
-from phiforge_client.settling import settled
-from phiforge_client.stack import Stack
-from phiforge_client.submission import resume, submit
-from phiforge_client.table import percent
-from phiforge_client.view import watch
 from rich.console import Console
 
 from benchmarks.page import parser, publish, table
@@ -30,6 +24,12 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.record import RunStatus
 from phiforge.spec.read import parse_spec, read_spec
+from phiforge_client.servers import S3Server
+from phiforge_client.settling import settled
+from phiforge_client.stack import Stack
+from phiforge_client.submission import resume, submit
+from phiforge_client.table import percent
+from phiforge_client.view import watch
 
 SPECS = sorted(Path("specs").glob("omniglot-*-5w1s.yaml"))
 META_BATCH = 4

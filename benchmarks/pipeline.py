@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from phiforge_client.servers import RedisServer, S3Server
-from phiforge_client.stack import Stack
-from phiforge_client.submission import cancel, submit
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.bare import BareProcesses
@@ -28,6 +25,9 @@ from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import OBSERVED
 from phiforge.spec.read import read_spec
+from phiforge_client.servers import RedisServer, S3Server
+from phiforge_client.stack import Stack
+from phiforge_client.submission import cancel, submit
 
 SPEC = Path("specs/omniglot-maml-5w1s.yaml")
 WORKLOAD: Mapping[str, Mapping[str, int]] = {"task": {"n_query": 15}, "outer": {"meta_batch": 32}}

@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
+from benchmarks.page import NOT_QUIET, machine, parser, publish, table, versions
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
 from phiforge_client.chaos.faults.processes import at_point
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.stage import Stage, own_stage
 from phiforge_client.chaos.watchdog import Watchdog
 from phiforge_client.submission import submit
-
-from benchmarks.page import NOT_QUIET, machine, parser, publish, table, versions
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
 
 TRAINERS = 3
 POINTS = {

@@ -17,10 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from phiforge_client.servers import RedisServer
-from phiforge_client.submission import checked_record, enqueue, first_checkpoint
-from phiforge_trainer.head import Place
-from phiforge_trainer.worker import Trainer
 
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, versions
 from benchmarks.processor import cpu_seconds
@@ -34,6 +30,10 @@ from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.steps import State
 from phiforge.runs.submitted import RunRecord
+from phiforge_client.servers import RedisServer
+from phiforge_client.submission import checked_record, enqueue, first_checkpoint
+from phiforge_trainer.head import Place
+from phiforge_trainer.worker import Trainer
 
 _LIST = "scale.training"
 

@@ -17,18 +17,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
-from phiforge_client.chaos.faults import KINDS
-from phiforge_client.chaos.schedule import schedule
-from phiforge_client.chaos.spec import small_run
-from phiforge_client.chaos.stage import Stage, own_stage
-from phiforge_client.submission import cancel, submit
-from phiforge_client.verification import verify
 from rich.console import Console
 
 from benchmarks.page import parser, publish, table
 from phiforge.base.errors import ServiceError, StoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.record import RunStatus
+from phiforge_client.chaos.faults import KINDS
+from phiforge_client.chaos.schedule import schedule
+from phiforge_client.chaos.spec import small_run
+from phiforge_client.chaos.stage import Stage, own_stage
+from phiforge_client.submission import cancel, submit
+from phiforge_client.verification import verify
 
 TRAINERS = 3
 OUTAGE_SECONDS = 4.0

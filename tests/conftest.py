@@ -11,13 +11,13 @@ import pytest
 import redis
 import torch
 from minio import Minio
-from phiforge_client.processes import free_port
-from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from xdist.remote import Producer
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore, S3Store, Store
+from phiforge_client.processes import free_port
+from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from tests.dealing import ByFileOrFolder
 from tests.servers import running
 

@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from phiforge_client.stack import Stack
-
 from phiforge.fleet.platform import Platform
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.record import RunStatus
+from phiforge_client.stack import Stack
 
 DEADLINE_SECONDS = 120.0
 JOBS = 4

@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from phiforge_client.stack import Service, Stack
-
 from phiforge.base.settings import Settings
+from phiforge_client.stack import Service, Stack
 from tests.servers import require
 
 MAKE_SECRETS = Path(__file__).parents[1] / "deploy" / "make_secrets.py"

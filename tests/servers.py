@@ -12,9 +12,9 @@ from typing import NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from phiforge_client.servers import RedisServer, S3Server
 
 from phiforge.base.errors import ServiceError
+from phiforge_client.servers import RedisServer, S3Server
 
 Server = TypeVar("Server", RedisServer, S3Server)
 

@@ -8,7 +8,6 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import torch
-from phiforge_trainer.worker import Trainer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from phiforge.fleet.memory import keep_freed_memory
@@ -17,6 +16,7 @@ from phiforge.learning.repeatable import repeat_exactly
 from phiforge.learning.tensors import decode
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge_trainer.worker import Trainer
 
 WATCHED = 3
 LATE_IMPORTS = ("phiforge.learning.engines.fused.conv_block", "torch._inductor.config")

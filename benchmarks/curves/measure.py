@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from phiforge_client.episodes import TrainingEpisodes
-from phiforge_client.submission import checked_record
-
 from benchmarks.curves.axes import Axis, Point, points, raw_spec
 from benchmarks.curves.fit import Fit, fitted
 from benchmarks.curves.job import Turn, Work, Worker
@@ -21,6 +18,8 @@ from phiforge.learning.tensors import encode
 from phiforge.runs.datasets import prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge_client.episodes import TrainingEpisodes
+from phiforge_client.submission import checked_record
 
 
 class Moved(NamedTuple):

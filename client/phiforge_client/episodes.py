@@ -1,12 +1,11 @@
 """The training episodes of a run, whether they are still in object storage or not."""
 
-from phiforge_sampler.service import Sampler
-
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.submitted import RunRecord
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge_sampler.service import Sampler
 
 
 class TrainingEpisodes:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
 
 from phiforge.fleet.platform import Platform
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
 
 Submit = Callable[..., str]
 

@@ -5,10 +5,9 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from phiforge_client.cli import main
-
 from phiforge.learning.estimators.backpropagation import Backpropagation
 from phiforge.learning.estimators.bases.estimator import Contribution, Step
+from phiforge_client.cli import main
 
 contribute = Backpropagation.contribute
 

@@ -4,12 +4,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from phiforge_client.commands.runs import show
-from phiforge_client.submission import resume
-from phiforge_client.view import all_views, view_of
-from phiforge_evaluator.chunk import Evaluator
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError, PhiforgeError
@@ -18,6 +12,12 @@ from phiforge.runs import judging
 from phiforge.runs.not_finite import not_finite_steps
 from phiforge.runs.reconcile import fail, reconcile_all
 from phiforge.runs.sealed import seal, unseal
+from phiforge_client.commands.runs import show
+from phiforge_client.submission import resume
+from phiforge_client.view import all_views, view_of
+from phiforge_evaluator.chunk import Evaluator
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import Submit
 
 pytestmark = pytest.mark.services

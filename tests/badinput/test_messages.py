@@ -8,9 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from phiforge_client.servers import RedisServer
-from phiforge_client.stack import Stack
-from phiforge_client.submission import submit
 
 from phiforge.base.errors import MessageError
 from phiforge.base.settings import Settings
@@ -18,6 +15,9 @@ from phiforge.fleet.fit import check_judged, check_step
 from phiforge.fleet.messages import MESSAGES, read_message
 from phiforge.fleet.platform import Platform
 from phiforge.runs.queues import QUEUES
+from phiforge_client.servers import RedisServer
+from phiforge_client.stack import Stack
+from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 from tests.badinput.messages import BROKEN, FIELDS, MISFITS, Junk, train
 from tests.fleet import wait_for_end, wait_until

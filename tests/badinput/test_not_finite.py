@@ -7,10 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from phiforge_client.replay import replay
-from phiforge_client.submission import resume, submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
@@ -18,6 +14,10 @@ from phiforge.learning.tensors import fingerprint
 from phiforge.runs import evidence
 from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge_client.replay import replay
+from phiforge_client.submission import resume, submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import Submit, waves
 from tests.e2e.test_cli import environment
 

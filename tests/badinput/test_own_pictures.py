@@ -5,15 +5,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load, prepare
 from phiforge.runs.store import LocalStore
 from phiforge.tasks.datasets.images import Images, ImagesData
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.badinput.pictures import GREY, classes, picture, write_folder, write_zip
 
 

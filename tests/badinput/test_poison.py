@@ -7,10 +7,6 @@ import time
 
 import pytest
 import torch
-from phiforge_client.processes import ChildProcess, free_port
-from phiforge_client.stack import Stack
-from phiforge_client.submission import resume, submit
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.errors import AttemptError, RunError, StoreError
 from phiforge.base.settings import Settings
@@ -18,6 +14,10 @@ from phiforge.fleet.attempts import MOST_ATTEMPTS, Attempts
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.working import working
 from phiforge.runs.reconcile import reconcile
+from phiforge_client.processes import ChildProcess, free_port
+from phiforge_client.stack import Stack
+from phiforge_client.submission import resume, submit
+from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import Submit, waves
 from tests.fleet import DEADLINE_SECONDS, steps_of
 

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 import torch
 import zstandard
-from phiforge_client.submission import resume, submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 from safetensors.numpy import save
 
 from phiforge.base.canonical import canonical_json, sha256_hex
@@ -23,6 +20,9 @@ from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import check_fit, reconcile_all
 from phiforge.runs.sealed import seal, unseal
 from phiforge.tasks.episodes import MAGIC, EpisodeBatch
+from phiforge_client.submission import resume, submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import Submit, waves
 from tests.fleet import steps_of
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from phiforge_client import cli
-from phiforge_client.commands import runs
 from typer.testing import CliRunner
 
 from phiforge.base.settings import Settings
 from phiforge.runs.datasets import prepare
 from phiforge.runs.store import LocalStore
 from phiforge.spec.read import parse_spec
+from phiforge_client import cli
+from phiforge_client.commands import runs
 from tests.badinput.pictures import classes, picture, write_folder
 
 SPEC = "data: {name: images}\ntask: {n_way: 2, k_shot: 1, n_query: 1}\n"
@@ -32,7 +32,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
 
     monkeypatch.setattr("phiforge_client.submission.submit", submit)
     monkeypatch.setattr(runs, "open_platform", SimpleNamespace)
-    monkeypatch.setattr(runs, "expect_redis", lambda platform: None)
+    monkeypatch.setattr(runs, "expect_redis", lambda platform, otherwise: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     return specs
 

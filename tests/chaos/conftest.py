@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
 from phiforge_client.chaos.campaign import Disturbed, Reference, disturbed, undisturbed
 from phiforge_client.chaos.schedule import Injection
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.stage import Stage, own_stage
 from phiforge_client.servers import redis_binary, weed_binary
-
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
 from tests.servers import missing
 
 VERSIONS = 60

@@ -1,8 +1,8 @@
 """What the trainers of a fleet have counted."""
 
-from phiforge_client.chaos.stage import Stage
 from prometheus_client.parser import text_string_to_metric_families
 
+from phiforge_client.chaos.stage import Stage
 from tests.fleet import wait_until
 
 

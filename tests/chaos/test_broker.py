@@ -1,8 +1,8 @@
 """A Redis that loses all or a second of what it holds, dies, or refuses to write."""
 
 import pytest
-from phiforge_client.chaos.stage import Stage
 
+from phiforge_client.chaos.stage import Stage
 from tests.chaos.conftest import Disturb
 
 pytestmark = pytest.mark.services

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from phiforge_client.chaos.clocks import Clocks, faketime_library
 from phiforge_client.chaos.stage import Stage
-
 from tests.chaos.conftest import Disturb
 from tests.servers import require
 

@@ -3,13 +3,13 @@
 import io
 
 import pytest
+from rich.console import Console
+
+from phiforge.base.errors import ServiceError
 from phiforge_client.chaos import command
 from phiforge_client.chaos.campaign import Reference
 from phiforge_client.chaos.command import Plan, attach_chaos
 from phiforge_client.chaos.stage import Stage
-from rich.console import Console
-
-from phiforge.base.errors import ServiceError
 from tests.chaos.conftest import VERSIONS
 
 pytestmark = pytest.mark.services

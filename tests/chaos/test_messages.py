@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from phiforge_client.chaos.stage import Stage
 
+from phiforge_client.chaos.stage import Stage
 from tests.chaos.conftest import VERSIONS, Disturb
 from tests.chaos.counting import counted
 

@@ -3,14 +3,14 @@
 import signal
 
 import pytest
+
+from phiforge.base.fault_points import POINTS
 from phiforge_client.chaos.campaign import Reference, undisturbed
 from phiforge_client.chaos.faults import processes
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.verdict import judge
 from phiforge_client.submission import submit
-
-from phiforge.base.fault_points import POINTS
 from tests.chaos.conftest import MOST_STILL_SECONDS, VERSIONS, Disturb
 from tests.chaos.counting import counted
 from tests.fleet import wait_until

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
+from phiforge.runs.keys import training_episodes_key
 from phiforge_client.chaos.faults import broker, processes
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.watchdog import Watchdog
 from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, resume, submit
-
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
-from phiforge.runs.keys import training_episodes_key
 from tests.chaos.conftest import MOST_STILL_SECONDS
 from tests.fleet import hashes, small_spec, wait_for_end
 

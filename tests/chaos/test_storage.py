@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+
 from phiforge_client.chaos.faults import KINDS, Kind
 from phiforge_client.chaos.faults.processes import kill_everything
 from phiforge_client.chaos.faults.storage import kill_store
 from phiforge_client.chaos.stage import Stage
-
 from tests.chaos.conftest import Disturb
 from tests.chaos.counting import counted
 

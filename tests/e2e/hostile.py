@@ -15,12 +15,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from phiforge_client import cli
-from phiforge_client.commands import output
 from rich.console import Console
 
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS
 from phiforge.runs import connection
+from phiforge_client import cli
+from phiforge_client.commands import output
 
 for slow in (
     "branching",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from phiforge_client.processes import ChildProcess
-from phiforge_client.servers import redis_binary
 
 from phiforge.base.errors import ServiceError
+from phiforge_client.processes import ChildProcess
+from phiforge_client.servers import redis_binary
 from tests.fleet import small_spec, wait_until
 from tests.servers import missing
 

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
-from phiforge_client.cli import app
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -19,6 +18,7 @@ from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
+from phiforge_client.cli import app
 
 pytestmark = pytest.mark.slow
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge_client.processes import ChildProcess, free_port
 from phiforge_client.servers import RedisServer, S3Server
 from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, submit
 from phiforge_client.verification import verify
-from prometheus_client.parser import text_string_to_metric_families
-
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
 from tests.fleet import hashes, small_spec, wait_for_end, wait_for_version, wait_until
 from tests.servers import require
 

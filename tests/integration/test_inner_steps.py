@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phiforge_client.branching import branch
-from phiforge_client.stack import Stack
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.meta_training import judge
 from phiforge.runs.record import RunStatus
 from phiforge.tasks.drawing import Tasks
+from phiforge_client.branching import branch
+from phiforge_client.stack import Stack
+from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 from tests.fleet import hashes, small_spec, wait_for_end
 

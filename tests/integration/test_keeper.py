@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from phiforge.base.errors import ServiceError
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge_client.deaths import last_words
 from phiforge_client.keeper import MOST_AT_ONCE, Keeper
 from phiforge_client.processes import ChildProcess
 from phiforge_client.stack import Member, Stack
 from phiforge_client.submission import submit
-
-from phiforge.base.errors import ServiceError
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
 from tests.badinput.conftest import waves
 
 pytestmark = pytest.mark.services

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from phiforge_client.stack import Stack
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.meta_training import judge, meta_train
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.drawing import Tasks
+from phiforge_client.stack import Stack
+from phiforge_client.submission import submit
 from tests.fleet import hashes, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
-from phiforge_client.chaos.spec import small_run
-from phiforge_client.submission import submit
 from prometheus_client import REGISTRY
 
 from phiforge.base.errors import IncapableWorkerError, StoreError
@@ -16,6 +14,8 @@ from phiforge.fleet.service import reconcile_in_turn
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.reconcile import reconcile, reconcile_all
 from phiforge.runs.steps import Commit
+from phiforge_client.chaos.spec import small_run
+from phiforge_client.submission import submit
 from tests.fleet import steps_of
 
 pytestmark = pytest.mark.services

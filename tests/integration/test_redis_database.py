@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from phiforge_client.servers import RedisServer
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.servers import RedisServer
+from phiforge_client.submission import submit
 from tests.fleet import small_spec
 
 pytestmark = pytest.mark.services

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from phiforge_client.processes import ChildProcess, free_ports
-from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
 
 from phiforge.base.errors import ServiceError
 from phiforge.runs.store import S3Store
+from phiforge_client.processes import ChildProcess, free_ports
+from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from tests.servers import running
 
 pytestmark = pytest.mark.services

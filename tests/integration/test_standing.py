@@ -4,15 +4,15 @@ import errno
 import os
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_client.view import view_of
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.roster import Roster
 from phiforge.runs.troubles import Troubles, words_of
+from phiforge_client.submission import submit
+from phiforge_client.view import view_of
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import waves
 
 pytestmark = pytest.mark.services

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from minio import Minio
-from phiforge_client.processes import free_port
-from phiforge_client.servers import S3Server, weed_binary
 
 from phiforge.base.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.base.settings import Settings
 from phiforge.runs.store import S3Store, open_store
+from phiforge_client.processes import free_port
+from phiforge_client.servers import S3Server, weed_binary
 from tests.servers import CuttingProxy, LyingS3, RacingS3, running
 
 pytestmark = pytest.mark.services

@@ -3,15 +3,15 @@
 from collections import deque
 
 import pytest
+
+from phiforge.fleet.platform import Platform
+from phiforge.fleet.roster import Roster
+from phiforge.runs.reconcile import reconcile
 from phiforge_client.submission import submit
 from phiforge_client.view import view_of
 from phiforge_evaluator.chunk import Evaluator
 from phiforge_sampler.service import Sampler
 from phiforge_trainer.worker import Trainer
-
-from phiforge.fleet.platform import Platform
-from phiforge.fleet.roster import Roster
-from phiforge.runs.reconcile import reconcile
 from tests.badinput.conftest import waves
 
 pytestmark = pytest.mark.services

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
+from phiforge.base.errors import ServiceError
+from phiforge.fleet.platform import Platform
 from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.verdict import judge
 from phiforge_client.chaos.watchdog import Watchdog
 from phiforge_client.submission import cancel, submit
-
-from phiforge.base.errors import ServiceError
-from phiforge.fleet.platform import Platform
 
 pytestmark = pytest.mark.services
 

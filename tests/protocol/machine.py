@@ -15,9 +15,6 @@ import redis
 import torch
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
@@ -27,6 +24,9 @@ from phiforge.runs import reading
 from phiforge.runs.consistency.synchronous.protocol import Synchronous
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.store import LocalStore
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.protocol.model import EVERY, JOBS, VERSIONS, Bag, Change, Message, Model, Observed, ObservedSteps
 from tests.protocol.process import Outside, Process
 

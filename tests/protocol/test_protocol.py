@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from phiforge_client.servers import RedisServer
 
 from phiforge.runs import advance as progress
 from phiforge.runs import reconcile
 from phiforge.runs.consistency.base import Consistency
 from phiforge.runs.submitted import RunRecord
+from phiforge_client.servers import RedisServer
 from tests.protocol import stories
 from tests.protocol.machine import ProtocolMachine
 from tests.protocol.model import Change

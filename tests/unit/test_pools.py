@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from phiforge_sampler.pools import Pools
 
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
 from phiforge.tasks.pool import Pool
+from phiforge_sampler.pools import Pools
 
 IMAGES, SIDE = 6, 4
 SIZE = IMAGES * SIDE * SIDE

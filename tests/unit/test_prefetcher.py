@@ -2,10 +2,9 @@
 
 from types import SimpleNamespace
 
-from phiforge_trainer.prefetcher import Prefetcher
-
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.reading import Read
+from phiforge_trainer.prefetcher import Prefetcher
 
 JOBS = 4
 

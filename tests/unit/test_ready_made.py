@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from phiforge_client import ready_made
 
 from phiforge.base.errors import SpecError
+from phiforge_client import ready_made
 
 NAME = "demo-maml"
 

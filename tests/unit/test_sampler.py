@@ -4,7 +4,6 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
-from phiforge_sampler.service import Sampler
 
 from phiforge.base.errors import MissingObjectError
 from phiforge.learning.learners.maml import MamlConfig
@@ -17,6 +16,7 @@ from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.episodes import EpisodeBatch
 from phiforge.tasks.families.sinusoid import SinusoidData
+from phiforge_sampler.service import Sampler
 from tests.unit.tiny_dataset import TINY
 
 

@@ -6,9 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import redis
-from phiforge_client.run_ids import run_of, shortened
-from phiforge_client.table import print_table
-from phiforge_client.view import RunView, all_views, view_of, watch
 from rich.console import Console
 
 from phiforge.base.errors import RunError
@@ -16,6 +13,9 @@ from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
+from phiforge_client.run_ids import run_of, shortened
+from phiforge_client.table import print_table
+from phiforge_client.view import RunView, all_views, view_of, watch
 
 RUNS = ["demo-maml-20261130-111610-ab12", "demo-maml-20261130-121610-cd34", "other-20261129-101010-ab13"]
 

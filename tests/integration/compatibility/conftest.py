@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phiforge_client.processes import ChildProcess
-from phiforge_client.servers import redis_binary
 
 from phiforge.base.errors import ServiceError
+from phiforge_client.processes import ChildProcess
+from phiforge_client.servers import redis_binary
 from tests.servers import missing
 
 ASSETS = Path(__file__).parents[2] / "assets" / "stores"

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge_client.processes import ChildProcess, free_port
 from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, submit
 from phiforge_client.verification import verify
-
-from phiforge.base.settings import Settings
-from phiforge.fleet.platform import Platform
 from tests.fleet import hashes, small_spec, wait_until
 
 pytestmark = pytest.mark.services

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phiforge_client.processes import ChildProcess
 
 from phiforge.base.canonical import canonical_json, sha256_hex
+from phiforge_client.processes import ChildProcess
 from tests.fleet import wait_until
 from tests.integration.compatibility.conftest import EXPECTED, RUNS, Command
 

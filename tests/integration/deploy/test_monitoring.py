@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phiforge_evaluator.collector import RunCollector
 from prometheus_client import REGISTRY
 
 import phiforge.base.metrics  # noqa: F401 - registers the metrics
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_evaluator.collector import RunCollector
 from tests.integration.deploy.files import PROMETHEUS, ROOT, SERVICES, read, rules, run
 
 GRAFANA = ROOT / "deploy" / "grafana"

@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from phiforge_client.servers import RedisServer
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.servers import RedisServer
+from phiforge_client.submission import submit
 from tests.integration.lineage.runs import move, spec_of
 
 

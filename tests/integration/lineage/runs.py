@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
-
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import small_spec
 
 VERSIONS, JOBS = 8, 4

@@ -1,13 +1,13 @@
 """Branches: without a change they come to the parent's φ; with one they start from it, or are refused."""
 
 import pytest
-from phiforge_client.branching import branch
-from phiforge_client.verification import verify
-from phiforge_client.why import where, why
 
 from phiforge.base.errors import RunError, SpecError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import encode
+from phiforge_client.branching import branch
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from tests.integration.lineage.runs import CHECKPOINTS, VERSIONS, log_of, move
 
 pytestmark = pytest.mark.services

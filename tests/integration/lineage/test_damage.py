@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import reproducible
 from phiforge.runs.reconcile import reconcile
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import steps_of
 from tests.integration.lineage.runs import JOBS, key_of, log_of, move
 

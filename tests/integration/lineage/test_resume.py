@@ -1,10 +1,10 @@
 """A run goes on from any of its checkpoints to the same bytes."""
 
 import pytest
-from phiforge_client.branching import branch
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile
+from phiforge_client.branching import branch
 from tests.integration.lineage.runs import CHECKPOINTS, log_of, move
 
 pytestmark = pytest.mark.services

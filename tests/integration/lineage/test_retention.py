@@ -1,14 +1,14 @@
 """Episodes and checkpoints are kept as long as something needs them, and come out the same if made again."""
 
 import pytest
-from phiforge_client.branching import branch
-from phiforge_client.submission import submit
-from phiforge_client.verification import verify
-from phiforge_sampler.service import Sampler
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
+from phiforge_client.branching import branch
+from phiforge_client.submission import submit
+from phiforge_client.verification import verify
+from phiforge_sampler.service import Sampler
 from tests.integration.lineage.runs import VERSIONS, key_of, log_of, move, spec_of
 
 pytestmark = pytest.mark.services

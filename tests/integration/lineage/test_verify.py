@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_client.verification import verify
-from phiforge_evaluator.chunk import Evaluator
-from phiforge_sampler.service import Sampler
 
 from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.keys import training_episodes_key
+from phiforge_client.submission import submit
+from phiforge_client.verification import verify
+from phiforge_evaluator.chunk import Evaluator
+from phiforge_sampler.service import Sampler
 from tests.integration.lineage.runs import CHECKPOINTS, JOBS, VERSIONS, move, spec_of
 
 pytestmark = pytest.mark.services

@@ -4,13 +4,13 @@ import io
 from collections.abc import Callable
 
 import pytest
-from phiforge_client.lineage_view import print_verified, print_where, print_why
-from phiforge_client.verification import verify
-from phiforge_client.why import where, why
 from rich.console import Console
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Difference
+from phiforge_client.lineage_view import print_verified, print_where, print_why
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from tests.integration.lineage.runs import JOBS
 
 pytestmark = pytest.mark.services

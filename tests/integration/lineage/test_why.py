@@ -5,10 +5,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
-from phiforge_client.lineage_view import print_where
-from phiforge_client.submission import submit
-from phiforge_client.verification import verify
-from phiforge_client.why import where, why
 from rich.console import Console
 
 from phiforge.base.errors import RunError
@@ -16,6 +12,10 @@ from phiforge.fleet.platform import Platform
 from phiforge.runs.datasets import load, load_catalogue
 from phiforge.runs.keys import training_episodes_key
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge_client.lineage_view import print_where
+from phiforge_client.submission import submit
+from phiforge_client.verification import verify
+from phiforge_client.why import where, why
 from tests.badinput.pictures import classes, write_folder
 from tests.integration.lineage.runs import VERSIONS, move, spec_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from phiforge_client.servers import RedisServer
 
 from phiforge.base.settings import Settings
+from phiforge_client.servers import RedisServer
 from tests.integration.plugin.tiny import install
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phiforge_client.stack import Stack
 
 from phiforge.base.settings import Settings
+from phiforge_client.stack import Stack
 from tests.integration.plugin.tiny import PARABOLAS, SHAPES, TinyStack, phiforge
 
 pytestmark = pytest.mark.services

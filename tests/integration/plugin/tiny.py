@@ -8,9 +8,8 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from phiforge_client.stack import Stack
-
 from phiforge.base.settings import Settings
+from phiforge_client.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[3]
 SHAPES: dict[str, Any] = {

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from phiforge_client.processes import free_port
-from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
-from phiforge_client.submission import cancel, resume, submit
 
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.processes import free_port
+from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
+from phiforge_client.submission import cancel, resume, submit
 from tests.fleet import small_spec, wait_for_version, wait_until
 from tests.integration.secured.servers import BUCKET
 from tests.secured import USERS, SecuredStack, make_secrets, settings_of

@@ -1,7 +1,6 @@
 """In a secured fleet each service does its whole job as its own user."""
 
 import pytest
-from phiforge_client.verification import verify
 
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
@@ -10,6 +9,7 @@ from phiforge.fleet.refusals import Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.queues import QUEUES, QueueName
 from phiforge.runs.troubles import Troubles
+from phiforge_client.verification import verify
 from tests.fleet import hashes, wait_for_end, wait_until
 from tests.secured import SecuredStack
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import redis
-from phiforge_client.servers import RedisServer, S3Server
 
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.connection import connect
 from phiforge.runs.store import open_store
+from phiforge_client.servers import RedisServer, S3Server
 from tests.integration.secured.servers import permitted
 from tests.secured import SecuredStack, make_secrets
 

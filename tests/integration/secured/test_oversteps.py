@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from minio import Minio
 from minio.error import S3Error
-from phiforge_client.servers import S3Server, weed_binary
 from urllib3 import PoolManager
 
 from phiforge.base.settings import Settings
 from phiforge.runs.connection import connect
 from phiforge.runs.store import open_store
+from phiforge_client.servers import S3Server, weed_binary
 from tests.integration.secured.servers import BUCKET, permitted
 from tests.secured import USERS
 from tests.servers import running

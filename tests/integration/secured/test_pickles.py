@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from phiforge_client.submission import submit
 
 from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import FormatError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.sealed import seal, unseal
+from phiforge_client.submission import submit
 from tests.fleet import small_spec, wait_for_end, wait_until
 from tests.secured import SecuredStack
 

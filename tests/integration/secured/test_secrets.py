@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from phiforge_client.processes import free_port
-from phiforge_client.servers import S3Server
 
 from phiforge.base.errors import StoreError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import open_store
+from phiforge_client.processes import free_port
+from phiforge_client.servers import S3Server
 from tests.secured import SecuredStack, canaries
 
 pytestmark = pytest.mark.services

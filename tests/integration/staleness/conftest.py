@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from phiforge_client.servers import RedisServer
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.servers import RedisServer
 from tests.integration.staleness.steps import sampled, spec_of
 
 

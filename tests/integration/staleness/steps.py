@@ -4,13 +4,12 @@ import json
 from collections import Counter
 from typing import Any
 
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
-
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Work, works_of
 from phiforge.runs.steps import Ticket
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import head, small_spec, tickets_of
 
 VERSIONS, JOBS = 6, 2

@@ -3,12 +3,12 @@
 from collections import Counter
 
 import pytest
-from phiforge_client.stack import Stack
-from phiforge_client.submission import submit
-from phiforge_client.verification import verify
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.steps import Ticket
+from phiforge_client.stack import Stack
+from phiforge_client.submission import submit
+from phiforge_client.verification import verify
 from tests.fleet import tickets_of, wait_for_end, wait_for_version, wait_until
 from tests.integration.staleness.steps import JOBS, spec_of, used, works
 

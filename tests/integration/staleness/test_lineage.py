@@ -1,15 +1,15 @@
 """The log suffices to compute such a run again, and what that needs is kept."""
 
 import pytest
+
+from phiforge.fleet.platform import Platform
+from phiforge.runs.episode_deletion import delete_episodes
+from phiforge.runs.steps import Ticket
 from phiforge_client.branching import branch
 from phiforge_client.verification import verify
 from phiforge_client.why import where, why
 from phiforge_sampler.service import Sampler
 from phiforge_trainer.worker import Trainer
-
-from phiforge.fleet.platform import Platform
-from phiforge.runs.episode_deletion import delete_episodes
-from phiforge.runs.steps import Ticket
 from tests.fleet import head, tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, sampled, spec_of, take, take_all, works
 

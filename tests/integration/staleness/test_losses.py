@@ -1,14 +1,14 @@
 """Messages, workers, checkpoints, Redis or bits of a contribution are lost, and every ticket is still applied once."""
 
 import pytest
-from phiforge_client.verification import verify
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.errors import StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.reconcile import reconcile
 from phiforge.runs.steps import Ticket
+from phiforge_client.verification import verify
+from phiforge_trainer.worker import Trainer
 from tests.fleet import head, tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, messages, take, take_all, used
 

@@ -1,10 +1,10 @@
 """Which version is made of which contributions, and which come too late for it."""
 
 import pytest
-from phiforge_trainer.worker import Trainer
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.steps import Ticket
+from phiforge_trainer.worker import Trainer
 from tests.fleet import hashes, head, tickets_of
 from tests.integration.staleness.steps import EACH_ONCE, VERSIONS, sampled, spec_of, take, take_all, used, works
 

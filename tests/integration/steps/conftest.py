@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
 from tests.fleet import small_spec
 
 

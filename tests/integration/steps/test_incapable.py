@@ -3,14 +3,14 @@
 import time
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_evaluator.chunk import Evaluator
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.judging import kind_of
+from phiforge_client.submission import submit
+from phiforge_evaluator.chunk import Evaluator
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import small_spec
 
 pytestmark = pytest.mark.services

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 from celery.worker import state as worker_state
-from phiforge_client.stack import Stack
-from phiforge_client.submission import cancel, submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.fleet.queue import Queue
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.reconcile import reconcile
+from phiforge_client.stack import Stack
+from phiforge_client.submission import cancel, submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import JOBS, hashes, small_spec, steps_of, wait_for_end, wait_for_version, wait_until
 
 pytestmark = pytest.mark.services

@@ -4,9 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from phiforge_client.submission import cancel, resume
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.errors import StoreError
 from phiforge.fleet.platform import Platform
@@ -15,6 +12,9 @@ from phiforge.runs.advance import ensure_checkpoint
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.reconcile import reconcile
+from phiforge_client.submission import cancel, resume
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import JOBS, head
 
 pytestmark = pytest.mark.services

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.keys import training_episodes_key
 from phiforge.runs.store import Store
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
 from tests.fleet import JOBS, small_spec
 
 pytestmark = pytest.mark.services

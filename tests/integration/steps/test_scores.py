@@ -1,12 +1,12 @@
 """What a version scored lies in Redis by name: loss and accuracy as ever, others beside them."""
 
 import pytest
-from phiforge_client.submission import submit
 
 from phiforge.fleet.platform import Platform
 from phiforge.runs.commit_log import Origin
 from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.steps import Commit, Ticket
+from phiforge_client.submission import submit
 from tests.fleet import small_spec, steps_of, tickets_of
 
 pytestmark = pytest.mark.services

@@ -4,9 +4,6 @@ import base64
 import json
 
 import pytest
-from phiforge_client.submission import submit
-from phiforge_sampler.service import Sampler
-from phiforge_trainer.worker import Trainer
 
 from phiforge.base.canonical import sha256_hex
 from phiforge.fleet.attempts import MOST_ATTEMPTS
@@ -16,6 +13,9 @@ from phiforge.runs.consistency.base import OpenJob
 from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.consistency.synchronous.moves import Moves
 from phiforge.runs.steps import Published
+from phiforge_client.submission import submit
+from phiforge_sampler.service import Sampler
+from phiforge_trainer.worker import Trainer
 from tests.fleet import JOBS, head, small_spec, steps_of
 
 pytestmark = pytest.mark.services

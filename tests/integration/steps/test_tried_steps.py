@@ -1,13 +1,13 @@
 """Numbers of inner steps are tried beside evaluators of an earlier version, which know of one number."""
 
 import pytest
+
+from phiforge.fleet.platform import Platform
+from phiforge.learning.scoring import ChunkScores, summary
 from phiforge_client.submission import submit
 from phiforge_evaluator.chunk import Evaluator
 from phiforge_evaluator.report import build_report
 from phiforge_sampler.service import Sampler
-
-from phiforge.fleet.platform import Platform
-from phiforge.learning.scoring import ChunkScores, summary
 from tests.badinput.conftest import waves
 
 pytestmark = pytest.mark.services

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from phiforge_client.submission import submit
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 
 LEASE_SECONDS = 0.4

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from phiforge_client.servers import RedisServer
-from phiforge_client.stack import Service, Stack
-from phiforge_client.submission import submit
-from phiforge_client.verification import verify
 from prometheus_client.parser import text_string_to_metric_families
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.servers import RedisServer
+from phiforge_client.stack import Service, Stack
+from phiforge_client.submission import submit
+from phiforge_client.verification import verify
 from tests.fleet import hashes, small_spec, wait_for_end, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]

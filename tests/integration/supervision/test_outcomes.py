@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pytest
 import redis
-from phiforge_client.submission import cancel
 
 from phiforge.base.errors import (
     AttemptError,
@@ -23,6 +22,7 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.submitted import RunRecord
+from phiforge_client.submission import cancel
 
 pytestmark = pytest.mark.services
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from phiforge_client.processes import free_port
-from phiforge_client.stack import Stack
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge_client.processes import free_port
+from phiforge_client.stack import Stack
 from tests.badinput.conftest import waves
 from tests.fleet import wait_for_end, wait_until
 

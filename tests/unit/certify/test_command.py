@@ -1,11 +1,11 @@
 """``phiforge certify``: a table of proofs, and an exit code that says whether all hold."""
 
 import pytest
-from phiforge_client.cli import app
 from typer.testing import CliRunner
 
 from phiforge.certify.proof import Figure, Measured, Proof
 from phiforge.registry import KINDS
+from phiforge_client.cli import app
 from tests.unit.certify import wrong
 
 

@@ -1,12 +1,12 @@
 """What a spec is without a word, what is frozen, which versions count, and which engine is settled."""
 
 import pytest
-from phiforge_client.settling import settled
 from pydantic import ValidationError
 
 from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
+from phiforge_client.settling import settled
 from tests.unit.spec.cases import facts_of
 
 
