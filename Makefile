@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Processes that share the suite; each starts servers of its own.
 WORKERS ?= 2
 # Tests of all that asks something of Redis, without those that need TLS.
-EMBEDDED := $(addprefix tests/integration/,steps queue $(addprefix test_,$(addsuffix .py,broker fleet recovery redis_database scripts servers turns))) \
+EMBEDDED := $(addprefix tests/integration/,steps staleness queue $(addprefix test_,$(addsuffix .py,broker fleet recovery redis_database scripts servers turns))) \
   tests/e2e/test_cli.py
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"

@@ -175,3 +175,5 @@ def fail(platform: RunPlatform, run: str, reason: str) -> None:
     with suppress(NoPermissionError):
         platform.exchange.stop(run, RunStatus.FAILED)
         platform.record.retire(run)
+
+

@@ -222,6 +222,10 @@ def _implicit(learner: str) -> Iterator[Proof]:
     config = configured(learner, **published)
     yield Proof("second formulation", "pulled back at the end, damped", partial(proofs.implicit, config, damped))
     yield from _engines("pulled back at the end, damped", config, damped)
+    guarded = estimating("implicit", negative_curvature="stop")
+    for network, label in networks:
+        config = configured(learner, network=network, **pulled)
+        yield Proof("second formulation", f"{label}, guarded", partial(proofs.implicit, config, guarded))
     yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimator))
     yield Proof("cosine", "as shipped, after 200 tasks", shipped.cosine_as_shipped)
     yield Proof("inner residual", "as shipped, after 200 tasks", shipped.residual_as_shipped)

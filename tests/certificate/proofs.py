@@ -225,6 +225,7 @@ def implicit(config: Section, estimator: Section) -> Figure:
         norm=norm_of(config),
         damping=estimator.damping,
         at_the_end=config.pull_back == "at_the_end",
+        guarded=estimator.negative_curvature == "stop",
     )
     return Figure(relative_error(found, expected), 1e-8)
 

@@ -25,11 +25,13 @@ def reptile_difference(phi, task, *, optimizer, rate, orders, norm="batch"):
     return {name: (phi[name] - theta[name]).detach() for name in learned(phi)}
 
 
-def implicit_gradient(phi, task, *, inner_lr, steps, proximal, iterations, norm="batch", damping=0.0, at_the_end=False):
+def implicit_gradient(
+    phi, task, *, inner_lr, steps, proximal, iterations, norm="batch", damping=0.0, at_the_end=False, guarded=False
+):
     """(I + H/(λ + damping))⁻¹ ∇L by conjugate gradients on one flat vector (Rajeswaran et al. 2019, algorithm 2).
 
-    ``at_the_end``: the pull is one step of its own after the others, as in the published code. Where the matrix curves
-    down, what was found before stays, at first the gradient itself.
+    ``at_the_end``: the pull is one step of its own after the others, as in the published code. ``guarded``: where the
+    matrix curves down, what was found before stays, at first the gradient itself.
     """
     names = learned(phi)
     shapes = [phi[name].shape for name in names]
@@ -56,16 +58,16 @@ def implicit_gradient(phi, task, *, inner_lr, steps, proximal, iterations, norm=
         slope = torch.autograd.grad(loss(theta, task.support_x, task.support_y), [theta], create_graph=True)[0]
         return vector + torch.autograd.grad(slope @ vector, [theta])[0] / (proximal + damping)
 
-    return parts(conjugate_gradients(product, target, iterations))
+    return parts(conjugate_gradients(product, target, iterations, guarded))
 
 
-def conjugate_gradients(product, target, iterations):
+def conjugate_gradients(product, target, iterations, guarded):
     """Solve product(x) = target from zero, as Shewchuk writes it."""
     x, residual = torch.zeros_like(target), target.clone()
     direction = residual
     for iteration in range(iterations):
         image = product(direction)
-        if direction @ image <= 0:
+        if guarded and direction @ image <= 0:
             return x if iteration else target
         length = (residual @ residual) / (direction @ image)
         x, after = x + length * direction, residual - length * image

@@ -107,14 +107,17 @@ def test_without_a_pull_there_is_nothing_to_pull_back():
     assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("guard", ["ignore", "stop"])
 @pytest.mark.parametrize("damping", [0.0, 22.0])
 @pytest.mark.parametrize("pull_back", ["every_step", "at_the_end"])
-def test_a_damped_contribution_is_that_of_a_second_formulation(pull_back, damping):
+def test_a_damped_contribution_is_that_of_a_second_formulation(pull_back, damping, guard):
     # Given a proximal inner loop, if its curvature is damped, I expect what flat vectors and loops of torch come to.
     config = pulled(proximal=PULL, pull_back=pull_back)
     learner, task = learner_of(config), task_of(k_shot=1)
     phi = phi_of(learner)
-    found = contribution(estimating("implicit", damping=damping), learner, phi, [task], step_of()).values
+    found = contribution(
+        estimating("implicit", damping=damping, negative_curvature=guard), learner, phi, [task], step_of()
+    ).values
     expected = reference.implicit_gradient(
         phi,
         task,
@@ -125,6 +128,7 @@ def test_a_damped_contribution_is_that_of_a_second_formulation(pull_back, dampin
         norm="layer",
         damping=damping,
         at_the_end=pull_back == "at_the_end",
+        guarded=guard == "stop",
     )
     assert found.keys() == expected.keys()
     assert all(torch.allclose(found[name], expected[name], rtol=1e-6, atol=1e-9) for name in expected)
@@ -153,17 +157,23 @@ def test_preconditions_that_do_not_hold_are_counted_and_said(residual, curvature
     assert not caplog.records
 
 
-def test_old_records_go_on_as_they_were_and_new_specs_are_guarded():
-    # Given a spec of implicit gradients as it was recorded before there were settings
+def test_a_spec_that_says_nothing_means_what_it_meant_before_there_were_settings():
+    # Given a spec of implicit gradients that says nothing of guard, damping and pull-back
     raw = {"learner": {"name": "maml", "proximal": 2.0}, "estimator": {"name": "implicit"}}
     spec = RunSpec.model_validate(raw)
-    assert (spec.estimator.negative_curvature, spec.estimator.damping) == ("stop", 0.0)
+    # I expect a new run to be computed as an old one was, and so to come to the same φ.
+    assert (spec.estimator.negative_curvature, spec.estimator.damping) == ("ignore", 0.0)
+    assert spec.learner.pull_back == "every_step"
+    # The same holds for the record of a run that was made before.
     written = spec.to_json()
-    assert written["estimator"].pop("negative_curvature") == "stop"
+    for name in ("negative_curvature", "damping"):
+        written["estimator"].pop(name, None)
     old = RunSpec.from_json(written)
-    # I expect the old meaning, and the old record.
-    assert old.estimator.negative_curvature == "ignore"
+    assert old.estimator == spec.estimator
     assert old.to_json() == written
     assert old.schema_version == 1
     assert ImplicitConfig.model_validate({}, context=RECORDED).damping == 0.0
     assert MamlConfig.model_validate({}, context=RECORDED).pull_back == "every_step"
+    # A guard that is asked for is recorded.
+    guarded = RunSpec.model_validate({**raw, "estimator": {"name": "implicit", "negative_curvature": "stop"}})
+    assert RunSpec.from_json(guarded.to_json()).estimator.negative_curvature == "stop"

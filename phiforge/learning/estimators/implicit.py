@@ -46,9 +46,9 @@ class ImplicitConfig(PartConfig):
         description="Added to λ under the curvature: I + H/(λ + damping). 22 is the published code's at λ = 2.",
     )
     negative_curvature: Annotated[Literal["ignore", "stop"], Since(2, absent="ignore")] = Field(
-        default="stop",
+        default="ignore",
         description="Where a direction curves down: stop keeps what was found, at first the gradient itself; ignore "
-        "steps on, the wrong way.",
+        "steps on as published, which may be the wrong way.",
     )
 
 
