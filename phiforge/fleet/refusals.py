@@ -39,7 +39,7 @@ class Refusals:
         patience = int(1000 * self._roster.lease_seconds)
         values: dict[str, Value] = {"worker": self._roster.me, "why": why[:1000]}
         values |= {"patience": patience, "expiry": EXPIRY_SECONDS}
-        key = self._exchange.key(run, f"refusals:{self._roster.queue}")
+        key = self._exchange.refusals_key(run, self._roster.queue)
         found = self._refuse({"refusals": key}, values, more_values=sorted(there))
         texts = [text.decode(errors="replace") for text in found]
         reasons = dict(zip(texts[::2], texts[1::2], strict=True))

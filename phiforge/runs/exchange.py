@@ -161,6 +161,18 @@ class Exchange:
         """Return how many workers of ``queue`` the roster names; one that just died may be among them."""
         return int(self.redis.hlen(f"{self.namespace}:roster:{queue}"))
 
+    def refusals_key(self, run: str, queue: str) -> str:
+        """Return where the workers of ``queue`` note that they cannot do the work of ``run``."""
+        return self.key(run, f"refusals:{queue}")
+
+    def refusing(self, run: str, queue: str) -> int:
+        """Return how many workers of ``queue`` on the roster said that they cannot do the work of ``run``."""
+        workers = self.redis.hkeys(f"{self.namespace}:roster:{queue}")
+        if not workers:
+            return 0
+        said = self.redis.hmget(self.refusals_key(run, queue), [b"worker:" + worker for worker in workers])
+        return sum(each is not None for each in said)
+
     def beats(self, queue: str) -> list[int]:
         """Return when each worker of ``queue`` last said that it lives, in ms by Redis' clock."""
         found = self.redis.hvals(f"{self.namespace}:roster:{queue}")

@@ -175,5 +175,3 @@ def fail(platform: RunPlatform, run: str, reason: str) -> None:
     with suppress(NoPermissionError):
         platform.exchange.stop(run, RunStatus.FAILED)
         platform.record.retire(run)
-
-

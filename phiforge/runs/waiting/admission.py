@@ -88,11 +88,12 @@ def _by_share(platform: RunPlatform, line: Line, share: str) -> Iterator[Waiting
 def _take(platform: RunPlatform, line: Line, waiting: Waiting, room: Room) -> bool:
     """Make a run active whose turn it is; False if somebody did, or its entry was left by a move that broke off.
 
-    A run that is held stays so, even if whoever admits it saw it before it was held and wakes up now.
+    A run that is held stays so, even if whoever admits it saw it before it was held and wakes up now. Its entry stays
+    too: somebody may resume it at this moment, and leave that very entry for the next look.
     """
     run, record = waiting.run, platform.record
     if line.held(run):
-        return False  # maybe somebody resumes it just now, and this entry is the one that stays
+        return False
     goes = run not in room.active and record.status(run) is RunStatus.RUNNING
     if goes:
         first = record.admit(run, waiting.entry.name)

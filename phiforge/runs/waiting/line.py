@@ -1,7 +1,7 @@
 """Where runs wait: an entry each under ``queue/``. A run is in it, active, or over; never nowhere.
 
 Every move writes the new place before it leaves the old one, and removes only the very entry that it saw. So whoever
-dies in between, or wakes up late, leaves an entry too many at most, which the next admission drops.
+dies in between, or wakes up late, leaves an entry too many at most, which an admission drops once the run is not held.
 """
 
 from collections import Counter

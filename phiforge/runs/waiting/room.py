@@ -10,6 +10,8 @@ from phiforge.runs.waiting.policy import Policy
 class Room:
     """What the active runs leave of the fleet: seen once, and then kept up with what is admitted.
 
+    A run keeps no more trainers busy than can do its work: those who said that they cannot are left for others.
+
     A run whose training is over gives trainers nothing to do, so it is not in their way. It waits for evaluators, of
     whom each has one such run before no other is admitted: what is trained must also be judged.
     """
@@ -38,7 +40,7 @@ class Room:
         except (FormatError, IncapableWorkerError, RunError):
             return  # it is about to fail, or keeps others busy than those who cannot read it
         jobs = self._jobs_of(record)
-        self._jobs += jobs
+        self._jobs += min(jobs, self._trainers - self._platform.exchange.refusing(run, "training"))
         self._judged += not jobs
 
     def _jobs_of(self, record: RunRecord) -> int:

@@ -43,6 +43,36 @@ def test_as_many_as_keep_every_trainer_busy(platform: Platform, queued: Submit, 
     assert platform.record.active() == sorted(runs[:active])
 
 
+def refuse(platform: Platform, run: str, workers: int) -> None:
+    """Let so many trainers of the roster have said that they cannot do the work of ``run``."""
+    for number in range(workers):
+        platform.exchange.redis.hset(platform.exchange.refusals_key(run, "training"), f"worker:worker-{number}", "why")
+
+
+@pytest.mark.parametrize(("trainers", "refusing", "active"), [(2, 0, 1), (2, 1, 2), (2, 2, 2), (5, 2, 2), (7, 6, 3)])
+def test_who_cannot_do_a_run_is_left_for_others(
+    platform: Platform, queued: Submit, trainers: int, refusing: int, active: int
+) -> None:
+    # Given so many trainers, of which some said that they cannot do what the active run asks of them
+    hire(platform, trainers)
+    runs = [queued()]
+    refuse(platform, runs[0], refusing)
+    # I expect as many of the others to be admitted as keep those busy.
+    runs += [queued() for _ in range(4)]
+    assert platform.record.active() == sorted(runs[:active])
+
+
+def test_a_run_that_nobody_can_do_keeps_no_other_waiting(platform: Platform, queued: Submit) -> None:
+    # Given one trainer, and a queue of runs of which it can do the last alone
+    hire(platform, 1)
+    runs = [queued()]
+    for _ in range(3):
+        refuse(platform, runs[-1], 1)
+        runs.append(queued())
+    # I expect that one to be active beside those which are about to fail.
+    assert runs[-1] in platform.record.active()
+
+
 def test_with_tickets_a_run_keeps_more_trainers_busy(platform: Platform) -> None:
     # Given seven trainers, and runs whose contributions may lag by two versions, of three jobs each
     hire(platform, 7)

@@ -24,21 +24,52 @@ class Killed(BaseException):
     """Stands for a SIGKILL: nothing catches it."""
 
 
-def dying(platform: Platform, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
-    """Let whoever writes to the store die after so many writes."""
+def die() -> None:
+    raise Killed
+
+
+def between_writes(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, writes: int, happens: Callable[[], None]
+) -> list[int]:
+    """Let something happen once after so many writes to the store; return how many are left until then, as they go."""
     left = [writes]
 
     def before(method: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
             left[0] -= 1
-            if left[0] < 0:
-                raise Killed
+            if left[0] == -1:
+                happens()
             return method(*arguments)
 
         return call
 
     for name in ("put", "put_if_absent", "delete"):
         monkeypatch.setattr(platform.store, name, before(getattr(platform.store, name)))
+    return left
+
+
+def unlock(platform: Platform) -> None:
+    """Let go of the lock of whoever admits, as it does by itself after a while."""
+    platform.exchange.redis.delete(f"{platform.exchange.namespace}:lock:admission")
+
+
+def expect_none_lost(platform: Platform, line: Line, runs: list[str], when: int) -> None:
+    """Expect every run to be active, to wait, or to be over, and one to be active, of which Redis knows."""
+    active, waits = set(platform.record.active()), {each.run for each in line.all()}
+    for run in runs:
+        over = platform.record.status(run) is not RunStatus.RUNNING
+        assert over or run in active or run in waits, (run, when)
+    assert len(active) == 1, when
+    assert active == set(platform.exchange.seen.those_going()), when
+
+
+def expect_an_end(platform: Platform, runs: list[str]) -> None:
+    """Expect nothing to be active once all are cancelled."""
+    for run in runs:
+        if platform.record.status(run) is RunStatus.RUNNING:
+            cancel(platform, run)
+    reconcile_all(platform)
+    assert platform.record.active() == []
 
 
 def move_submit(platform: Platform, runs: list[str]) -> None:
@@ -94,7 +125,7 @@ def test_killed_between_any_two_writes(
         assert platform.record.active() == [first]
         # If whoever moves one dies after so many writes, maybe with Redis,
         with pytest.MonkeyPatch.context() as patch:
-            dying(platform, patch, writes)
+            between_writes(platform, patch, writes, die)
             try:
                 move(platform, runs)
                 survived = True
@@ -102,24 +133,42 @@ def test_killed_between_any_two_writes(
                 survived = False
         if wiped:
             platform.exchange.redis.flushall()
-        platform.exchange.redis.delete(f"{platform.exchange.namespace}:lock:admission")  # it frees itself in time
+        unlock(platform)
         for _ in range(2):
             reconcile_all(platform)
-        # I expect every run to be active, to wait, or to be over, what is active not to wait, and one to be active.
+        # I expect no run to be lost, and nothing to be left if all are cancelled.
         recorded = [run for run in platform.record.runs() if run in runs]
-        active, waits = set(platform.record.active()), {each.run for each in line.all()}
-        for run in recorded:
-            over = platform.record.status(run) is not RunStatus.RUNNING
-            assert over or run in active or run in waits, (run, writes)
-        assert len(active) == 1, writes
-        assert active == set(platform.exchange.seen.those_going()), writes
-        # If all are cancelled, I expect nothing to be left.
-        for run in recorded:
-            if platform.record.status(run) is RunStatus.RUNNING:
-                cancel(platform, run)
-        reconcile_all(platform)
-        assert platform.record.active() == []
+        expect_none_lost(platform, line, recorded, writes)
+        expect_an_end(platform, recorded)
         if survived:
+            return
+    pytest.fail(f"{move.__name__} writes more than {MOST_WRITES} times")
+
+
+@pytest.mark.parametrize("move", MOVES, ids=[move.__name__ for move in MOVES])
+def test_others_admit_between_any_two_writes(
+    platform: Platform, line: Line, queued: Submit, move: Callable[..., None]
+) -> None:
+    def look() -> None:
+        unlock(platform)
+        reconcile_all(platform)
+
+    # Given one run that is active, one that waits, one that is held and one that waits for the first
+    for writes in range(MOST_WRITES):
+        first, second, held = queued(), queued(), queued(hold=True)
+        runs = [first, second, held, queued(after=(first,))]
+        # If a service looks and admits after so many writes of whoever moves one, the lock being free again,
+        with pytest.MonkeyPatch.context() as patch:
+            left = between_writes(platform, patch, writes, look)
+            move(platform, runs)
+        for _ in range(2):
+            reconcile_all(platform)
+        # I expect no run to be lost, what was held or resumed to be so, and nothing to be left in the end.
+        expect_none_lost(platform, line, runs, writes)
+        expected_held = {move_resume: set(), move_pause: {first, held}, move_pause_waiting: {second, held}}
+        assert {run for run in runs if line.held(run)} == expected_held.get(move, {held}), writes
+        expect_an_end(platform, runs)
+        if left[0] >= 0:
             return
     pytest.fail(f"{move.__name__} writes more than {MOST_WRITES} times")
 
@@ -182,7 +231,7 @@ def test_admitted_late_by_who_slept(
 
     def meanwhile() -> None:
         # If the run is held, resumed and admitted by another meanwhile,
-        platform.exchange.redis.delete(f"{platform.exchange.namespace}:lock:admission")
+        unlock(platform)
         reconcile_all(platform)
         pause_one(platform, line, second)
         resume(platform, second)
@@ -203,7 +252,7 @@ def test_two_who_admit_at_once(platform: Platform, line: Line, queued: Submit, m
     also: list[str] = []
 
     def meanwhile() -> None:
-        platform.exchange.redis.delete(f"{platform.exchange.namespace}:lock:admission")
+        unlock(platform)
         also.extend(admit(platform))
 
     just_before(monkeypatch, platform.record, "admit", meanwhile)
