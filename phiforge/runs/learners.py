@@ -15,3 +15,9 @@ def learner_of(record: RunRecord, task: Task) -> Learner:
 def initial_phi(record: RunRecord) -> Tensors:
     """Return φ₀ of a run."""
     return first_phi(record.spec, learner_of(record, record.spec.task))
+
+
+def by_torch(record: RunRecord) -> RunRecord:
+    """Return a run as plain torch computes it: shapes are the same, and whoever asks may lack the run's engine."""
+    numerics = record.spec.numerics.model_copy(update={"engine": "torch"})
+    return record._replace(spec=record.spec.model_copy(update={"numerics": numerics}))

@@ -12,7 +12,7 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.base import Consistency
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.consistency.protocols import protocol_of
-from phiforge.runs.learners import initial_phi
+from phiforge.runs.learners import by_torch, initial_phi
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.submitted import RunRecord
 
@@ -64,7 +64,7 @@ def check_fit(record: RunRecord, checkpoint: Checkpoint) -> None:
     """
     consistency_of(record.spec).open_at(checkpoint.version, checkpoint.extras)
     of = f"checkpoint {checkpoint.version} of run {record.run!r}"
-    expected = {name: tuple(value.shape) for name, value in initial_phi(_by_torch(record)).items()}
+    expected = {name: tuple(value.shape) for name, value in initial_phi(by_torch(record)).items()}
     _expect_shapes(f"{of}: φ", checkpoint.phi, expected)
     slots = OPTIMIZERS[record.spec.outer.optimizer.name].slots
     state = {f"{slot}/{name}": shape for slot in slots for name, shape in expected.items()}
@@ -80,9 +80,3 @@ def _expect_shapes(of: str, tensors: Tensors, expected: dict[str, tuple[int, ...
             f"{of} has {wrong[0]!r} in shape {found.get(wrong[0])}, expected {expected.get(wrong[0])}; "
             f"{len(wrong)} differ in all"
         )
-
-
-def _by_torch(record: RunRecord) -> RunRecord:
-    """Return a run as plain torch computes it: shapes are the same, and whoever restores may lack its engine."""
-    numerics = record.spec.numerics.model_copy(update={"engine": "torch"})
-    return record._replace(spec=record.spec.model_copy(update={"numerics": numerics}))

@@ -30,6 +30,8 @@ for slow in (
     "lineage_view",
     "queue_view",
     "replay",
+    "results.comparison_view",
+    "results.page",
     "selection",
     "submission",
     "verification",

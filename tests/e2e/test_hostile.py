@@ -38,6 +38,8 @@ WITH_A_RUN: dict[str, list[str]] = {
     "verify": [],
     "why": ["1"],
     "branch": ["--at", "1"],
+    "report": ["--out", "out"],
+    "compare": [ENDED],
 }
 SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
 STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}
