@@ -42,7 +42,7 @@ WITH_A_RUN: dict[str, list[str]] = {
 SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
 STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}
 OTHERS: dict[str, list[str]] = {"submit": [str(SPEC)], "runs": [], "queue": [], "certify": ["nobody"]}
-ANYWHERE: dict[str, list[str]] = {"specs": []}
+ANYWHERE: dict[str, list[str]] = {"specs": [], "explain": []}
 """Commands that need no home, no store and no Redis: they fail only where nothing can be printed."""
 NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "pause", "reprioritise", "branch")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from phiforge_client.commands.opening import expect_redis, open_at
-from phiforge_client.commands.options import Overrides, RunId, WatchIt
+from phiforge_client.commands.options import AsJson, Overrides, RunId, WatchIt
 from phiforge_client.commands.output import console, echo_json, progress, say, watch_runs
 
 app = typer.Typer()
@@ -42,7 +42,7 @@ def why(
         typer.Option(metavar="CLASS", help="Instead: the versions in which this class, or this file, took part."),
     ] = None,
     drawing: Annotated[int | None, typer.Option(min=0, help="With --item: this drawing of the class alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the episodes and source items behind VERSION of RUN; or, with --item, the versions behind which one is."""
     from phiforge_client.lineage_view import print_where, print_why

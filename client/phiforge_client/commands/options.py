@@ -32,3 +32,4 @@ After = Annotated[
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Wait until `phiforge resume`.")]
 WatchIt = Annotated[bool, typer.Option("--watch", help="Stay and watch the run until it is over.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

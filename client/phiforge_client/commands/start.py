@@ -6,8 +6,8 @@ import typer
 from rich.markup import escape
 
 from phiforge.base.environment import read_settings
-from phiforge_client.commands.options import Trainers
-from phiforge_client.commands.output import console, say
+from phiforge_client.commands.options import AsJson, Trainers
+from phiforge_client.commands.output import console, echo_json, say
 
 app = typer.Typer()
 
@@ -43,3 +43,21 @@ def specs(
         return
     for each in names():
         say(f"[bold]{each}[/bold]  {escape(description(each))}")
+
+
+@app.command(rich_help_panel="Start here")
+def explain(
+    field: Annotated[
+        str, typer.Argument(metavar="FIELD", help="outer.lr, learner, learner.maml, ...; default: the whole spec.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Explain a field, section or part of a spec: its type, range, default, what it is for, and its source."""
+    from phiforge.spec.explain import explain as explanation
+    from phiforge_client.explain_view import print_explanation
+
+    found = explanation(field)
+    if as_json:
+        echo_json(found.to_json())
+    else:
+        print_explanation(console, found)
