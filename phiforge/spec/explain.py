@@ -102,7 +102,7 @@ def explain(path: str = "") -> Explanation:
 
 
 def explain_part(kind: str, name: str) -> Explanation:
-    """Return what a part takes, wherever in a spec it stands; raises RegistryError or MissingPartError as its kind does.
+    """Return what a part takes, wherever in a spec it stands; raises as its kind does if it is not there.
 
     Example::
 
