@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from phiforge_client.commands import lineage, parts, queue, runs, services, start
+from phiforge_client.commands import data, lineage, parts, queue, runs, services, start
 from phiforge_client.commands.output import print_version
 from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (start, runs, queue, lineage, parts, services):
+for group in (start, data, runs, queue, lineage, parts, services):
     app.add_typer(group.app)
 
 

@@ -87,7 +87,7 @@ def test_a_program_that_dies_is_shown_as_the_new_one(phiforge: Phiforge) -> None
     before = programs(status(phiforge))["trainer-0"]
     assert before.send(signal.SIGKILL)
     # I expect status to name the one that was started in its place.
-    wait_until(lambda: (now := programs(status(phiforge))["trainer-0"]) != before and now.alive)
+    wait_until(lambda: (now := programs(status(phiforge))["trainer-0"]) != before and now.alive, "a new trainer")
 
 
 def test_a_supervisor_that_is_killed(phiforge: Phiforge, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_supervisor_that_is_killed(phiforge: Phiforge, tmp_path: Path) -> None
     supervisor = Identity(**found["stack"]["supervisor"])
     assert supervisor.send(signal.SIGKILL)
     # I expect all its programs to end, and status to say what happened.
-    wait_until(lambda: not any(each.alive for each in programs(found).values()))
+    wait_until(lambda: not any(each.alive for each in programs(found).values()), "the end of every program")
     shown = phiforge("status")
     assert shown.returncode == 1
     assert "ended without being stopped" in shown.stdout
@@ -114,7 +114,7 @@ def test_no_strangers_process_is_ended(phiforge: Phiforge, tmp_path: Path) -> No
     state = file.read()
     assert state
     assert state.supervisor.send(signal.SIGKILL)
-    wait_until(lambda: not file.held())
+    wait_until(lambda: not file.held(), "the end of the stack")
     with subprocess.Popen(["sleep", "60"]) as stranger:
         as_stranger = state.supervisor._replace(pid=stranger.pid)
         members = tuple(each._replace(process=as_stranger) for each in state.members)

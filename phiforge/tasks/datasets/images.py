@@ -4,6 +4,7 @@ Pictures come from anywhere, so nothing about them is taken for granted: every f
 picture before it is decoded, and no name in an archive is ever a path on this machine.
 """
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Annotated, Literal
 
@@ -20,8 +21,9 @@ from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Dataset, Progress, S
 from phiforge.tasks.datasets.bases.files import open_tree
 from phiforge.tasks.datasets.bases.pictures import reading
 from phiforge.tasks.datasets.bases.pictures.decoding import Wanted
+from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected, inspected
 from phiforge.tasks.datasets.bases.pictures.judging import Judged, flat, judge
-from phiforge.tasks.datasets.bases.pictures.layout import layout
+from phiforge.tasks.datasets.bases.pictures.layout import Class, layout
 from phiforge.tasks.datasets.bases.problems import refusal
 from phiforge.tasks.datasets.bases.source import DatasetSource
 
@@ -89,6 +91,21 @@ class Images(DatasetSource):
         found = reading.fingerprint(self._layout.classes, reading.digests(self._tree, self._layout.classes))
         problems = self._layout.problems
         return {"pictures": found, "rules": _RULES} | ({"problems": " ".join(problems)} if problems else {})
+
+    def inspect(self) -> Inspected:
+        """Read every picture and return all that can be said of them at once; nothing is refused for it."""
+        classes = self._layout.classes
+        found = reading.read(self._tree, classes, self.config.wanted, self.progress)
+        split, unsplit = self._split()
+        return inspected(self._tree.place, self._layout, found, split, unsplit)
+
+    def looked_at(self, paths: Sequence[str]) -> NDArray[np.uint8]:
+        """Return some of the pictures as the network sees them, black where one cannot be read.
+
+        Args:
+            paths: as ``inspect`` names them; uint8 [paths, channels, side, side] comes back.
+        """
+        return reading.read(self._tree, [Class("", "", list(paths))], self.config.wanted, self.progress).images
 
     def build(self) -> Dataset:
         """Decode, resize and split; raises DataError that tells at once what is wrong with any picture or class."""

@@ -1,0 +1,83 @@
+"""``phiforge data inspect``: what is in a folder of pictures, and what may be learned from it."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from phiforge.base.errors import DataError
+from phiforge.base.settings import Settings
+from phiforge.spec.checks import DatasetFacts
+from phiforge.spec.read import parse_spec
+from phiforge.tasks.datasets.bases.dataset import Progress
+from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected
+from phiforge.tasks.datasets.images import Images, ImagesData
+from phiforge_client.data.sheet import shown_classes, write_sheet
+from phiforge_client.data.suggestion import SHARE, Carried, carried, share_of, suggestion
+
+_LOOKED_AT = 32
+"""Pixels a side at which all pictures are looked at."""
+
+
+class Inspection(NamedTuple):
+    """What was found, what each split carries, and a raw spec for it, if it carries any task."""
+
+    found: Inspected
+    carries: list[Carried]
+    spec: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        found = self.found._asdict() | {
+            "place": str(self.found.place),
+            "classes": [each._asdict() for each in self.found.classes],
+            "sizes": {path: list(size) for path, size in self.found.sizes.items()},
+        }
+        carries = [each._asdict() | {"most_shots": each.most_shots} for each in self.carries]
+        return found | {"carries": carries, "spec": self.spec}
+
+
+def inspect(settings: Settings, place: Path | None, progress: Progress | None = None) -> Inspection:
+    """Look at all pictures of ``place``, or else of ``PHIFORGE_IMAGES``.
+
+    Raises DataError if there is no picture of any class, or a spec cannot be suggested that would be accepted.
+    """
+    settings = settings.model_copy(update={"images": place}) if place else settings
+    found = _source(settings, SHARE, "rgb", _LOOKED_AT, progress).inspect()
+    share = share_of(len(found.classes))
+    if share != SHARE:
+        found = _source(settings, share, "rgb", _LOOKED_AT, progress).inspect()
+    spec = suggestion(found, share)
+    if spec:
+        parse_spec(spec, lambda _: _facts(found))
+    return Inspection(found, carried(found), spec)
+
+
+def write_contact_sheet(settings: Settings, inspection: Inspection, file: Path) -> int:
+    """Write a PNG of some pictures of each class as the network of the suggested spec sees them.
+
+    Returns how many classes are on it. Raises DataError if the pictures carry no task, so that no spec says how they
+    are seen.
+    """
+    found, spec = inspection.found, inspection.spec
+    if spec is None:
+        raise DataError(
+            f"{found.place} carries no task, so there is no sheet: give 3 classes or more, of 2 pictures each"
+        )
+    data = spec["data"]
+    settings = settings.model_copy(update={"images": found.place})
+    classes = shown_classes(found)
+    write_sheet(file, _source(settings, data["test"], data["colour"], data["image_size"], _silent), classes)
+    return len(classes)
+
+
+def _source(settings: Settings, share: float, colour: Any, size: int, progress: Progress | None) -> Images:  # noqa: ANN401
+    config = ImagesData(validation=share, test=share, colour=colour, image_size=size)
+    return Images(config, settings, progress)
+
+
+def _facts(found: Inspected) -> DatasetFacts:
+    carries = carried(found)
+    return DatasetFacts({each.split: each.classes for each in carries}, {each.split: each.fewest for each in carries})
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Say nothing: it was said before."""
