@@ -34,9 +34,8 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
 def _summary(found: Inspected) -> Iterator[str]:
     counts = [len(each.pictures) for each in found.classes]
     classes, pictures = counted(len(found.classes), "class", "classes"), counted(found.count, "picture", "pictures")
-    yield (
-        f"{found.place}: {classes}, {pictures}; {min(counts, default=0)} to {max(counts, default=0)} usable ones a class"
-    )
+    usable = f"{min(counts, default=0)} to {max(counts, default=0)} usable ones a class"
+    yield f"{found.place}: {classes}, {pictures}; {usable}"
     if found.sizes:
         narrow, wide = (sorted(size[axis] for size in found.sizes.values()) for axis in (0, 1))
         most = Counter(found.sizes.values()).most_common(1)[0]

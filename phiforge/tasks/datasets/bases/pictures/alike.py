@@ -1,7 +1,8 @@
 """Pictures that look nearly the same, by a perceptual hash and a second look; those on which there is nearly nothing.
 
-The hash is a difference hash: one bit for each pair of neighbours in a tiny grey copy: whether it gets lighter to the right. It
-stays nearly the same when a picture is scaled, saved again or made a little lighter.
+The hash is a difference hash: one bit for each pair of neighbours in a tiny grey copy, whether it gets lighter to the
+right. It stays nearly the same when a picture is scaled, saved again or made a little lighter. Drawings of a few lines
+share hashes, so those that do are compared once more, pixel by pixel.
 """
 
 import numpy as np
@@ -11,8 +12,8 @@ from PIL import Image
 _WIDE, _HIGH = 9, 8
 _MOST_BITS = 2
 """Of 64 that differ between two pictures that look nearly the same."""
-_MOST_APART = 8.0
-"""Of 255, by which the grey values of two such pictures differ on average: many icons have the same few outlines."""
+_LEAST_ALIKE = 0.985
+"""Correlation of the grey values of two such pictures."""
 _MOST_COMPARED = 20_000
 """Pictures that are all compared with one another; of more, only those of the very same hash are told."""
 _BLOCK = 512
@@ -22,16 +23,16 @@ _BLANK = 3.0
 
 def nearly_blank(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Say of each image [images, channels, side, side] whether its pixels are all nearly the same."""
-    flat = images.reshape(*images.shape[:2], -1).astype(np.float32)
-    spread: NDArray[np.bool_] = flat.std(axis=2).max(axis=1, initial=0) < _BLANK
-    return spread
+    spread = images.astype(np.float32).std(axis=(2, 3)).max(axis=1, initial=0)
+    blank: NDArray[np.bool_] = spread < _BLANK
+    return blank
 
 
 def nearly_alike(images: NDArray[np.uint8]) -> list[list[int]]:
     """Return groups of images [images, channels, side, side] that look nearly the same, by number, in order."""
     groups = _Groups(len(images))
     for one, other in _pairs(difference_hashes(images)):
-        if np.abs(images[one].mean(axis=0) - images[other].mean(axis=0)).mean() <= _MOST_APART:
+        if _correlation(images[one], images[other]) >= _LEAST_ALIKE:
             groups.join(one, other)
     return groups.all()
 
@@ -43,7 +44,13 @@ def difference_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
         grey = Image.fromarray(image.mean(axis=0).astype(np.uint8))
         tiny[number] = np.asarray(grey.resize((_WIDE, _HIGH), Image.Resampling.BOX))
     lighter = tiny[:, :, 1:] > tiny[:, :, :-1]
-    return np.packbits(lighter.reshape(len(images), -1), axis=1).view(np.uint64).reshape(-1)
+    return np.packbits(lighter.reshape(len(images), _HIGH * (_WIDE - 1)), axis=1).view(np.uint64).reshape(-1)
+
+
+def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    greys = [image.mean(axis=0).ravel() for image in (one, other)]
+    first, second = (grey - grey.mean() for grey in greys)
+    return float(first @ second / max(np.sqrt((first @ first) * (second @ second)), 1e-9))
 
 
 def _pairs(hashes: NDArray[np.uint64]) -> list[tuple[int, int]]:

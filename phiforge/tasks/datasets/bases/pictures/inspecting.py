@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phiforge.tasks.datasets.bases.pictures.alike import nearly_alike, nearly_blank
 from phiforge.tasks.datasets.bases.pictures.judging import judge, same_pixels
@@ -94,7 +95,7 @@ def _kept(classes: Sequence[Class], kept: Sequence[list[str]], split: Mapping[st
     return [Kept(each.name, of.get(number, ""), paths) for number, (each, paths) in pairs]
 
 
-def _coloured(images: np.ndarray) -> int:
+def _coloured(images: NDArray[np.uint8]) -> int:
     """Return how many images of three channels are not grey."""
     spread = images.max(axis=1).astype(np.int16) - images.min(axis=1)
-    return int((spread.reshape(len(images), -1).max(axis=1, initial=0) > _COLOURFUL).sum())
+    return int((spread.max(axis=(1, 2), initial=0) > _COLOURFUL).sum())
