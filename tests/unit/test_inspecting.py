@@ -26,7 +26,7 @@ def test_pictures_that_are_well(tmp_path: Path) -> None:
     found = looked_at(draw_classes(tmp_path / "Birds of Ö", classes=30, pictures=8))
     # I expect no problem, every class in a split, and what each split carries.
     assert found.found.problems == []
-    assert (len(found.found.classes), found.found.count) == (30, 240)
+    assert (len(found.found.classes), found.found.pictures) == (30, 240)
     assert [(each.split, each.classes, each.fewest, each.most_shots) for each in found.carries] == [
         ("train", 18, 8, 7),
         ("validation", 6, 8, 7),

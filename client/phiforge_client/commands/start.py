@@ -146,7 +146,8 @@ def doctor(as_json: AsJson = False, quiet: Quiet = False) -> None:
 
     A few keys are written to the object storage and deleted again; on S3 the bucket is made if it is not there.
     """
-    from phiforge_client.doctor.examine import State, examine, worst
+    from phiforge_client.doctor.examine import examine, worst
+    from phiforge_client.doctor.finding import State
     from phiforge_client.doctor.view import print_finding, summary
 
     found, shown = [], screen(as_json)

@@ -72,8 +72,9 @@ def suggestion(found: Inspected, share: float) -> dict[str, Any] | None:
 def as_yaml(spec: Mapping[str, Any], found: Inspected) -> str:
     """Return a suggested spec as a file, with what it was made from."""
     sections = yaml.safe_dump(dict(spec), sort_keys=False, default_flow_style=None, width=200, allow_unicode=True)
+    of = f"{found.pictures} pictures of {len(found.classes)} classes"
     return (
-        f"# ProtoNet on {found.count} pictures of {len(found.classes)} classes, as `phiforge data inspect` suggests.\n"
+        f"# ProtoNet on {of}, as `phiforge data inspect` suggests.\n"
         "# norm: running classifies each picture by itself, whatever other pictures are asked for with it.\n"
         f"{sections}"
     )

@@ -33,7 +33,7 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
 
 def _summary(found: Inspected) -> Iterator[str]:
     counts = [len(each.pictures) for each in found.classes]
-    classes, pictures = counted(len(found.classes), "class", "classes"), counted(found.count, "picture", "pictures")
+    classes, pictures = counted(len(found.classes), "class", "classes"), counted(found.pictures, "picture", "pictures")
     usable = f"{min(counts, default=0)} to {max(counts, default=0)} usable ones a class"
     yield f"{found.place}: {classes}, {pictures}; {usable}"
     if found.sizes:

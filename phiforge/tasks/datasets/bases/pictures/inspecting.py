@@ -45,7 +45,7 @@ class Inspected(NamedTuple):
     coloured: int
 
     @property
-    def count(self) -> int:
+    def pictures(self) -> int:
         """How many pictures there are, whether or not they can be used."""
         return len(self.sizes) + len(self.unreadable)
 
