@@ -30,6 +30,15 @@ def inspect_(
     spec: Annotated[
         Path | None, typer.Option("--spec", metavar="FILE", help="Write the suggested spec, rather than print it.")
     ] = None,
+    labels: Annotated[
+        str, typer.Option("--labels", metavar="FILE", help="A CSV among the pictures, of columns path and label.")
+    ] = "",
+    group_by: Annotated[
+        str,
+        typer.Option(
+            "--group-by", metavar="LEVEL", help="Groups that stay in one split: 1 is the folder around a class's."
+        ),
+    ] = "",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -38,7 +47,8 @@ def inspect_(
 
     settings = read_settings()
     with progress(as_json) as report:
-        inspection = inspect(settings, place, report)
+        by = int(group_by) if group_by.isdecimal() else group_by
+        inspection = inspect(settings, place, report, labels, by or 0)
     shown = write_contact_sheet(settings, inspection, sheet) if sheet else 0
     if spec:
         _write_spec(inspection, spec)

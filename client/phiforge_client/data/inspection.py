@@ -1,7 +1,10 @@
 """``phiforge data inspect``: what is in a folder of pictures, and what may be learned from it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import ValidationError
 
 from phiforge.base.errors import DataError
 from phiforge.base.settings import Settings
@@ -35,18 +38,29 @@ class Inspection(NamedTuple):
         return found | {"carries": carries, "spec": self.spec}
 
 
-def inspect(settings: Settings, place: Path | None, progress: Progress | None = None) -> Inspection:
+def inspect(
+    settings: Settings,
+    place: Path | None,
+    progress: Progress | None = None,
+    labels: str = "",
+    group_by: int | str = 0,
+) -> Inspection:
     """Look at all pictures of ``place``, or else of ``PHIFORGE_IMAGES``.
+
+    ``labels`` and ``group_by`` are those of data ``images``.
 
     Raises DataError if there is no picture of any class, or a spec cannot be suggested that would be accepted.
     """
     settings = settings.model_copy(update={"images": place}) if place else settings
-    found = _source(settings, SHARE, "rgb", _LOOKED_AT, progress).inspect()
+    asked: dict[str, Any] = {"labels": labels, "group_by": group_by}
+    first: dict[str, Any] = {"colour": "rgb", "image_size": _LOOKED_AT, "validation": SHARE, "test": SHARE} | asked
+    found = _source(settings, first, progress).inspect()
     share = share_of(len(found.classes))
     if share != SHARE:
-        found = _source(settings, share, "rgb", _LOOKED_AT, progress).inspect()
+        found = _source(settings, first | {"validation": share, "test": share}, progress).inspect()
     spec = suggestion(found, share)
     if spec:
+        spec["data"] |= {name: value for name, value in asked.items() if value}
         parse_spec(spec, lambda _: _facts(found))
     return Inspection(found, carried(found), spec)
 
@@ -62,15 +76,18 @@ def write_contact_sheet(settings: Settings, inspection: Inspection, file: Path) 
         raise DataError(
             f"{found.place} carries no task, so there is no sheet: give 3 classes or more, of 2 pictures each"
         )
-    data = spec["data"]
     settings = settings.model_copy(update={"images": found.place})
     classes = shown_classes(found)
-    write_sheet(file, _source(settings, data["test"], data["colour"], data["image_size"], _silent), classes)
+    write_sheet(file, _source(settings, spec["data"], _silent), classes)
     return len(classes)
 
 
-def _source(settings: Settings, share: float, colour: Any, size: int, progress: Progress | None) -> Images:  # noqa: ANN401
-    config = ImagesData(validation=share, test=share, colour=colour, image_size=size)
+def _source(settings: Settings, data: Mapping[str, Any], progress: Progress | None) -> Images:
+    """Return the pictures as a spec's section ``data`` has them; raises DataError if that cannot be."""
+    try:
+        config = ImagesData.model_validate(data)
+    except ValidationError as error:
+        raise DataError("; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())) from None
     return Images(config, settings, progress)
 
 
