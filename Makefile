@@ -24,6 +24,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	touch $@
 
 demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
+	mkdir -p .phiforge
 	$(BIN)/phiforge demo
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server

@@ -11,7 +11,6 @@ from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, 
 app = typer.Typer(
     name="phiforge",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -44,7 +44,7 @@ def logs_of(settings: Settings, service: str = "") -> list[Log]:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """Return the last ``lines`` of a file of any size: no more of it is read."""
+    """Return the last ``lines`` of a file of any size that are not empty: no more of it is read than they take."""
     data = b""
     with path.open("rb") as file:
         at = file.seek(0, 2)
@@ -52,7 +52,8 @@ def tail(path: Path, lines: int) -> list[str]:
             size = min(_BLOCK, at)
             at = file.seek(at - size)
             data = file.read(size) + data
-    return data.decode(errors="replace").splitlines()[-lines:] if lines else []
+    written = [line for line in data.decode(errors="replace").splitlines() if line.strip()]
+    return written[-lines:] if lines else []
 
 
 def followed(logs: list[Log]) -> Iterator[tuple[Log, str]]:

@@ -57,17 +57,22 @@ def meant(datasets: Sequence[Published], given: str) -> Published:
     )
 
 
+def expect_unneeded(dataset: Published) -> None:
+    """Raise DataError, which says who does, if runs need a dataset."""
+    if dataset.runs:
+        some = ", ".join(dataset.runs[:3]) + (", ..." if len(dataset.runs) > 3 else "")
+        raise DataError(
+            f"dataset {dataset.digest[:12]} stays: {len(dataset.runs)} need it ({some}); `phiforge rm` removes runs"
+        )
+
+
 def remove(record: Record, dataset: Published) -> int:
     """Remove a dataset and what no other one shares with it; return how many objects went.
 
     What points to it goes first: whoever wants the dataset meanwhile publishes it again. Raises DataError if runs need
     it.
     """
-    if dataset.runs:
-        some = ", ".join(dataset.runs[:3]) + (", ..." if len(dataset.runs) > 3 else "")
-        raise DataError(
-            f"dataset {dataset.digest[:12]} stays: {len(dataset.runs)} need it ({some}); `phiforge rm` removes runs"
-        )
+    expect_unneeded(dataset)
     store = record.store
     own = _parts(_index(dataset.digest, store))
     others = {key for digest in _digests(store) if digest != dataset.digest for key in _parts_of(digest, store)}

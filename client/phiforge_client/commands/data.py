@@ -86,11 +86,13 @@ def remove_(
     quiet: Quiet = False,
 ) -> None:
     """Remove published datasets that no run needs; what other datasets share stays."""
-    from phiforge.runs.published import meant, published, remove
+    from phiforge.runs.published import expect_unneeded, meant, published, remove
 
     platform = open_platform()
     there = published(platform.record)
     going = [meant(there, given) for given in datasets]
+    for each in going:
+        expect_unneeded(each)
     if not yes:
         typer.confirm(f"Remove {', '.join(each.digest[:12] for each in going)} for good?", abort=True, err=True)
     removed = {each.digest: remove(platform.record, each) for each in going}

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from phiforge.base.environment import read_settings
+from phiforge_client import completion
 from phiforge_client.commands.options import AsJson, Quiet, Trainers
 from phiforge_client.commands.output import answer, console, echo_json, say, screen
 
@@ -102,7 +103,10 @@ def logs(
 
 @app.command(rich_help_panel="Start here")
 def specs(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one, to begin your own with.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Print this one, to begin your own with.", autocompletion=completion.specs),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -125,7 +129,12 @@ def _list_specs(found: dict[str, str]) -> None:
 @app.command(rich_help_panel="Start here")
 def explain(
     field: Annotated[
-        str, typer.Argument(metavar="FIELD", help="outer.lr, learner, learner.maml, ...; default: the whole spec.")
+        str,
+        typer.Argument(
+            metavar="FIELD",
+            help="outer.lr, learner, learner.maml, ...; default: the whole spec.",
+            autocompletion=completion.fields,
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -59,10 +59,12 @@ def _remarks(found: Inspected) -> Iterator[str]:
 
 def print_datasets(console: Console, datasets: Sequence[Published]) -> None:
     """Print one row a dataset."""
-    shown = Table("dataset", "name", "images", "shape", "classes", "MB", "runs", box=None, padding=(0, 1, 0, 0))
+    shown = Table(
+        "dataset", "name", "images", "shape", "train/validation/test", "kB", "runs", box=None, padding=(0, 1, 0, 0)
+    )
     for each in datasets:
         shape = " x ".join(map(str, each.image_shape))
         classes = "/".join(str(each.classes.get(split, 0)) for split in ("train", "validation", "test"))
-        size = f"{each.bytes / 1e6:.1f}"
+        size = f"{each.bytes / 1e3:,.0f}"
         shown.add_row(each.digest[:12], each.name, str(each.images), shape, classes, size, str(len(each.runs)))
     whole(console).print(shown, highlight=False)
