@@ -40,7 +40,8 @@ def fields(begun: str) -> list[str]:
 
     def found() -> Iterator[str]:
         explained = explain(above)
-        yield from (f"{above}{dot}{each.name}" for each in (*explained.fields, *explained.parts))
+        names = [each.name for each in explained.fields] + [each.name for each in explained.parts]
+        yield from (f"{above}{dot}{name}" for name in names)
 
     return _beginning(begun, found)
 

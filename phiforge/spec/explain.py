@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from phiforge.base.errors import RegistryError, UnknownFieldError
+from phiforge.base.errors import UnknownFieldError
 from phiforge.base.nearest import did_you_mean
 from phiforge.registry import KINDS, PartConfig, PartOf, Section
+from phiforge.registry.choice import DefaultPart
 from phiforge.spec.places import choice_of, sections_of
 from phiforge.spec.run import RunSpec
 from phiforge.spec.wording import bounds_of, default_of_field, type_of
@@ -139,7 +140,7 @@ def _part(name: str, field: FieldInfo, choice: PartOf, here: _Here) -> Explanati
         return Explanation(here.words, ".".join(here.in_a_spec), about, _text(name, field), (), parts_of(choice))
     configuration = choice.configuration(here.left[0])
     if configuration is None:
-        raise _no_such_part(choice, here)
+        raise _no_such_part(field, choice, here)
     found = _section(configuration, here.into(named=False))
     if len(here.left) > 1:
         return found
@@ -197,12 +198,11 @@ def _unknown(section: type[Section], here: _Here) -> UnknownFieldError:
 
 def _elsewhere(name: str) -> str:
     """Say where a name that is none of the top level stands: of a part, or of a field in a section."""
-    parts = {each: kind for kind, catalogue in KINDS.items() for each in catalogue}
     homes = {f"{top}.{name}" for top, field in RunSpec.model_fields.items() if _has(field, name)}
     homes |= {f"{top}.{name}" for top, field in RunSpec.model_fields.items() if _offers(field, name)}
     if homes:
         return f"; did you mean {min(homes)!r}?"
-    return did_you_mean(name, parts)
+    return did_you_mean(name, {each for catalogue in KINDS.values() for each in catalogue})
 
 
 def _has(field: FieldInfo, name: str) -> bool:
@@ -214,9 +214,10 @@ def _offers(field: FieldInfo, name: str) -> bool:
     return choice is not None and name in choice.catalogue
 
 
-def _no_such_part(choice: PartOf, here: _Here) -> UnknownFieldError:
+def _no_such_part(field: FieldInfo, choice: PartOf, here: _Here) -> UnknownFieldError:
     name, names = here.left[0], choice.names()
-    owners = _owners(choice, name)
+    usual = field.default_factory.name if isinstance(field.default_factory, DefaultPart) else ""
+    owners = sorted(_owners(choice, name), key=lambda each: (each != usual, each))
     if owners:
         some = ", ".join(owners[:3]) + (", ..." if len(owners) > 3 else "")
         meant = f"{here.words}.{owners[0]}.{name}"
@@ -227,9 +228,5 @@ def _no_such_part(choice: PartOf, here: _Here) -> UnknownFieldError:
 
 
 def _owners(choice: PartOf, field: str) -> Sequence[str]:
-    """Return the parts that have such a field, the usual one first."""
-    try:
-        having = [name for name in choice.working() if field in choice.catalogue[name].Config.model_fields]
-    except RegistryError:
-        return []
-    return sorted(having, key=lambda name: (name != "maml", name))
+    """Return the parts that have such a field; one that cannot be imported has none."""
+    return [name for name in choice.working() if field in choice.catalogue[name].Config.model_fields]

@@ -49,8 +49,10 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     save(place / "class-04" / "lighter.png", lighter)
     save(place / "class-05" / "blank.png", Image.new("L", (40, 40), 250))
     (place / "README.txt").write_text("mine")
-    # If they are looked at, I expect each under its own heading.
-    found = looked_at(place).found
+    # If they are looked at, I expect each under its own heading, and nothing to be told twice.
+    told: list[str] = []
+    found = inspect(Settings(), place, lambda what, done, total: told.append(what)).found
+    assert not [each for each in told if "README.txt" in each]
     assert list(found.unreadable) == ["class-00/0.png"]
     assert found.doubled == [["class-01/copy.bmp", "class-02/0.png"]]
     assert found.alike == [["class-03/0.png", "class-04/lighter.png"]]

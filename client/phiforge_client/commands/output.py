@@ -88,9 +88,14 @@ def watch_runs(platform: "RunPlatform", runs: list[str], as_json: bool = False) 
 def queued(platform: "RunPlatform", run: str, said: str, watch: bool, as_json: bool) -> None:
     """Tell that ``run`` is queued, in the words ``said``; then, if it is to be watched, stay until it is over."""
     if not (watch and as_json):
-        answer({"run": run, "store": platform.store.url}, as_json, [run], lambda: say(said))
+        answer({"run": run, "store": platform.store.url}, as_json, [run], lambda: _say_queued(said, platform.store.url))
     if watch:
         watch_runs(platform, [run], as_json)
+
+
+def _say_queued(said: str, where: str) -> None:
+    say(said)
+    say_where(where)
 
 
 def say_where(where: str) -> None:

@@ -9,11 +9,12 @@ from rich.markup import escape
 
 from phiforge_client.commands.opening import expect_redis, look, open_platform
 from phiforge_client.commands.options import AnyRuns, AsJson, LabelsWanted, Priority, Quiet
-from phiforge_client.commands.output import answer, console, say
+from phiforge_client.commands.output import answer, console, say, say_where
 
 if TYPE_CHECKING:
     from phiforge.runs.platform import RunPlatform
     from phiforge.runs.waiting.line import Line
+    from phiforge_client.queue_view import QueueView
     from phiforge_client.selection import Done
 
 app = typer.Typer()
@@ -36,12 +37,20 @@ def queue(
     quiet: Quiet = False,
 ) -> None:
     """Show who runs, who waits for what, and roughly until when; or set how the queue is served."""
-    from phiforge_client.queue_view import print_queue, queue_view
+    from phiforge_client.queue_view import queue_view
 
     if at_once is not None or share is not None:
         _set_policy(at_once, share)
-    found = queue_view(look())
-    answer(found.to_json(), as_json, [row.run for row in found.rows], lambda: print_queue(console, found))
+    platform = look()
+    found = queue_view(platform)
+    answer(found.to_json(), as_json, [row.run for row in found.rows], lambda: _show(platform, found))
+
+
+def _show(platform: "RunPlatform", found: "QueueView") -> None:
+    from phiforge_client.queue_view import print_queue
+
+    print_queue(console, found)
+    say_where(platform.store.url)
 
 
 def _set_policy(at_once: str | None, share: str | None) -> None:

@@ -14,7 +14,7 @@ from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected
 from phiforge.tasks.datasets.images import Images, ImagesData
 from phiforge_client.data.sheet import shown_classes, write_sheet
-from phiforge_client.data.suggestion import SHARE, Carried, carried, share_of, suggestion
+from phiforge_client.data.suggestion import Carried, carried, share_of, suggestion
 
 _LOOKED_AT = 32
 """Pixels a side at which all pictures are looked at."""
@@ -53,11 +53,9 @@ def inspect(
     """
     settings = settings.model_copy(update={"images": place}) if place else settings
     asked: dict[str, Any] = {"labels": labels, "group_by": group_by}
-    first: dict[str, Any] = {"colour": "rgb", "image_size": _LOOKED_AT, "validation": SHARE, "test": SHARE} | asked
-    found = _source(settings, first, progress).inspect()
-    share = share_of(len(found.classes))
-    if share != SHARE:
-        found = _source(settings, first | {"validation": share, "test": share}, progress).inspect()
+    share = share_of(_source(settings, asked, _silent).classes)
+    data = {"colour": "rgb", "image_size": _LOOKED_AT, "validation": share, "test": share} | asked
+    found = _source(settings, data, _without_remarks(progress)).inspect()
     spec = suggestion(found, share)
     if spec:
         spec["data"] |= {name: value for name, value in asked.items() if value}
@@ -94,6 +92,16 @@ def _source(settings: Settings, data: Mapping[str, Any], progress: Progress | No
 def _facts(found: Inspected) -> DatasetFacts:
     carries = carried(found)
     return DatasetFacts({each.split: each.classes for each in carries}, {each.split: each.fewest for each in carries})
+
+
+def _without_remarks(progress: Progress | None) -> Progress:
+    """Return who is told how far reading is, and not what is left out: that is part of the answer."""
+
+    def report(what: str, done: int, total: int) -> None:
+        if progress and total:
+            progress(what, done, total)
+
+    return report
 
 
 def _silent(what: str, done: int, total: int) -> None:

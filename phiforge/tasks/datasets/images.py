@@ -101,6 +101,11 @@ class Images(DatasetSource):
         for each in self._layout.remarks:
             remark(progress, each)
 
+    @property
+    def classes(self) -> int:
+        """How many classes there are, before any picture is read."""
+        return len(self._layout.classes)
+
     @classmethod
     def input_shape(cls, config: ImagesData) -> tuple[int, ...]:
         """Return (channels, height, width)."""
