@@ -12,7 +12,7 @@ EMBEDDED := $(addprefix tests/integration/,steps staleness queue $(addprefix tes
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-wheel-redis test-fast lint types imports check lock bench benchmark-omniglot certificate secrets audit clean help
+.PHONY: demo test test-wheel-redis test-fast lint types imports check lock bench benchmark-omniglot certificate reference secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -24,6 +24,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	touch $@
 
 demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
+	mkdir -p .phiforge
 	$(BIN)/phiforge demo
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server
@@ -57,6 +58,9 @@ benchmark-omniglot: $(READY) ## every learner on real Omniglot at one budget of 
 
 certificate: $(READY) ## prove every learner x estimator cell and print the table
 	mkdir -p docs/results; $(BIN)/python -m tests.certificate > docs/results/certificate.md
+
+reference: $(READY) ## the pages of specs and commands, written from the code
+	$(BIN)/python -m phiforge_client.reference_pages docs/reference
 
 secrets: ## certificates, users and passwords for a fleet in containers, in deploy/secrets
 	$(PYTHON) deploy/make_secrets.py

@@ -1,20 +1,30 @@
 """The ``phiforge`` command."""
 
+from typing import Annotated
+
 import typer
 
-from phiforge_client.commands import lineage, parts, queue, results, runs, services, start
+from phiforge_client.commands import data, lineage, parts, queue, results, runs, services, start
+from phiforge_client.commands.output import print_version
 from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
 
 app = typer.Typer(
     name="phiforge",
-    help="Meta-learning as a pipeline of services. Try `phiforge demo` first; settings are PHIFORGE_* variables.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (start, runs, queue, results, lineage, parts, services):
+for group in (start, data, runs, queue, results, lineage, parts, services):
     app.add_typer(group.app)
+
+
+@app.callback()
+def phiforge(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Meta-learning as a pipeline of services. Try `phiforge demo` first; settings are PHIFORGE_* variables."""
 
 
 def main() -> None:

@@ -30,8 +30,11 @@ METHODS = {
 }
 
 
-def run_demo(settings: Settings, console: Console, trainers: int | None) -> None:
-    """Meta-train, judge and compare; raises ServiceError if a service keeps dying. Ctrl-C leaves no process behind."""
+def run_demo(settings: Settings, console: Console, trainers: int | None) -> dict[str, dict[str, Any]]:
+    """Meta-train, judge, compare and return every method's report.
+
+    Raises ServiceError if a service keeps dying. Ctrl-C leaves no process behind.
+    """
     started = time.monotonic()
     home = settings.home / "demo" / time.strftime("%Y%m%d-%H%M%S")
     settings = settings.model_copy(update={"home": home, "redis_url": "", "store_url": ""})
@@ -46,6 +49,7 @@ def run_demo(settings: Settings, console: Console, trainers: int | None) -> None
     console.print(_comparison(reports))
     plot_accuracy(reports, home / "accuracy.png")
     _say_where(console, settings, reports, home, time.monotonic() - started)
+    return reports
 
 
 def _train(settings: Settings, console: Console, stack: Stack) -> dict[str, dict[str, Any]]:

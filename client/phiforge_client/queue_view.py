@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +14,7 @@ from phiforge.runs.waiting.policy import Policy, read_policy
 from phiforge.runs.waiting.wish import Labels
 from phiforge_client.forecast import Span, forecast
 from phiforge_client.run_view import RunView
-from phiforge_client.table import IN_A_PIPE, clock
+from phiforge_client.table import IN_A_PIPE, clock, labelled
 from phiforge_client.view import readable_views
 from phiforge_client.waiting_view import Turn, turns_of
 
@@ -31,6 +31,10 @@ class Row(NamedTuple):
     labels: Labels
     span: Span
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return self._asdict() | {"labels": dict(self.labels), "span": self.span._asdict()}
+
 
 class QueueView(NamedTuple):
     """The queue at one moment: first who is active, then who waits, in order of their turns."""
@@ -38,6 +42,10 @@ class QueueView(NamedTuple):
     policy: Policy
     rows: list[Row]
     counts: Counter[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"policy": self.policy._asdict(), "runs": [row.to_json() for row in self.rows], "counts": self.counts}
 
 
 def queue_view(platform: RunPlatform) -> QueueView:
@@ -95,7 +103,7 @@ def _table(rows: Sequence[Row]) -> Table:
     for heading in ("starts in", "ends in"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        labels = " ".join(f"{name}={value}" for name, value in row.labels) or "–"
+        labels = labelled(row.labels) or "–"
         shown.add_row(row.run, row.status, str(row.priority), labels, _in(row.span.starts), _in(row.span.ends))
     return shown
 

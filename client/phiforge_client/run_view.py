@@ -1,8 +1,10 @@
 """What is shown of a run."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from phiforge.runs.record import RunStatus
+from phiforge.runs.waiting.wish import Labels
 
 
 @dataclass
@@ -20,6 +22,11 @@ class RunView:
     split: str
     seconds_left: float | None
     created_at: float
+    labels: Labels = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self) | {"labels": dict(self.labels)}
 
     @property
     def over(self) -> bool:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from phiforge.runs.waiting.wish import Labels
 from phiforge_client.run_ids import shortened
 from phiforge_client.run_view import RunView
 
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     loss: str
     accuracy: str
     left: str
+    labels: str
 
 
 def row(view: RunView) -> Row:
@@ -40,37 +42,47 @@ def row(view: RunView) -> Row:
     left = clock(view.seconds_left) if going and view.seconds_left is not None else "–"
     rate = f"{view.tasks_per_second:.1f}" if going else "–"
     version = "–" if view.version is None else str(view.version)
-    return Row(view.run, view.status, f"{version}/{view.versions}", rate, loss, accuracy, left)
+    return Row(view.run, view.status, f"{version}/{view.versions}", rate, loss, accuracy, left, labelled(view.labels))
 
 
 def line(view: RunView) -> str:
     """Return a run on one line."""
-    return "  ".join(row(view))
+    return "  ".join(filter(None, row(view)))
 
 
 def table(views: Sequence[RunView], columns: int) -> Table | Text:
     """Return one row a run, of at most ``columns`` letters: ids are shortened before any figure is.
 
-    Where the figures do not fit beside each other, each run is a line that may be folded.
+    Labels stand beside the figures in a pipe, below the id on a terminal. Where the figures do not fit beside each
+    other, each run is a line that may be folded.
     """
     rows = [row(view) for view in views]
-    widths = [max(map(len, cells)) for cells in zip(_HEADINGS, *rows, strict=True)]
+    widths = [max(map(len, cells)) for cells in zip(_HEADINGS, *(each[:-1] for each in rows), strict=True)]
     widths[1] = min(widths[1], _WIDEST_STATUS)
     room = columns - sum(widths[1:]) - _GAP * (len(widths) - 1)
     if room < _SHORTEST_ID:
         return Text("\n".join(map(line, views)))
     shown = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     for heading, width in zip(_HEADINGS, widths, strict=True):
-        folded = heading == "status" and columns < IN_A_PIPE
+        folded = heading in ("run", "status") and columns < IN_A_PIPE
         shown.add_column(
             heading,
             justify="left" if heading in _HEADINGS[:2] else "right",
             no_wrap=not folded,
-            max_width=width if folded else None,
+            max_width=(room if heading == "run" else width) if folded else None,
         )
+    beside = columns >= IN_A_PIPE and any(each.labels for each in rows)
+    if beside:
+        shown.add_column("labels", no_wrap=True)
     for each in rows:
-        shown.add_row(shortened(each.run, room), *each[1:])
+        below = "" if beside or not each.labels else f"\n {each.labels}"
+        shown.add_row(shortened(each.run, room) + below, *(each if beside else each[:-1])[1:])
     return shown
+
+
+def labelled(labels: Labels) -> str:
+    """Spell labels as they are given."""
+    return " ".join(f"{name}={value}" for name, value in labels)
 
 
 def print_table(console: Console, views: Sequence[RunView]) -> None:
@@ -81,7 +93,7 @@ def print_table(console: Console, views: Sequence[RunView]) -> None:
 
 def whole(console: Console) -> Console:
     """Return a console that cuts and folds nothing where the output is no terminal: whoever reads is a program."""
-    return console if console.is_terminal else Console(file=console.file, width=IN_A_PIPE)
+    return console if console.is_terminal or console.quiet else Console(file=console.file, width=IN_A_PIPE)
 
 
 def percent(accuracy: float, ci95: float) -> str:

@@ -54,6 +54,7 @@ def view_of(platform: RunPlatform, run: str, *, ask_redis: bool = True) -> RunVi
         split=split,
         seconds_left=left,
         created_at=submitted.created_at,
+        labels=submitted.wish.labels,
     )
 
 

@@ -58,6 +58,7 @@ def view_of_turn(turn: Turn) -> RunView:
         split="validation",
         seconds_left=None,
         created_at=entry.created_ms / 1000,
+        labels=entry.labels,
     )
 
 

@@ -14,6 +14,10 @@ class SpecError(PhiforgeError):
         super().__init__(f"the spec has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
+class UnknownFieldError(PhiforgeError):
+    """Raised when a field or part of a spec is asked for by a name that is not there."""
+
+
 class DataError(PhiforgeError):
     """Raised when a dataset cannot be read, downloaded or split as asked."""
 

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
+from phiforge.base.home import FOLDER, find_home, users_home
+
 SECRETS_DIR = "/run/secrets"
 """Where Docker, Compose and Kubernetes lay secrets; ``PHIFORGE_SECRETS_DIR`` names another folder."""
 
@@ -23,7 +25,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PHIFORGE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(
-        default=Path(".phiforge"), description="Local state: the embedded object store, sockets, logs, cached data."
+        default_factory=find_home,
+        description="Local state: the embedded object store, logs, cached data; default: a project's .phiforge, found "
+        "from any folder in it, else ~/.phiforge.",
     )
     redis_url: str = Field(
         default="",
@@ -102,6 +106,13 @@ class Settings(BaseSettings):
         user, _, password = user_and_password.partition(":")
         apart = {"redis_url": address.replace(place, rest), "redis_user": unquote(user)}
         return values | apart | {"redis_password": SecretStr(unquote(password))}
+
+    @property
+    def home_found(self) -> str:
+        """How the home was found, to be told with it."""
+        if "home" in self.model_fields_set:
+            return "PHIFORGE_HOME"
+        return "yours" if self.home == users_home() else f"the {FOLDER} of a project"
 
     @property
     def broker_url(self) -> str:

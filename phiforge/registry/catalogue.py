@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
@@ -70,6 +71,16 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
         point = self._installed[name]
         return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
+    def source(self, name: str) -> Path | None:
+        """Return the file of the part ``name``, which is not imported for that; None if it cannot be said."""
+        if name in self._own:
+            return Path(next(iter(self._places)), f"{name}.py")
+        try:
+            spec = find_spec(self._installed[name].module)
+        except Exception:  # the package around it is not ours, and may raise anything
+            return None
+        return Path(spec.origin) if spec and spec.origin else None
+
     def working(self) -> dict[str, type[P]]:
         """Return every part that can be imported, by name; of a broken one the log says why."""
         found = {}
@@ -82,9 +93,12 @@ class Catalogue(Mapping[str, type[P]], Generic[P]):
 
     @cached_property
     def _own(self) -> frozenset[str]:
+        return frozenset(module.name for module in iter_modules(self._places) if not module.ispkg)
+
+    @cached_property
+    def _places(self) -> list[str]:
         spec = find_spec(self._package)
-        places = spec.submodule_search_locations if spec else None
-        return frozenset(module.name for module in iter_modules(places or []) if not module.ispkg)
+        return list((spec.submodule_search_locations if spec else None) or [])
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
@@ -145,13 +159,24 @@ class Catalogues(Mapping[str, type[P]], Generic[P]):
 
     def __getitem__(self, name: str) -> type[P]:
         """Return the part ``name``; raises MissingPartError if there is none here."""
-        for part in self._parts:
-            if name in part:
-                return part[name]
-        raise _missing(self, name)
+        return self._with(name)[name]
 
     def __contains__(self, name: object) -> bool:
         return any(name in part for part in self._parts)
+
+    def origin(self, name: str) -> str:
+        """Return which package brings the part ``name``, with its version: ours is ``phiforge``."""
+        return self._with(name).origin(name)
+
+    def source(self, name: str) -> Path | None:
+        """Return the file of the part ``name``, which is not imported for that; None if it cannot be said."""
+        return self._with(name).source(name)
+
+    def _with(self, name: str) -> Catalogue[P]:
+        for part in self._parts:
+            if name in part:
+                return part
+        raise _missing(self, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(name for part in self._parts for name in part))

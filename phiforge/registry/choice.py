@@ -74,6 +74,22 @@ def _dumped(value: PartConfig, info: core_schema.SerializationInfo) -> dict[str,
     return value.model_dump(mode=info.mode)
 
 
+class DefaultPart:
+    """Makes the configuration of a part with all its defaults: a field's ``default_factory``.
+
+    Args:
+        catalogue: where the part is found.
+        name: which part; known before the part is imported.
+    """
+
+    def __init__(self, catalogue: Mapping[str, type[Part]], name: str) -> None:
+        self.catalogue, self.name = catalogue, name
+
+    def __call__(self) -> PartConfig:
+        """Return the configuration; the part is imported for that."""
+        return self.catalogue[self.name].Config(name=self.name)
+
+
 def default_of(catalogue: Mapping[str, type[Part]], name: str) -> PartConfig:
     """Return the configuration of a part with all its defaults."""
-    return catalogue[name].Config(name=name)
+    return DefaultPart(catalogue, name)()

@@ -5,14 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from phiforge.registry import OPTIMIZERS, PartConfig, PartOf, Section
-from phiforge.registry.choice import default_of
+from phiforge.registry.choice import DefaultPart
 from phiforge.registry.section import Since
 
 OptimizerConfig = Annotated[PartConfig, PartOf(OPTIMIZERS)]
-
-
-def _adam() -> PartConfig:
-    return default_of(OPTIMIZERS, "adam")
+_adam = DefaultPart(OPTIMIZERS, "adam")
 
 
 class ParameterGroup(Section):

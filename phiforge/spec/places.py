@@ -24,7 +24,7 @@ def section_at(place: Place, raw: Any) -> type[Section]:  # noqa: ANN401 - whate
 
 def _section_in(field: FieldInfo, given: Any) -> type[Section] | None:  # noqa: ANN401 - whatever was given
     """Return which section a field holds, if it is one: of a part, the one that the given name decides."""
-    if choice := _choice(field):
+    if choice := choice_of(field):
         return choice.configuration(given.get("name", choice.default)) if isinstance(given, Mapping) else None
     sections = sections_of(field.annotation)
     return sections[0] if sections else None
@@ -36,10 +36,10 @@ def choice_at(place: Place, raw: Mapping[str, Any]) -> PartOf | None:
     if not names:
         return None
     depth = max(index for index, step in enumerate(place) if isinstance(step, str))
-    return _choice(section_at(place[:depth], raw).model_fields[names[-1]])
+    return choice_of(section_at(place[:depth], raw).model_fields[names[-1]])
 
 
-def _choice(field: FieldInfo) -> PartOf | None:
+def choice_of(field: FieldInfo) -> PartOf | None:
     """Return which parts may stand in a field, by itself or in a list; None if it is for none."""
     marks = [*field.metadata, *_marks_of(field.annotation)]
     return next((mark for mark in marks if isinstance(mark, PartOf)), None)

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import MissingPartError
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, SCORES, PartConfig, PartOf, Section
-from phiforge.registry.choice import UNKNOWN, default_of
+from phiforge.registry.choice import UNKNOWN, DefaultPart
 from phiforge.registry.section import RECORDED, Since
 from phiforge.spec.outer import Outer
 from phiforge.spec.schema import recorded, schema_of
@@ -38,11 +38,11 @@ class RunSpec(Section):
     staleness: int = Field(
         default=0, ge=0, le=1000, description="Versions that φ may have moved on while a contribution was computed."
     )
-    data: Annotated[PartConfig, PartOf(DATA)] = Field(default_factory=lambda: default_of(DATA, "glyphs"))
+    data: Annotated[PartConfig, PartOf(DATA)] = Field(default_factory=DefaultPart(DATA, "glyphs"))
     task: Task = Task()
-    learner: Annotated[PartConfig, PartOf(LEARNERS)] = Field(default_factory=lambda: default_of(LEARNERS, "maml"))
+    learner: Annotated[PartConfig, PartOf(LEARNERS)] = Field(default_factory=DefaultPart(LEARNERS, "maml"))
     estimator: Annotated[PartConfig, PartOf(ESTIMATORS)] = Field(
-        default_factory=lambda: default_of(ESTIMATORS, "backpropagation")
+        default_factory=DefaultPart(ESTIMATORS, "backpropagation")
     )
     outer: Outer = Field(default_factory=Outer)
     sampling: Sampling = Sampling()

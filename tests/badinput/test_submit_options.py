@@ -31,7 +31,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
         return "run"
 
     monkeypatch.setattr("phiforge_client.submission.submit", submit)
-    monkeypatch.setattr(runs, "open_platform", SimpleNamespace)
+    monkeypatch.setattr(runs, "open_platform", lambda: SimpleNamespace(store=LocalStore(tmp_path / "store")))
     monkeypatch.setattr(runs, "expect_redis", lambda platform, otherwise: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     return specs

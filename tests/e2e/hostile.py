@@ -23,12 +23,19 @@ from phiforge_client import cli
 from phiforge_client.commands import output
 
 for slow in (
+    "background.detached",
+    "background.status",
     "branching",
     "certificate",
+    "data.inspection",
+    "data.view",
     "demo",
+    "doctor.examine",
+    "doctor.view",
     "embedded",
     "lineage_view",
     "queue_view",
+    "removal",
     "replay",
     "results.comparison_view",
     "results.page",

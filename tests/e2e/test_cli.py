@@ -242,3 +242,31 @@ def processes_of(home: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_answers_for_programs_and_what_is_left_when_a_run_goes(home: Path, up: ChildProcess, spec: Path) -> None:
+    # Given a running stack, if a run is queued for a program, I expect JSON with its id; of a quiet one, the id alone.
+    queued = json.loads(phiforge(home, "submit", str(spec), "--hold", "--label", "who=me", "--json").stdout)
+    run = queued["run"]
+    quiet = phiforge(home, "submit", str(spec), "--hold", "--quiet").stdout
+    assert RUN_ID.fullmatch(quiet.strip())
+    assert [each["run"] for each in json.loads(phiforge(home, "runs", "--label", "who=me", "--json").stdout)] == [run]
+    assert run in {each["run"] for each in json.loads(phiforge(home, "queue", "--json").stdout)["runs"]}
+    # If it is to be removed while it waits, I expect a refusal that says what to type.
+    refused = phiforge(home, "rm", run, "--yes")
+    assert refused.returncode == 1
+    assert f"phiforge cancel {run}" in refused.stderr
+    # If it is cancelled and removed, I expect JSON of both, and the dataset to stay, as others need it.
+    assert json.loads(phiforge(home, "cancel", run, "--json").stdout) == {"runs": [run], "left": {}}
+    assert list(json.loads(phiforge(home, "rm", run, "--yes", "--json").stdout)["removed"]) == [run]
+    [dataset] = json.loads(phiforge(home, "data", "list", "--json").stdout)
+    assert run not in dataset["runs"]
+    kept = phiforge(home, "data", "remove", dataset["digest"][:8], "--yes")
+    assert kept.returncode == 1
+    assert "need it" in kept.stderr
+    # If one that is watched is asked for JSON, I expect its last view and nothing else.
+    watched = phiforge(home, "submit", str(spec), "--set", "outer.versions=2", "--watch", "--json")
+    [view] = json.loads(watched.stdout)
+    assert (view["status"], view["version"]) == ("complete", 2)
+    assert json.loads(phiforge(home, "verify", view["run"], "--json").stdout)["differences"] == []
+    phiforge(home, "cancel", quiet.strip())

@@ -19,6 +19,7 @@ from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
 from phiforge_client.cli import app
+from tests.pictures import draw_classes
 
 pytestmark = pytest.mark.slow
 
@@ -40,13 +41,24 @@ WITH_A_RUN: dict[str, list[str]] = {
     "branch": ["--at", "1"],
     "report": ["--out", "out"],
     "compare": [ENDED],
+    "rm": ["--yes"],
 }
 SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
 STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}
-OTHERS: dict[str, list[str]] = {"submit": [str(SPEC)], "runs": [], "queue": [], "certify": ["nobody"]}
-ANYWHERE: dict[str, list[str]] = {"specs": []}
+OTHERS: dict[str, list[str]] = {
+    "submit": [str(SPEC)],
+    "runs": [],
+    "queue": [],
+    "certify": ["nobody"],
+    "data inspect": [],
+    "data list": [],
+    "data remove": ["--yes", "abcdef"],
+}
+OF_THE_STACK: dict[str, list[str]] = {"status": [], "logs": [], "down": [], "doctor": []}
+"""Commands that look at a home and its stack; each says what it finds, whatever that is."""
+ANYWHERE: dict[str, list[str]] = {"specs": [], "explain": []}
 """Commands that need no home, no store and no Redis: they fail only where nothing can be printed."""
-NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "pause", "reprioritise", "branch")
+NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "pause", "reprioritise", "branch", "rm")
 
 
 class Place(NamedTuple):
@@ -60,16 +72,29 @@ class Place(NamedTuple):
     unset: tuple[str, ...] = ()
 
 
-ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS)
-ACTING = (*WITH_A_RUN, *OTHERS)
-PRINTING = ("show", "runs", "queue", "watch", *ANYWHERE)
+ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS, *OF_THE_STACK)
+ACTING = (*WITH_A_RUN, *OTHERS, *OF_THE_STACK)
+LOOKING = ("runs", "queue", "data list", "data inspect", "down")
+"""What has nothing to find, and says so, where there is no home and none can be made."""
+NO_STORE = (
+    *WITH_A_RUN,
+    "submit",
+    "runs",
+    "queue",
+    "data list",
+    "data remove",
+    "certify",
+    "status",
+    "logs",
+)
+PRINTING = ("show", "runs", "queue", "watch", "data list", "data inspect", "status", "down", "doctor", *ANYWHERE)
 LONG = "a" * 260
 AWAY = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
 PLACES = {
     "a Redis that hangs": Place(ACTING, NEEDING_REDIS, {"PHIFORGE_REDIS_URL": "unix://{hanging}"}),
     "no Redis": Place(ACTING, NEEDING_REDIS),
     "a home that cannot be made": Place(
-        ALL, tuple(each for each in ALL if each not in ("runs", "queue")), {"PHIFORGE_HOME": "/proc/phiforge/home"}
+        ALL, tuple(each for each in ALL if each not in LOOKING), {"PHIFORGE_HOME": "/proc/phiforge/home"}
     ),
     "a home in a file system that is read-only": Place(
         ("submit", "up", "demo", *SERVICES), ("submit", "up", "demo", *SERVICES), {"PHIFORGE_HOME": "/sys/phiforge"}
@@ -78,12 +103,14 @@ PLACES = {
     "a home in a folder with a long name": Place(ALL, ALL, {"PHIFORGE_HOME": f"{LONG}/home"}),
     "a home that is a file": Place(ALL, ALL, {"PHIFORGE_HOME": str(SPEC)}),
     "a store that is a file": Place(
-        (*ACTING, *SERVICES), (*ACTING, *SERVICES), {"PHIFORGE_STORE_URL": f"file://{SPEC}"}
+        (*ACTING, *SERVICES), (*NO_STORE, *SERVICES, "doctor"), {"PHIFORGE_STORE_URL": f"file://{SPEC}"}
     ),
-    "a store with a long name": Place(ACTING, ACTING, {"PHIFORGE_STORE_URL": f"file:///{LONG}"}),
+    "a store with a long name": Place(ACTING, (*NO_STORE, "doctor"), {"PHIFORGE_STORE_URL": f"file:///{LONG}"}),
     "a full disk for the output": Place((*ACTING, "demo"), (*PRINTING, "demo"), output="/dev/full"),
     "a closed pipe for the output": Place(
-        (*ACTING, "demo"), ("show", "runs", "queue", "demo", *ANYWHERE), output="closed pipe"
+        (*ACTING, "demo"),
+        ("show", "runs", "queue", "demo", "data list", "data inspect", "doctor", *ANYWHERE),
+        output="closed pipe",
     ),
     "an output of ASCII": Place(ACTING, (), encoding="ascii"),
     "an output of Latin-1": Place(ACTING, (), encoding="latin-1"),
@@ -102,6 +129,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for run in (RUN, ENDED):
         record.create(RunRecord(run, spec, spec.hash, "digest", (1, 28, 28), 300, 1.0))
     record.note_end(ENDED, RunStatus.CANCELLED, "because of φ")
+    draw_classes(home / "pictures", classes=6, pictures=3)
     return home
 
 
@@ -132,6 +160,7 @@ class Phiforge:
     def __init__(self, host: subprocess.Popen[str], home: Path, hanging: Path, folder: Path) -> None:
         self._host, self._folder = host, folder
         self._common = {"PHIFORGE_HOME": str(home), "PHIFORGE_SECRETS_DIR": "/nowhere"} | AWAY
+        self._common["PHIFORGE_IMAGES"] = str(home / "pictures")
         self._hanging = hanging
 
     def __call__(self, *arguments: str, place: Place = PLACES["no Redis"]) -> dict[str, Any]:
@@ -159,7 +188,16 @@ def phiforge(host: subprocess.Popen[str], home: Path, hanging: Path, tmp_path: P
 def test_every_command_is_tried() -> None:
     command = get_command(app)
     assert isinstance(command, TyperGroup)
-    assert {*ALL, *ANYWHERE} == set(command.commands)
+    assert {*ALL, *ANYWHERE} == set(names(command))
+
+
+def names(command: Any, before: str = "") -> Iterator[str]:
+    """Yield the whole name of every command."""
+    for name, each in command.commands.items():
+        if hasattr(each, "commands"):
+            yield from names(each, f"{before}{name} ")
+        else:
+            yield before + name
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -169,12 +207,13 @@ def test_surroundings(name: str, phiforge: Phiforge) -> None:
     for command in (*place.commands, *ANYWHERE):
         run = [ENDED if command in ("watch", "resume") and name not in ("a Redis that hangs", "no Redis") else RUN]
         run = run if command in WITH_A_RUN else []
-        rest = (WITH_A_RUN | SERVICES | STACKS | OTHERS | ANYWHERE)[command]
-        answer = phiforge(command, *run, *rest, place=place)
+        rest = (WITH_A_RUN | SERVICES | STACKS | OTHERS | OF_THE_STACK | ANYWHERE)[command]
+        answer = phiforge(*command.split(), *run, *rest, place=place)
         fine = answer["code"] != 0 if command in place.failing else answer["code"] in (0, 1, 2)
         lines = answer["printed"].count("\n")
         # I expect an exit code that says whether it failed, no traceback, and a few lines if it did.
-        short = not answer["code"] or "COLUMNS" in place.settings or lines <= MOST_LINES
+        longer = "COLUMNS" in place.settings or command == "doctor"
+        short = not answer["code"] or longer or lines <= MOST_LINES
         if not fine or not short or "Traceback" in answer["printed"] or answer["code"] == -1:
             wrong.append((command, answer))
     assert wrong == []
@@ -184,7 +223,7 @@ def test_surroundings(name: str, phiforge: Phiforge) -> None:
 def test_strange_ids(given: str, phiforge: Phiforge) -> None:
     # Given what is no run's id, I expect each command to say so, and to leave nothing in the folder it was typed in.
     for command, rest in WITH_A_RUN.items():
-        answer = phiforge(command, "--", given) if not rest else phiforge(command, *rest[:-1], rest[-1], "--", given)
+        answer = phiforge(command, *rest, "--", given)
         if command == "why":
             answer = phiforge(command, "--", given, "1")
         assert answer["code"] == 1, answer

@@ -1,5 +1,6 @@
 """What a person sees of runs, and how a run's id may be given."""
 
+import dataclasses
 import io
 import json
 from types import SimpleNamespace
@@ -201,3 +202,28 @@ def test_the_report_is_json(record):
     record.save_report(RUNS[0], {"run": RUNS[0], "test": {"accuracy": 0.8, "accuracy_ci95": 0.02}})
     assert json.loads(record.store.get(f"runs/{RUNS[0]}/report.json"))
     assert record.status(RUNS[0]) is RunStatus.COMPLETE
+
+
+def test_latest_is_the_run_that_was_submitted_last(record):
+    # Given runs whose ids say when they were submitted, I expect the last of them, whatever the order of names.
+    assert run_of(record, "latest") == RUNS[1]
+    # Given two of one second, I expect their records to decide.
+    spec = RunSpec()
+    for age, run in ((5.0, "zzz-20261130-131313-0001"), (6.0, "aaa-20261130-131313-0002")):
+        record.create(RunRecord(run, spec, spec.hash, "digest", (1, 28, 28), 300, age))
+    assert run_of(record, "latest") == "aaa-20261130-131313-0002"
+
+
+def test_latest_of_no_run_is_none(tmp_path):
+    with pytest.raises(RunError, match="there is no run 'latest'"):
+        run_of(Record(LocalStore(tmp_path)), "latest")
+
+
+def test_labels_are_shown_wherever_they_fit(record):
+    # Given a run with labels, I expect them below its id at 80 columns, and in a column of their own in a pipe.
+    views = [dataclasses.replace(view_of(platform_of(record), RUNS[0]), labels=(("exp", "a"), ("size", "9")))]
+    lines = printed(views, 80).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert any(line.strip() == "exp=a size=9" for line in lines)
+    assert "exp=a size=9" in printed(views, 1000).splitlines()[1]
+    assert views[0].to_json()["labels"] == {"exp": "a", "size": "9"}

@@ -31,6 +31,11 @@ class Disturbed(NamedTuple):
     faults: list[Injected]
     longest_still: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        faults = [each._asdict() for each in self.faults]
+        return self.verdict._asdict() | {"equal": self.verdict.equal, "faults": faults, "still": self.longest_still}
+
 
 def undisturbed(stage: Stage, spec: Mapping[str, Any], patience_seconds: float) -> Reference:
     """Let nothing befall a run of ``spec``; return φ's hash at every version."""

@@ -39,21 +39,23 @@ class Plan(NamedTuple):
     versions: int = VERSIONS
 
 
-def run_chaos(settings: Settings, console: Console, plan: Plan, outage_seconds: float = OUTAGE_SECONDS) -> None:
+def run_chaos(
+    settings: Settings, console: Console, plan: Plan, outage_seconds: float = OUTAGE_SECONDS
+) -> list[Disturbed]:
     """Disturb runs on an embedded stack of its own; raises ServiceError if φ noticed, or a run stood still."""
     home = settings.home / "chaos" / time.strftime("%Y%m%d-%H%M%S")
     settings = settings.model_copy(update={"home": home, "redis_url": "", "store_url": ""})
     console.print(f"Phiforge chaos: {TRAINERS} trainers, seed {plan.seed}; state in {home}", highlight=False)
     with own_stage(settings, TRAINERS, plan.seed, outage_seconds, use_s3=_has_weed(console)) as stage:
-        _campaign(stage, console, plan)
+        return _campaign(stage, console, plan)
 
 
-def attach_chaos(settings: Settings, console: Console, plan: Plan, pids: Sequence[int]) -> None:
+def attach_chaos(settings: Settings, console: Console, plan: Plan, pids: Sequence[int]) -> list[Disturbed]:
     """Disturb runs on the operator's own fleet, through its broker and its store, and by killing the ``pids`` given."""
     with _open(settings) as platform:
         platform.exchange.check()
         console.print(f"Phiforge chaos: the fleet {settings.namespace!r}, seed {plan.seed}", highlight=False)
-        _campaign(Stage(platform, Random(plan.seed), BRIEF_SECONDS, pids=pids), console, plan)
+        return _campaign(Stage(platform, Random(plan.seed), BRIEF_SECONDS, pids=pids), console, plan)
 
 
 def possible_kinds(stage: Stage, asked: Sequence[str]) -> list[str]:
@@ -64,7 +66,7 @@ def possible_kinds(stage: Stage, asked: Sequence[str]) -> list[str]:
     return list(asked) or possible
 
 
-def _campaign(stage: Stage, console: Console, plan: Plan) -> None:
+def _campaign(stage: Stage, console: Console, plan: Plan) -> list[Disturbed]:
     kinds, spec = possible_kinds(stage, plan.faults), small_run(plan.versions, checkpoint_every=10)
     console.print(f"faults: {', '.join(kinds)}", highlight=False, soft_wrap=True)
     reference = undisturbed(stage, spec, MOST_STILL_SECONDS)
@@ -77,6 +79,7 @@ def _campaign(stage: Stage, console: Console, plan: Plan) -> None:
             break
     console.print(table(runs))
     _conclude(stage, console, runs)
+    return runs
 
 
 def _line(run: Disturbed) -> str:

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from phiforge_client.commands.opening import expect_redis, open_at
-from phiforge_client.commands.options import Overrides, RunId, WatchIt
-from phiforge_client.commands.output import console, echo_json, progress, say, watch_runs
+from phiforge_client.commands.options import AsJson, Overrides, Quiet, RunId, WatchIt
+from phiforge_client.commands.output import answer, console, echo_json, progress, queued, screen
 
 app = typer.Typer()
 
@@ -16,6 +16,8 @@ def verify(
     run: RunId,
     version: Annotated[int | None, typer.Option(min=0, help="The version to compute again.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All versions, from the first checkpoint on.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compute versions of RUN again, by default those since its last checkpoint but one, and compare every hash."""
     from phiforge_client.lineage_view import print_verified
@@ -24,11 +26,12 @@ def verify(
     if every and version is not None:
         raise typer.BadParameter("give --version or --all, not both")
     platform, run = open_at(run)
-    with console.status("reading") as status:
+    with screen(as_json).status("reading") as status:
         verified = verify_run(
             platform, run, version, every=every, report=lambda done: status.update(f"version {done} computed again")
         )
-    print_verified(console, verified)
+    found = verified._asdict() | {"differences": [each._asdict() for each in verified.differences]}
+    answer(found, as_json, [], lambda: print_verified(console, verified))
     if verified.differences:
         raise SystemExit(1)
 
@@ -42,7 +45,7 @@ def why(
         typer.Option(metavar="CLASS", help="Instead: the versions in which this class, or this file, took part."),
     ] = None,
     drawing: Annotated[int | None, typer.Option(min=0, help="With --item: this drawing of the class alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the episodes and source items behind VERSION of RUN; or, with --item, the versions behind which one is."""
     from phiforge_client.lineage_view import print_where, print_why
@@ -73,6 +76,8 @@ def branch(
     at: Annotated[int, typer.Option("--at", min=0, metavar="VERSION", help="The version to go on from.")],
     set_: Overrides = None,
     watch: WatchIt = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Queue a new run that goes on from VERSION of RUN: to the same φ or, with --set, another way."""
     from phiforge.spec.read import parse_spec
@@ -81,8 +86,6 @@ def branch(
 
     platform, run = open_at(run)
     expect_redis(platform, otherwise=lambda: parse_spec(changed_spec(platform.run(run), set_ or [])))
-    with progress() as report:
+    with progress(as_json) as report:
         new = branch_run(platform, run, at, set_ or [], report)
-    say(f"queued [bold]{new}[/bold], from version {at} of {run}")
-    if watch:
-        watch_runs(platform, [new])
+    queued(platform, new, f"queued [bold]{new}[/bold], from version {at} of {run}", watch, as_json)

@@ -6,12 +6,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from phiforge_client import completion
 from phiforge_client.commands.opening import look
-from phiforge_client.commands.output import console, echo_json, say
+from phiforge_client.commands.options import AsJson, Quiet
+from phiforge_client.commands.output import answer, console, say
 
 app = typer.Typer()
 
-Runs = Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs' ids, their beginnings or last parts.")]
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...", help="Ids of runs, their beginnings or last parts; or latest.", autocompletion=completion.runs
+    ),
+]
 
 
 @app.command(rich_help_panel="Results")
@@ -20,6 +27,8 @@ def report(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where report.html and its PNGs go.")] = Path(
         "phiforge-report"
     ),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write one HTML page about RUNs with everything in it, and its pictures beside it."""
     from phiforge_client.results.findings import findings
@@ -28,7 +37,9 @@ def report(
 
     platform = look()
     found = [findings(platform, run_of(platform.record, each)) for each in run]
-    say(f"wrote {escape(str(write_page(platform, found, out)))}")
+    page = str(write_page(platform, found, out))
+    value = {"page": page, "pictures": sorted(str(path) for path in out.glob("*.png"))}
+    answer(value, as_json, [page], lambda: say(f"wrote {escape(page)}"))
 
 
 @app.command(rich_help_panel="Results")
@@ -38,7 +49,8 @@ def compare(
         str | None, typer.Option("--score", metavar="NAME", help="Default: accuracy, or the loss of a regression.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write pictures there too.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare RUNs on their test tasks: paired differences, corrected tests, and where their specs differ."""
     from phiforge_client.results.comparison import compared
@@ -47,15 +59,13 @@ def compare(
     from phiforge_client.run_ids import run_of
 
     platform = look()
-    runs = [run_of(platform.record, each) for each in run]
-    if len(set(runs)) < 2:
+    runs = list(dict.fromkeys(run_of(platform.record, each) for each in run))
+    if len(runs) < 2:
         raise typer.BadParameter("give at least two runs", param_hint="RUN...")
-    found = [findings(platform, each) for each in dict.fromkeys(runs)]
+    found = [findings(platform, each) for each in runs]
     by = score or deciding_score(found)
     pairs = compared(found, [judged_by(each) for each in found], by)
-    if as_json:
-        echo_json(to_json(found, pairs, by))
-    else:
-        print_comparison(console, found, pairs, by)
-    for path in write_pictures(out, found, pairs, by) if out and not as_json else []:
-        say(f"wrote {escape(str(path))}")
+    if out:
+        write_pictures(out, found, pairs, by)
+    differ = [f"{pair.first} {pair.second}" for pair in pairs if pair.differ]
+    answer(to_json(found, pairs, by), as_json, differ, lambda: print_comparison(console, found, pairs, by))

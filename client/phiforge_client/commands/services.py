@@ -6,7 +6,8 @@ import typer
 
 from phiforge.base.environment import read_settings
 from phiforge_client.commands.opening import open_for_service
-from phiforge_client.commands.output import console
+from phiforge_client.commands.options import AsJson, Quiet
+from phiforge_client.commands.output import answer, screen
 
 app = typer.Typer()
 
@@ -46,12 +47,16 @@ def chaos(
     pid: Annotated[
         list[int] | None, typer.Option(help="With --attach: a service's process that may be killed.")
     ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Inject faults into runs and prove that φ does not notice: hashes equal at every version, or exit code 1."""
     from phiforge_client.chaos.command import Plan, attach_chaos, run_chaos
 
     plan = Plan(seed, minutes, [kind for kind in faults.split(",") if kind], versions)
+    shown = screen(as_json)
     if attach:
-        attach_chaos(read_settings(), console, plan, pid or [])
+        runs = attach_chaos(read_settings(), shown, plan, pid or [])
     else:
-        run_chaos(read_settings(), console, plan, outage)
+        runs = run_chaos(read_settings(), shown, plan, outage)
+    answer([run.to_json() for run in runs], as_json, [], lambda: None)

@@ -3,13 +3,10 @@
 import io
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
 from urllib.parse import urlsplit
-from uuid import uuid4
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
@@ -19,6 +16,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTime
 
 from phiforge.base.errors import MissingObjectError, StoreError, UnreachableStoreError
 from phiforge.runs.store.keys import check_key, check_prefix
+from phiforge.runs.store.probe import broken_promise
 
 logging.getLogger("urllib3").setLevel(logging.INFO)
 """At DEBUG it writes every address it asks, and presigned ones open the store to whoever reads them."""
@@ -30,9 +28,6 @@ _RETRY = Retry(total=4, connect=2, read=2, backoff_factor=0.2, status_forcelist=
 
 _RETRY_UNTOUCHED = Retry(total=4, connect=2, read=0, backoff_factor=0.2, status_forcelist=(409, 503))
 """For a conditional write: only while it is certain that nothing was written, or the answer would be about itself."""
-
-_WRITERS = 8
-"""That probe a server side by side: enough to meet in a server that looks and writes in two steps."""
 
 _READS = 3
 _SINGLE_PUT_BYTES = 5 * 2**30
@@ -98,32 +93,8 @@ class S3Store:
 
     def probe(self) -> None:
         """Raise StoreError unless of all that write a key if absent one does, one after the other and side by side."""
-        if not self._refuses_a_second():
-            raise self._dishonest("it let a key be written twice that may only be written once")
-        if not self._lets_one_win():
-            raise self._dishonest(f"of {_WRITERS} that wrote a key at once not exactly one was told that it did")
-
-    def _refuses_a_second(self) -> bool:
-        with self._probe_key() as key:
-            return [self.put_if_absent(key, b"first"), self.put_if_absent(key, b"second")] == [True, False]
-
-    def _lets_one_win(self) -> bool:
-        """Let threads write a key in the same moment: a server may look and write in two steps."""
-        start = Barrier(_WRITERS)
-
-        def write(number: int) -> bool:
-            start.wait(30)
-            return self.put_if_absent(key, b"%d" % number)
-
-        with self._probe_key() as key, ThreadPoolExecutor(_WRITERS) as pool:
-            return sum(pool.map(write, range(_WRITERS))) == 1
-
-    @contextmanager
-    def _probe_key(self) -> Iterator[str]:
-        key = f"probe/{uuid4().hex}"
-        yield key
-        with suppress(StoreError):
-            self.delete(key)
+        if how := broken_promise(self):
+            raise self._dishonest(how)
 
     def _dishonest(self, how: str) -> StoreError:
         return StoreError(

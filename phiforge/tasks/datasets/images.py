@@ -4,12 +4,13 @@ Pictures come from anywhere, so nothing about them is taken for granted: every f
 picture before it is decoded, and no name in an archive is ever a path on this machine.
 """
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phiforge.base.errors import DataError
 from phiforge.base.settings import Settings
@@ -20,8 +21,10 @@ from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Dataset, Progress, S
 from phiforge.tasks.datasets.bases.files import open_tree
 from phiforge.tasks.datasets.bases.pictures import reading
 from phiforge.tasks.datasets.bases.pictures.decoding import Wanted
+from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected, inspected
 from phiforge.tasks.datasets.bases.pictures.judging import Judged, flat, judge
-from phiforge.tasks.datasets.bases.pictures.layout import layout
+from phiforge.tasks.datasets.bases.pictures.layout import Class, Layout, layout
+from phiforge.tasks.datasets.bases.pictures.table import tabled
 from phiforge.tasks.datasets.bases.problems import refusal
 from phiforge.tasks.datasets.bases.source import DatasetSource
 
@@ -49,6 +52,25 @@ class ImagesData(PartConfig):
         default="refuse", description="What becomes of pictures that stand in several places."
     )
 
+    labels: Annotated[str, Since(2, absent="")] = Field(
+        default="",
+        max_length=1000,
+        description="A CSV among the pictures, of columns path and label, maybe split; '': folders are the classes.",
+    )
+    group_by: Annotated[Annotated[int, Field(ge=0, le=20)] | str, Since(2, absent=0)] = Field(
+        default=0,
+        description="Groups that fall into one split whole: how far above a class's folder theirs is (1: around it), "
+        "or a column of 'labels'; 0: none.",
+    )
+
+    @model_validator(mode="after")
+    def _groups_are_somewhere(self) -> "ImagesData":
+        if isinstance(self.group_by, str) and not self.labels:
+            raise ValueError(f"group_by {self.group_by!r} is a column, so 'labels' must name a CSV; else give a number")
+        if self.labels and isinstance(self.group_by, int) and self.group_by:
+            raise ValueError(f"with 'labels', group_by must name a column, not the level {self.group_by} of folders")
+        return self
+
     @property
     def channels(self) -> int:
         """Channels of one image."""
@@ -74,10 +96,15 @@ class Images(DatasetSource):
                 "data 'images' needs PHIFORGE_IMAGES: a folder, or an archive, of one folder of pictures a class"
             )
         self._tree = open_tree(settings.images)
-        self._layout = layout(self._tree.listing(MOST_FILES))
+        self._layout = self._laid_out()
         self._check()
         for each in self._layout.remarks:
             remark(progress, each)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, before any picture is read."""
+        return len(self._layout.classes)
 
     @classmethod
     def input_shape(cls, config: ImagesData) -> tuple[int, ...]:
@@ -87,8 +114,26 @@ class Images(DatasetSource):
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 over names and bytes of all pictures, the rules, and what lies in a wrong place."""
         found = reading.fingerprint(self._layout.classes, reading.digests(self._tree, self._layout.classes))
-        problems = self._layout.problems
-        return {"pictures": found, "rules": _RULES} | ({"problems": " ".join(problems)} if problems else {})
+        problems, groups = self._layout.problems, [each.group for each in self._layout.classes]
+        further = ({"problems": " ".join(problems)} if problems else {}) | (
+            {"groups": "\n".join(groups)} if any(groups) else {}
+        )
+        return {"pictures": found, "rules": _RULES} | further
+
+    def inspect(self) -> Inspected:
+        """Read every picture and return all that can be said of them at once; nothing is refused for it."""
+        classes = self._layout.classes
+        found = reading.read(self._tree, classes, self.config.wanted, self.progress)
+        split, unsplit = self._split()
+        return inspected(self._tree.place, self._layout, found, split, unsplit)
+
+    def looked_at(self, paths: Sequence[str]) -> NDArray[np.uint8]:
+        """Return some of the pictures as the network sees them, black where one cannot be read.
+
+        Args:
+            paths: as ``inspect`` names them; uint8 [paths, channels, side, side] comes back.
+        """
+        return reading.read(self._tree, [Class("", "", list(paths))], self.config.wanted, self.progress).images
 
     def build(self) -> Dataset:
         """Decode, resize and split; raises DataError that tells at once what is wrong with any picture or class."""
@@ -103,6 +148,13 @@ class Images(DatasetSource):
         images = self._kept_images(found.images, judged, kept)
         turned = splits.with_rotations(split, rotations=config.rotations)
         return Dataset("images", images, self._source_classes(judged), turned, self._source(found, judged), kept)
+
+    def _laid_out(self) -> Layout:
+        """Return the classes as the table says, if there is one, or else as the folders do."""
+        listing, by = self._tree.listing(MOST_FILES), self.config.group_by
+        if self.config.labels:
+            return tabled(self._tree, listing, self.config.labels, by if isinstance(by, str) else "")
+        return layout(listing, by if isinstance(by, int) else 0)
 
     def _kept_images(self, images: NDArray[np.uint8], judged: Judged, kept: list[str]) -> NDArray[np.uint8]:
         """Return the images that are kept, and say which are not, and which are of no use."""
@@ -124,9 +176,11 @@ class Images(DatasetSource):
         """Return the classes of each split as folders say, or else by the seed; and what is wrong with that."""
         if self._layout.splits:
             return self._layout.splits, []
+        config, groups = self.config, [each.group for each in self._layout.classes]
         try:
-            count = len(self._layout.classes)
-            return splits.shares(count, self.config.validation, self.config.test, self.config.split_seed), []
+            if any(groups):
+                return splits.shares_of_groups(groups, config.validation, config.test, config.split_seed), []
+            return splits.shares(len(groups), config.validation, config.test, config.split_seed), []
         except DataError as error:
             return {}, [str(error)]
 

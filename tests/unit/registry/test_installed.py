@@ -1,5 +1,8 @@
 """Parts that installed packages bring: what is wrong with one is said, and spoils nothing else."""
 
+import sys
+from importlib.metadata import EntryPoint
+
 import pytest
 
 from phiforge.base.errors import IncapableWorkerError, MissingPartError, RegistryError
@@ -130,3 +133,15 @@ def test_a_part_that_is_broken_here_may_be_whole_elsewhere(install, learners):
         IncapableWorkerError, match=r"'good' of broken 1\.2 cannot be imported: OSError: no such library"
     ):
         learners["good"]
+
+
+def test_where_a_part_is_written(install, learners):
+    # Given an installed part and one of ours, if their files are asked for, Expect those, with nothing imported
+    install("tiny_seven", {"seventh": "Good"})
+    assert learners.source("seventh").name == "tiny_seven.py"
+    assert learners.source("maml").name == "maml.py"
+    assert "tiny_seven" not in sys.modules
+    # Given one of a package that is not there at all, Expect none, and no error
+    install("tiny_eight", {"eighth": "Good"})
+    learners._installed["eighth"] = EntryPoint("eighth", "nowhere.at_all:Good", "phiforge.learners")
+    assert learners.source("eighth") is None

@@ -44,6 +44,38 @@ def shares(classes: int, validation: float, test: float, seed: int) -> Character
     return _cut(shuffled, training + judged["validation"], judged["validation"])
 
 
+def shares_of_groups(groups: Sequence[str], validation: float, test: float, seed: int) -> Characters:
+    """Shuffle groups, and give whole ones to testing and validation until they have these shares of the classes.
+
+    What comes after always gets a group too, even if a share is missed for that.
+
+    Args:
+        groups: the group of each class.
+        validation: share of the classes.
+        test: as ``validation``.
+        seed: names the shuffle.
+
+    Raises DataError unless testing, validation and training get a group each.
+    """
+    names = list(dict.fromkeys(groups))
+    left = [names[number] for number in _shuffled(range(len(names)), "image groups", seed)]
+    split: Characters = {}
+    for after, (name, share) in zip(
+        (2, 1, 0), (("test", test), ("validation", validation), ("train", 1.0)), strict=True
+    ):
+        taken: list[int] = []
+        while len(left) > after and len(taken) < max(1, round(share * len(groups))):
+            group = left.pop()
+            taken += [number for number, each in enumerate(groups) if each == group]
+        split[name] = taken
+    if not all(split.values()):
+        raise DataError(
+            f"{len(names)} groups cannot be split so that none is in two splits: allowed are 3 groups or more, smaller "
+            "data.validation and data.test"
+        )
+    return split
+
+
 def with_rotations(split: Characters, *, rotations: bool) -> dict[str, tuple[TaskClass, ...]]:
     """Return the task classes of a split: each character as it is, or in its four orientations, all on its side."""
     turns = range(4) if rotations else range(1)

@@ -39,10 +39,14 @@ class Wanted(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A picture [channels, side, side], and the SHA-256 of its pixels in full size, whatever it was saved as."""
+    """A picture [channels, side, side], and the SHA-256 of its pixels in full size, whatever it was saved as.
+
+    ``size`` is that full size: (width, height) in pixels, upright.
+    """
 
     small: NDArray[np.uint8]
     seen: bytes
+    size: tuple[int, int]
 
 
 def decode(path: str, data: bytes, wanted: Wanted) -> Decoded:
@@ -74,7 +78,7 @@ def _decoded(image: Image.Image, wanted: Wanted) -> Decoded:
     seen = on_paper(upright)
     flat = seen.convert("RGB" if wanted.colours else "L")
     small = np.asarray(ImageOps.fit(flat, (wanted.side, wanted.side), Image.Resampling.LANCZOS))
-    return Decoded(small[None] if small.ndim == 2 else np.moveaxis(small, 2, 0), _digest(seen))
+    return Decoded(small[None] if small.ndim == 2 else np.moveaxis(small, 2, 0), _digest(seen), seen.size)
 
 
 def _reason(error: Exception, data: bytes, kinds: tuple[str, ...]) -> str:

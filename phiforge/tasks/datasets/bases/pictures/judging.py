@@ -32,7 +32,7 @@ def judge(classes: Sequence[Class], reading: Reading, *, skip: bool, keep_first:
         skip: leave out what cannot be read, rather than refuse it.
         keep_first: leave out all but the first of the same pictures, rather than refuse them.
     """
-    groups = _groups(classes, reading)
+    groups = same_pixels(classes, reading)
     gone = {*reading.unreadable, *(path for group in groups for path in group[1:])}
     kept = [[path for path in each.pictures if path not in gone] for each in classes]
     problems = [] if skip or not reading.unreadable else [_unreadable(reading)]
@@ -56,7 +56,7 @@ def flat(paths: Sequence[str], images: NDArray[np.uint8]) -> list[str]:
     return [f"{many} of one colour all over once small, so that nothing can be told from it: {quoted(blank)}"]
 
 
-def _groups(classes: Sequence[Class], reading: Reading) -> list[list[str]]:
+def same_pixels(classes: Sequence[Class], reading: Reading) -> list[list[str]]:
     """Return the pictures that have the same pixels, whatever they were saved as, in the order of classes."""
     places: dict[bytes, list[str]] = {}
     for each in classes:

@@ -16,11 +16,15 @@ _ALLOWED = "allowed are CLASS/PICTURE, or train, val and test of such classes, a
 
 @dataclass
 class Class:
-    """One class: its name, the split that its folder says, if any, and its pictures in order."""
+    """One class: its name, the split and the group that its folders say, if any, and its pictures in order.
+
+    A group, such as an alphabet, a writer or a shop, falls into one split with all its classes.
+    """
 
     name: str
     split: str
     pictures: list[str] = field(default_factory=list)
+    group: str = ""
 
     @property
     def label(self) -> str:
@@ -51,14 +55,17 @@ class Layout:
         return sum(len(each.pictures) for each in self.classes)
 
 
-def layout(listing: Listing) -> Layout:
+def layout(listing: Listing, group_level: int = 0) -> Layout:
     """Return the classes that the paths of a tree make.
 
     Args:
         listing: its files and folders.
+        group_level: how far above the folder of a class that of its group is; 0: there are no groups.
     """
     pictures = sorted(path.split("/") for path in listing.files if formats.is_picture(path))
     usual = _usual_depth(pictures)
+    if group_level:
+        return _grouped(listing, pictures, usual, group_level)
     inside = [parts for parts in pictures if len(parts) == usual]
     around = _around(inside, usual)
     by_split = usual - around == 3 and all(parts[around].lower() in SPLIT_FOLDERS for parts in inside)
@@ -66,7 +73,21 @@ def layout(listing: Listing) -> Layout:
         return Layout([], [_stray(pictures)], left_out(listing))
     problems = [_stray(stray)] if (stray := [parts for parts in pictures if len(parts) != usual]) else []
     classes, remarks = _classes(inside, by_split=by_split)
-    return Layout(classes, problems + _split_problems(classes), left_out(listing) + remarks)
+    return Layout(classes, problems + split_problems(classes), left_out(listing) + remarks)
+
+
+def _grouped(listing: Listing, pictures: Sequence[list[str]], usual: int, level: int) -> Layout:
+    """Return the classes of groups; a class is called after all folders from its group's to its own."""
+    if usual < level + 2:
+        wrong = f"pictures lie in {usual - 1} folders, but data.group_by {level} needs {level + 1}: GROUP/CLASS/PICTURE"
+        return Layout([], [wrong], left_out(listing))
+    classes: dict[str, Class] = {}
+    for parts in (parts for parts in pictures if len(parts) == usual):
+        name = one_form("/".join(parts[-2 - level : -1]))
+        group = one_form(parts[-2 - level])
+        classes.setdefault(name, Class(name, "", group=group)).pictures.append("/".join(parts))
+    stray = [parts for parts in pictures if len(parts) != usual]
+    return Layout(list(classes.values()), [_stray(stray)] if stray else [], left_out(listing))
 
 
 def _usual_depth(pictures: Sequence[Sequence[str]]) -> int:
@@ -109,7 +130,7 @@ def _merged(keys: Sequence[tuple[str, str]]) -> str:
     return f"{many} named in two Unicode forms, and taken as one: {quoted(names)}"
 
 
-def _split_problems(classes: Sequence[Class]) -> list[str]:
+def split_problems(classes: Sequence[Class]) -> list[str]:
     """Return what is wrong with splits that folders say: one is missing, or a class is in two."""
     splits: dict[str, set[str]] = {}
     for each in classes:

@@ -24,6 +24,7 @@ class Reading:
     images: NDArray[np.uint8]
     digests: dict[str, str] = field(default_factory=dict)
     seen: dict[str, bytes] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,7 +43,7 @@ def read(tree: FileTree, classes: Sequence[Class], wanted: Wanted, progress: Pro
         reading.digests[path] = digest(data)
         try:
             decoded = decode(path, _bytes(data), wanted)
-            reading.images[number[path]], reading.seen[path] = decoded
+            reading.images[number[path]], reading.seen[path], reading.sizes[path] = decoded
         except DataError as error:
             reading.unreadable[path] = str(error)
         if progress and done % 50 == 0:

@@ -1,0 +1,1 @@
+"""The embedded stack in the background: who it is, whether it runs, how it is started and stopped."""
