@@ -2,7 +2,7 @@
 
 import typer
 
-from phiforge_client.commands import lineage, parts, queue, runs, services, start
+from phiforge_client.commands import lineage, parts, predictions, queue, runs, services, start
 from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
 
 app = typer.Typer(
@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (start, runs, queue, lineage, parts, services):
+for group in (start, runs, predictions, queue, lineage, parts, services):
     app.add_typer(group.app)
 
 
