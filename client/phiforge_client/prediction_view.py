@@ -134,7 +134,8 @@ def _worth(calibration: "Calibration | None") -> list[str]:
     ]
     if calibration.threshold is not None and calibration.false_reject is not None:
         said.append(
-            f"none of these below {100 * calibration.threshold:.1f} %: there {100 * calibration.false_accept:.0f} % of "
-            f"other classes' pictures pass, and {100 * calibration.false_reject:.0f} % of these classes' do not"
+            f"none of these: told so that {100 * calibration.false_accept:.0f} % of other classes' pictures pass; on "
+            f"validation tasks {100 * (calibration.false_accept_found or 0):.0f} % did, and "
+            f"{100 * calibration.false_reject:.0f} % of the right classes' pictures did not"
         )
     return said

@@ -1,8 +1,9 @@
 """How far probabilities can be trusted, and from which on a picture counts as of one of the classes.
 
 Both are learned on tasks of the validation classes, of the shape of the task at hand: the temperature (Guo et al.
-2017, "On Calibration of Modern Neural Networks", section 4.2) and the threshold on one half of them, what they are
-worth on the other. A query of another task stands for a picture of none of the classes.
+2017, "On Calibration of Modern Neural Networks", section 4.2) and the threshold on all of them. What they are worth is
+measured on each half by what the other teaches. A query of another task stands for a picture of none of the classes.
+What tells one is the model's largest output, which says more than a probability where models measure distances.
 """
 
 import math
@@ -30,8 +31,8 @@ class Answers(NamedTuple):
 class Calibration(NamedTuple):
     """What was learned on ``tasks`` validation tasks of one shape.
 
-    ``error`` and ``error_before``: expected calibration error with and without ``temperature``. ``threshold``: the
-    probability below which a picture counts as of none of the classes, for a rate of ``false_accept``; at it
+    ``error`` and ``error_before``: expected calibration error with and without ``temperature``. ``threshold``: below it
+    the largest output means that a picture is of none of the classes, at a rate of ``false_accept``; with it
     ``false_accept_found`` of the pictures of other classes were accepted, ``false_reject`` of the others rejected.
     """
 
@@ -48,10 +49,8 @@ class Calibration(NamedTuple):
     false_accept_found: float | None = None
     false_reject: float | None = None
 
-    def of(self, n_way: int, transductive: bool) -> "Calibration":
-        """Return what holds of it for tasks of a shape: of another number of classes the temperature alone."""
-        if (self.n_way, self.transductive) == (n_way, transductive):
-            return self
+    def without_threshold(self) -> "Calibration":
+        """Return the same without a way to tell pictures of other classes."""
         return self._replace(threshold=None, false_accept_found=None, false_reject=None)
 
     def to_json(self) -> dict[str, Any]:
@@ -59,33 +58,43 @@ class Calibration(NamedTuple):
         return self._asdict()
 
 
-def calibrate(learn: Answers, measure: Answers, shape: tuple[int, int, bool, int], false_accept: float) -> Calibration:
-    """Return what ``learn`` teaches, and what it is worth on ``measure``.
+def calibrate(halves: tuple[Answers, Answers], shape: tuple[int, int, bool, int], false_accept: float) -> Calibration:
+    """Return what answers teach, and what that is worth: on each half by what the other teaches, all taken together.
 
     Args:
-        learn: answers on one half of the tasks.
-        measure: answers on the other.
+        halves: answers on each half of the tasks.
         shape: ``n_way``, ``k_shot``, whether queries depend on each other, and the number of all tasks.
         false_accept: which share of the pictures of other classes may be accepted, in (0, 1).
     """
-    temperature = best_temperature(learn.inside, learn.labels)
-    threshold = _threshold(learn.outside, temperature, false_accept)
-    inside, outside = _confidence(measure.inside, temperature), _confidence(measure.outside, temperature)
+    whole = joined(halves)
+    worth = [_worth(learn, measure, false_accept) for learn, measure in (halves, halves[::-1])]
+    scaled, accepted, rejected = (torch.cat(parts) for parts in zip(*worth, strict=True))
+    labels = torch.cat([half.labels for half in halves[::-1]])
     n_way, k_shot, transductive, tasks = shape
     return Calibration(
         n_way=n_way,
         k_shot=k_shot,
         transductive=transductive,
         tasks=tasks,
-        temperature=temperature,
-        error=expected_calibration_error(measure.inside / temperature, measure.labels),
-        error_before=expected_calibration_error(measure.inside, measure.labels),
-        accuracy=float((measure.inside.argmax(dim=1) == measure.labels).double().mean()),
+        temperature=best_temperature(whole.inside, whole.labels),
+        error=expected_calibration_error(scaled, labels),
+        error_before=expected_calibration_error(whole.inside, whole.labels),
+        accuracy=float((whole.inside.argmax(dim=1) == whole.labels).double().mean()),
         false_accept=false_accept,
-        threshold=threshold,
-        false_accept_found=_share(outside >= threshold) if threshold is not None else None,
-        false_reject=_share(inside < threshold) if threshold is not None else None,
+        threshold=_threshold(whole.outside, false_accept),
+        false_accept_found=_share(accepted),
+        false_reject=_share(rejected),
     )
+
+
+def _worth(learn: Answers, measure: Answers, false_accept: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return, on ``measure`` by what ``learn`` teaches, the scaled outputs, what was accepted and what rejected."""
+    scaled = measure.inside.double() / best_temperature(learn.inside, learn.labels)
+    threshold = _threshold(learn.outside, false_accept)
+    if threshold is None:
+        nothing = torch.zeros(0, dtype=torch.bool)
+        return scaled, nothing, nothing
+    return scaled, largest(measure.outside) >= threshold, largest(measure.inside) < threshold
 
 
 def expected_calibration_error(outputs: Tensor, labels: Tensor) -> float:
@@ -123,15 +132,14 @@ def _loss(outputs: Tensor, labels: Tensor, log_temperature: float) -> float:
     return float(F.cross_entropy(outputs.double() / math.exp(log_temperature), labels))
 
 
-def _confidence(outputs: Tensor, temperature: float) -> Tensor:
-    return (outputs.double() / temperature).softmax(dim=1).max(dim=1).values if len(outputs) else outputs.new_zeros(0)
+def largest(outputs: Tensor) -> Tensor:
+    """Return the largest of each row of ``outputs`` [n, n_way], as float64."""
+    return outputs.double().max(dim=1).values if len(outputs) else outputs.new_zeros(0, dtype=torch.float64)
 
 
-def _threshold(outside: Tensor, temperature: float, false_accept: float) -> float | None:
-    """Return the probability that the wanted share of pictures of other classes reaches; None if there are none."""
-    if not len(outside):
-        return None
-    return float(torch.quantile(_confidence(outside, temperature), 1 - false_accept))
+def _threshold(outside: Tensor, false_accept: float) -> float | None:
+    """Return the output that the wanted share of pictures of other classes reaches; None if there are none."""
+    return float(torch.quantile(largest(outside), 1 - false_accept)) if len(outside) else None
 
 
 def _share(truth: Tensor) -> float | None:

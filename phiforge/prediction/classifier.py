@@ -9,7 +9,7 @@ from torch import Tensor
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, Learner, Predictor
 from phiforge.prediction.alone import in_batches, one_at_a_time
-from phiforge.prediction.calibration import Calibration
+from phiforge.prediction.calibration import Calibration, largest
 from phiforge.prediction.learned import Learned
 from phiforge.prediction.pictures import Picture, inputs_of
 from phiforge.prediction.predictions import Prediction
@@ -63,13 +63,14 @@ class Classifier:
 
     def predictions(self, x: Tensor, names: Sequence[str]) -> list[Prediction]:
         """Return the predictions for inputs ``x`` [n, channels, height, width]."""
-        rows = zip(names, self.probabilities(x).tolist(), strict=True)
-        return [self._prediction(name, row) for name, row in rows]
+        outputs = self.outputs(x)
+        rows = zip(names, self.probabilities(outputs).tolist(), largest(outputs).tolist(), strict=True)
+        return [self._prediction(name, row, most) for name, row, most in rows]
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """Return the probability [n, classes] of each class, for inputs ``x`` [n, channels, height, width]."""
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability [n, classes] of each class, of ``outputs`` [n, classes]."""
         temperature = self.calibration.temperature if self.calibration else 1.0
-        return (self.outputs(x).double() / temperature).softmax(dim=1)
+        return (outputs.double() / temperature).softmax(dim=1)
 
     def outputs(self, x: Tensor) -> Tensor:
         """Return the model's own outputs [n, classes], on the CPU."""
@@ -85,10 +86,10 @@ class Classifier:
 
         return write_classifier(self, Path(folder))
 
-    def _prediction(self, name: str, row: Sequence[float]) -> Prediction:
+    def _prediction(self, name: str, row: Sequence[float], most: float) -> Prediction:
         ranked = sorted(zip(self.labels, row, strict=True), key=lambda pair: -pair[1])
         threshold = self.calibration.threshold if self.calibration else None
-        known = None if threshold is None else ranked[0][1] >= threshold
+        known = None if threshold is None else most >= threshold
         return Prediction(name, tuple(ranked), known)
 
 

@@ -81,7 +81,7 @@ def _by_class(truth: list[str], right: list[float]) -> dict[str, float]:
 
 def _calibration_error(classifier: Classifier, query: Support, known: list[int], truth: list[str]) -> float:
     labels = torch.tensor([classifier.labels.index(truth[index]) for index in known])
-    return expected_calibration_error(classifier.probabilities(query.x)[known].log(), labels)
+    return expected_calibration_error(classifier.probabilities(classifier.outputs(query.x))[known].log(), labels)
 
 
 def _rejected(found: list[Prediction]) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from phiforge.base.errors import TaskError
 from phiforge.prediction.calibration import Calibration
 from phiforge.prediction.classifier import Classifier
 from phiforge.prediction.learned import Learned
@@ -52,10 +53,10 @@ class Model:
             labels: of each picture, where ``support`` does not say.
             transductive: let pictures that are predicted together be normalised together: often more accurate, but
                 the answer for one depends on the others. By default it does not.
-            calibrate: correct probabilities, and find from which on a picture is of one of the classes at all: by the
-                validation tasks of the run, in the shape of this support set, or else by what an export brought.
-            false_accept: which share of pictures of other classes may be taken for one of these, in (0, 1); 0.05 by
-                default. Another one needs the validation tasks.
+            calibrate: correct probabilities by the validation tasks of the run, in the shape of this support set, or
+                else by what an export brought.
+            false_accept: tell pictures of none of the classes, so that this share of them, in (0, 1), is taken for one
+                of these; by default none is told. An export knows the share 0.05 alone.
 
         Raises:
             DataError: if a picture cannot be used.
@@ -71,14 +72,26 @@ class Model:
     ) -> Calibration | None:
         """Return the calibration for tasks of the shape of a support set, if there is any."""
         shape = Shape(len(support.labels), support.shots, transductive and self.transductive)
-        if self.material is not None:
-            return self.material.calibration(self.learned, shape, false_accept or FALSE_ACCEPT)
-        near = sorted(
-            self.calibrations,
-            key=lambda each: (
+        rate = FALSE_ACCEPT if false_accept is None else false_accept
+        found = self.material.calibration(self.learned, shape, rate) if self.material else self._nearest(shape)
+        if false_accept is not None and (found is None or (found.n_way, found.false_accept) != (shape.n_way, rate)):
+            raise TaskError(
+                f"no threshold of false acceptance {rate} for {shape.n_way} classes is known: take the run itself, or "
+                f"what the export knows: {self._known() or 'nothing'}"
+            )
+        return found.without_threshold() if found and false_accept is None else found
+
+    def _nearest(self, shape: Shape) -> Calibration | None:
+        """Return the calibration of the shape that is most like ``shape``."""
+
+        def unlike(each: Calibration) -> tuple[bool, int, int]:
+            return (
                 each.transductive != shape.transductive,
                 abs(each.n_way - shape.n_way),
                 abs(each.k_shot - shape.k_shot),
-            ),
-        )
-        return near[0].of(shape.n_way, shape.transductive) if near else None
+            )
+
+        return min(self.calibrations, key=unlike, default=None)
+
+    def _known(self) -> str:
+        return ", ".join(f"{each.false_accept} for {each.n_way} classes" for each in self.calibrations)

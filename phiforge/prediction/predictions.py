@@ -10,8 +10,8 @@ NONE_OF_THESE = "none of these"
 class Prediction:
     """The labels of one picture with their probabilities, from the likeliest on.
 
-    ``picture``: its path, or its number. ``known``: whether it is likely enough to be of one of the classes at all;
-    None if no threshold is known.
+    ``picture``: its path, or its number. ``known``: whether it seems to be of one of the classes at all; None if that
+    was not asked.
 
     Example::
 

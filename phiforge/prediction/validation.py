@@ -49,7 +49,7 @@ def calibrated(
         _answers(learned, learner, each, other, transductive=shape.transductive) for each, other in _pairs(episodes)
     ]
     found = (task.n_way, task.k_shot, shape.transductive, len(answers))
-    return calibrate(joined(answers[::2]), joined(answers[1::2]), found, false_accept)
+    return calibrate((joined(answers[::2]), joined(answers[1::2])), found, false_accept)
 
 
 def _task(pool: Pool, shape: Shape) -> Task:

@@ -47,7 +47,7 @@ def test_the_threshold_lets_the_stated_share_pass():
     learn = Answers(logits[::2], labels[::2], strangers[::2])
     measure = Answers(logits[1::2], labels[1::2], strangers[1::2])
     for share in (0.01, 0.2):
-        found = calibrate(learn, measure, (5, 1, False, 2), share)
+        found = calibrate((learn, measure), (5, 1, False, 2), share)
         assert found.false_accept_found == pytest.approx(share, abs=0.02)
         assert 0 < found.false_reject < 1
 
@@ -64,7 +64,7 @@ def test_a_model_is_calibrated_on_its_validation_classes(model, support, query):
     corrected = classifier.predict(query)
     assert [each.label for each in plain] == [each.label for each in corrected]
     assert [each.ranked for each in plain] != [each.ranked for each in corrected]
-    assert all(each.known is None for each in plain)
+    assert all(each.known is None for each in plain + corrected)
 
 
 def test_none_of_these(model, support):

@@ -25,7 +25,7 @@ Transductive = Annotated[
 ]
 FalseAccept = Annotated[
     float | None,
-    typer.Option(metavar="SHARE", help="Which share of other classes' pictures may pass; default: 0.05."),
+    typer.Option(metavar="SHARE", help="Tell pictures of none of these: all but this share of them, say 0.05."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
