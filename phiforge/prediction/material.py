@@ -4,7 +4,7 @@ import logging
 from functools import cached_property
 
 from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import FormatError, MissingObjectError, StoreError
+from phiforge.base.errors import FormatError, StoreError
 from phiforge.prediction.calibration import Calibration
 from phiforge.prediction.learned import Learned
 from phiforge.prediction.validation import TASKS, Shape, calibrated
@@ -25,10 +25,11 @@ class Material:
     Args:
         store: where it is.
         dataset: its digest.
+        keep: what is learned, so that it is found the next time; not for whoever may only read.
     """
 
-    def __init__(self, store: Store, dataset: str) -> None:
-        self._store, self._dataset = store, dataset
+    def __init__(self, store: Store, dataset: str, *, keep: bool = True) -> None:
+        self._store, self._dataset, self._keep = store, dataset, keep
 
     @cached_property
     def pool(self) -> Pool:
@@ -41,16 +42,20 @@ class Material:
         if (known := self._known(key)) is not None:
             return known
         found = calibrated(learned, self.pool, shape, false_accept, tasks)
+        if self._keep:
+            self._put(key, found)
+        return found
+
+    def _put(self, key: str, found: Calibration) -> None:
         try:
             self._store.put(key, seal(key, found.to_json()))
-        except StoreError as error:  # whoever may only read learns it again
+        except StoreError as error:  # it is learned again the next time
             log.info("a calibration is not kept: %s", error)
-        return found
 
     def _known(self, key: str) -> Calibration | None:
         try:
             return Calibration(**unseal(key, self._store.get(key)))
-        except MissingObjectError:
+        except StoreError:  # not there, or not for us to read
             return None
         except (FormatError, TypeError) as error:
             log.warning("learning a calibration again, for %s is damaged: %s", key, error)
