@@ -76,6 +76,10 @@ class Classifier:
         """Return the model's own outputs [n, classes], on the CPU."""
         return self._predict(x).cpu()
 
+    def traced(self, x: Tensor) -> Tensor:
+        """Return the model's own outputs [1, classes] for one input, as operations that an exporter can follow."""
+        return self._predict(x)
+
     def save(self, folder: str | Path) -> Path:
         """Write it into a folder, which ``phiforge.load_classifier`` reads: φ, the support set and the calibration.
 

@@ -1,7 +1,7 @@
 """Predictions: what was learned, used on a person's own pictures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -9,6 +9,9 @@ from rich.markup import escape
 from phiforge.base.environment import read_settings
 from phiforge_client.commands.options import Overrides, RunId
 from phiforge_client.commands.output import console, echo_json, say
+
+if TYPE_CHECKING:
+    from phiforge.prediction.classifier import Classifier
 
 app = typer.Typer()
 
@@ -70,6 +73,10 @@ def adapt(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="The folders of --query are the truth: judge by it.")
     ] = False,
+    onnx: Annotated[
+        Path | None,
+        typer.Option("--onnx", metavar="FILE", help="Write the classifier as ONNX."),
+    ] = None,
     save: Annotated[Path | None, typer.Option("--save", metavar="FOLDER", help="Keep the classifier.")] = None,
     version: OfVersion = None,
     transductive: Transductive = False,
@@ -83,12 +90,11 @@ def adapt(
     from phiforge_client.prediction_view import as_json as values
     from phiforge_client.prediction_view import print_adapted, write_csv
 
-    if query is None and (save is None or evaluate or out is not None):
-        raise typer.BadParameter("give --query DIR, what to predict, or --save FOLDER, where to keep the classifier")
+    if query is None and (evaluate or out is not None or (save is None and onnx is None)):
+        raise typer.BadParameter("give --query DIR, what to predict, or where to keep the classifier: --save or --onnx")
     model = load(run, version, settings=read_settings())
     classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
-    if save is not None:
-        classifier.save(save)
+    _keep(classifier, save, onnx)
     judged = None
     if query is not None and evaluate:
         judged, found = judge(classifier, support_of(query, classifier.learned))
@@ -100,9 +106,18 @@ def adapt(
         echo_json(values(classifier, found, judged))
         return
     print_adapted(console, classifier, found, judged, out)
-    for what, where in ((f"{len(found)} predictions", out), ("the classifier", save)):
+    for what, where in ((f"{len(found)} predictions", out), ("the classifier", save), ("the classifier as ONNX", onnx)):
         if where is not None:
             say(f"{what} in {escape(str(where))}")
+
+
+def _keep(classifier: "Classifier", save: Path | None, onnx: Path | None) -> None:
+    if save is not None:
+        classifier.save(save)
+    if onnx is not None:
+        from phiforge.prediction.onnx_file import write_onnx
+
+        write_onnx(classifier, onnx)
 
 
 @app.command(rich_help_panel="Predictions")
