@@ -158,3 +158,28 @@ def export(
     with console.status("calibrating"):
         files = export_model(load(run, version, settings=read_settings()), out)
     say(f"exported to {escape(str(out))}: {', '.join(each.name for each in files)}")
+
+
+@app.command(rich_help_panel="Predictions")
+def serve(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, or exported folders.")],
+    host: Annotated[str, typer.Option(help="Where it listens; others than this machine need a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of it.")] = 8000,
+    tasks: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 1000,
+    hours: Annotated[float, typer.Option(min=0.0, help="How long a task lives.")] = 24.0,
+    megabytes: Annotated[int, typer.Option(min=1, help="Of one request.")] = 32,
+) -> None:
+    """Serve what RUNS learned over HTTP, with a page to try it: support sets in, predictions out; until Ctrl-C."""
+    from phiforge.prediction.opening import load
+    from phiforge.runs.store import open_store
+    from phiforge_client.extras import expect_extra
+
+    expect_extra("serve", "fastapi", "uvicorn", "python_multipart")
+    from phiforge_server.limits import Limits
+    from phiforge_server.serving import serve as serve_models
+
+    settings = read_settings()
+    models = [load(run, settings=settings, device=settings.device) for run in runs]
+    limits = Limits(request_bytes=megabytes * 2**20, tasks=tasks, task_seconds=3600 * hours)
+    say(f"serving {', '.join(model.learned.run for model in models)} on http://{host}:{port}")
+    serve_models(models, open_store(settings), host, port, settings.serve_key.get_secret_value(), limits)
