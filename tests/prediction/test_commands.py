@@ -4,11 +4,16 @@ import csv
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
+from urllib3.exceptions import HTTPError
 
 from phiforge import load_classifier
 from phiforge_client.prediction_view import COLUMNS
+from phiforge_client.processes import ChildProcess, free_port
+from tests.prediction.calling import Caller
 from tests.prediction.drawn import folders, letter
 
 
@@ -92,3 +97,43 @@ def test_what_is_wrong_is_one_sentence(phiforge, runs, support, arguments, said)
     done = phiforge(*(known.get(each, each) for each in arguments))
     assert done.returncode != 0
     assert said in " ".join(done.stderr.replace("│", "").split())
+
+
+def test_serve(home, runs, support, query, tmp_path):
+    # Given the service in a process of its own, if it is asked as a person would with curl, I expect predictions;
+    port = free_port()
+    command = [sys.executable, "-m", "phiforge_client.cli", "serve", runs("proto"), "--port", str(port)]
+    process = ChildProcess(command, tmp_path / "log", {"PHIFORGE_HOME": str(home), "OMP_NUM_THREADS": "1"})
+    caller = Caller(f"http://127.0.0.1:{port}")
+    process.wait_until_ready(lambda: answers(caller), 60)
+    files = [(path.parent.name, (path.name, path.read_bytes())) for path in sorted(support.rglob("*.png"))]
+    task = caller.post("/tasks", files=files).json()["task"]
+    pictures = [("picture", (path.name, path.read_bytes())) for path in sorted(query.rglob("*.png"))]
+    found = caller.post(f"/tasks/{task}/predictions", files=pictures).json()["predictions"]
+    assert len(found) == 20
+    # if it is told to stop while it works, that work to be ended first.
+    answer = []
+    asking = threading.Thread(
+        target=lambda: answer.append(caller.post(f"/tasks/{task}/predictions", files=pictures * 5).status_code)
+    )
+    asking.start()
+    time.sleep(0.3)
+    process.terminate(30)
+    asking.join()
+    assert answer == [200]
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def answers(caller):
+    """Say whether a service answers yet."""
+    try:
+        return caller.get("/healthz").status_code == 200
+    except HTTPError:
+        return False
+
+
+def test_who_listens_to_others_needs_a_key(phiforge, runs):
+    # Given no key, if the service is to listen to other machines, I expect to be told how to set one.
+    done = phiforge("serve", runs("proto"), "--host", "0.0.0.0")
+    assert done.returncode == 1
+    assert "PHIFORGE_SERVE_KEY" in done.stderr
