@@ -76,8 +76,7 @@ class Model:
         found = self.material.calibration(self.learned, shape, rate) if self.material else self._nearest(shape)
         if false_accept is not None and (found is None or (found.n_way, found.false_accept) != (shape.n_way, rate)):
             raise TaskError(
-                f"no threshold of false acceptance {rate} for {shape.n_way} classes is known: take the run itself, or "
-                f"what the export knows: {self._known() or 'nothing'}"
+                f"no threshold of false acceptance {rate} for {shape.n_way} classes can be had here: {self._known()}"
             )
         return found.without_threshold() if found and false_accept is None else found
 
@@ -94,4 +93,7 @@ class Model:
         return min(self.calibrations, key=unlike, default=None)
 
     def _known(self) -> str:
-        return ", ".join(f"{each.false_accept} for {each.n_way} classes" for each in self.calibrations)
+        if self.material is not None:
+            return f"the run has {len(self.material.pool.dataset.splits['validation'])} validation classes"
+        known = ", ".join(f"{each.false_accept} for {each.n_way} classes" for each in self.calibrations)
+        return f"the export knows {known or 'none'}; the run itself, where its store is at hand, knows others"

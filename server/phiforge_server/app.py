@@ -56,7 +56,7 @@ def make_app(models: Sequence[Model], store: Store, limits: Limits | None = None
         yield
         predictions.close()
 
-    app = FastAPI(title="Phiforge predictions", version="1", lifespan=life)
+    app = FastAPI(title="Phiforge predictions", version="1", lifespan=life, docs_url=None, redoc_url=None)
     _add_tasks(app, predictions, limits)
     _add_watching(app, predictions)
     _add_page(app)
