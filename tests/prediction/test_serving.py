@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from phiforge.prediction.model import Model
-from phiforge.runs.store import LocalStore
+from phiforge.runs.store import LocalStore, S3Store
 from phiforge_server.app import make_app
 from phiforge_server.limits import Limits
 from tests.badinput.pictures import png_that_claims
@@ -93,6 +93,21 @@ def test_any_replica_serves_a_task(limited):
     # If one deletes it, I expect the other not to know it any more, though it has its classifier in memory.
     apps[0].delete(f"/tasks/{task}")
     assert apps[1].post(f"/tasks/{task}/predictions", files=queries()).status_code == 404
+
+
+@pytest.mark.services
+def test_replicas_share_an_s3_server(served, s3_server, bucket):
+    # Given two replicas on a real S3 server, if one makes a task, I expect the other to serve, list and delete it.
+    def opened():
+        return S3Store(s3_server.endpoint, bucket, s3_server.access_key, s3_server.secret_key)
+
+    with listening(make_app(served, opened())) as one, listening(make_app(served, opened())) as other:
+        task = made(one)["task"]
+        answers = [each.post(f"/tasks/{task}/predictions", files=queries()).json() for each in (one, other)]
+        assert answers[0] == answers[1]
+        assert [each["task"] for each in other.get("/tasks").json()] == [task]
+        assert other.delete(f"/tasks/{task}").status_code == 204
+        assert one.get("/tasks").json() == []
 
 
 def test_the_models(client, served):

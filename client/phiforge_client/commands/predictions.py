@@ -51,8 +51,9 @@ def predict(
     from phiforge_client.prediction_view import print_explanation, print_predictions
 
     files = [file for each in pictures for file in (files_in(each) if each.is_dir() else [each])]
-    model = load(run, version, settings=read_settings())
-    classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
+    with console.status("adapting, and calibrating on validation tasks"):
+        model = load(run, version, settings=read_settings())
+        classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
     found = classifier.predict(files)
     if as_json:
         echo_json(values(classifier, found))
@@ -92,8 +93,9 @@ def adapt(
 
     if query is None and (evaluate or out is not None or (save is None and onnx is None)):
         raise typer.BadParameter("give --query DIR, what to predict, or where to keep the classifier: --save or --onnx")
-    model = load(run, version, settings=read_settings())
-    classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
+    with console.status("adapting, and calibrating on validation tasks"):
+        model = load(run, version, settings=read_settings())
+        classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
     _keep(classifier, save, onnx)
     judged = None
     if query is not None and evaluate:
