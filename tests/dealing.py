@@ -6,7 +6,7 @@ each test that pytest no longer reads.
 
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/chaos/", "tests/integration/lineage/", "tests/integration/secured/")
+TOGETHER = ("tests/chaos/", "tests/integration/lineage/", "tests/integration/secured/", "tests/prediction/")
 """Folders whose fixtures are made once for all their files."""
 
 

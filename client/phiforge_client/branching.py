@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from phiforge.base.errors import RunError, SpecError
 from phiforge.fleet.platform import Platform
 from phiforge.learning.optimizers import init_state
-from phiforge.learning.tensors import Tensors
 from phiforge.registry import DATA, PartConfig
+from phiforge.runs.changing import changed_spec, expect_fit
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import Facts, load_facts, prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.recompute import recompute
 from phiforge.runs.submitted import Parent, RunRecord
-from phiforge.spec.read import apply_override
 from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge_client.episodes import TrainingEpisodes
 from phiforge_client.submission import checked_record, enqueue
@@ -38,20 +36,9 @@ def branch(
         last = record.spec.outer.versions
         raise SpecError([f"outer.versions: {last}, but the branch starts at version {version}; allowed: that or more"])
     start = checkpoint_at(platform, parent, version)
-    _expect_fit(start.phi, initial_phi(record), f"version {version} of run {run!r}")
+    expect_fit(start.phi, initial_phi(record), f"version {version} of run {run!r}")
     origin = Parent(run, version, start.phi_hash, start.tasks)
     return enqueue(platform, record._replace(parent=origin), _carried_on(start, parent, record))
-
-
-def changed_spec(parent: RunRecord, overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the raw spec of a run with ``section.field=value`` changed; raises SpecError for what is no such text."""
-    raw = parent.spec.model_dump(mode="json")  # every field: what is absent in a record may have another default now
-    raw["numerics"]["engine"] = parent.spec.numerics.settled_engine
-    if parent.tries_steps:
-        del raw["learner"]["inner_steps_evaluation"]  # nobody gave it
-    for override in overrides:
-        apply_override(raw, override)
-    return raw
 
 
 def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkpoint:
@@ -94,25 +81,3 @@ def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Chec
     if before.name == after.name:
         return start
     return replace(start, optimizer=init_state(record.spec.outer, start.phi, start.version))
-
-
-def _expect_fit(there: Tensors, needed: Tensors, where: str) -> None:
-    """Raise RunError, naming what differs on both sides, unless φ has the entries that the new spec's learner needs."""
-    had, wanted = _shapes(there), _shapes(needed)
-    if had == wanted:
-        return
-    raise RunError(
-        f"φ of {where} does not fit the new spec: it has {_listed(had, wanted)}; the new spec needs "
-        f"{_listed(wanted, had)}. Submit a new run, or leave what shapes φ as it is"
-    )
-
-
-def _shapes(tensors: Tensors) -> dict[str, str]:
-    return {
-        name: f"{name} {list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-        for name, value in sorted(tensors.items())
-    }
-
-
-def _listed(these: dict[str, str], those: dict[str, str]) -> str:
-    return ", ".join(shape for name, shape in these.items() if those.get(name) != shape) or "nothing else"

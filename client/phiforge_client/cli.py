@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from phiforge_client.commands import data, lineage, parts, queue, results, runs, services, start
+from phiforge_client.commands import data, lineage, parts, predictions, queue, results, runs, services, start
 from phiforge_client.commands.output import print_version
 from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
 
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (start, data, runs, queue, results, lineage, parts, services):
+for group in (start, data, runs, predictions, queue, results, lineage, parts, services):
     app.add_typer(group.app)
 
 

@@ -13,8 +13,8 @@ def runs(begun: str) -> list[str]:
     """Return the ids of runs that begin so, and ``latest``; of an object storage on this machine alone."""
     from phiforge.base.settings import Settings
     from phiforge.runs.record import Record
+    from phiforge.runs.run_ids import LATEST
     from phiforge.runs.store import open_store
-    from phiforge_client.run_ids import LATEST
 
     def found() -> Iterator[str]:
         yield LATEST

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, PhiforgeError, QueueError, RunError
 from phiforge.runs.platform import RunPlatform
+from phiforge.runs.run_ids import run_of
 from phiforge.runs.waiting.entry import Entry
 from phiforge.runs.waiting.line import Line, RememberedLine, entries
 from phiforge.runs.waiting.wish import Labels, read_labels
-from phiforge_client.run_ids import run_of
 from phiforge_client.steering import start
 
 _WILD = frozenset("*?[")

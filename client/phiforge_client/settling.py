@@ -1,10 +1,13 @@
 """What a spec leaves open about how it is computed, decided when it is submitted."""
 
 from phiforge.learning.engines import lacks
+from phiforge.learning.tried_steps import tries_steps
 from phiforge.registry import LEARNERS, NETWORKS
 from phiforge.spec.numerics import numerics_problems
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Engine
+
+__all__ = ["settled", "tries_steps"]
 
 
 def settled(spec: RunSpec, device: str) -> RunSpec:
@@ -16,11 +19,6 @@ def settled(spec: RunSpec, device: str) -> RunSpec:
         return spec
     serves = _mapped if device.startswith("cuda") else _fused
     return serves(spec) or _by(spec, "torch")
-
-
-def tries_steps(spec: RunSpec) -> bool:
-    """Say whether the number of inner steps on unseen tasks is left to the validation tasks: nobody gave it."""
-    return LEARNERS[spec.learner.name].tries_steps and "inner_steps_evaluation" not in spec.learner.model_fields_set
 
 
 def _by(spec: RunSpec, engine: Engine) -> RunSpec:

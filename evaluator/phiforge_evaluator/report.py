@@ -11,6 +11,7 @@ from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.learners import learner_of
 from phiforge.runs.submitted import RunRecord
+from phiforge_evaluator.calibration import calibration_of
 
 _NOT_OF_THE_CURVE = ("phi_hash", "tasks", "per_task", BY_STEPS)
 
@@ -36,6 +37,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "tasks_seen": record.tasks_at(spec.outer.versions),
         "parent": record.parent._asdict() if record.parent else None,
         "seconds": time.time() - record.created_at,
+        "calibration": calibration_of(platform, record, best),
         "inner_steps": _inner_steps(test, platform.record.scores(record.run, "validation", best)),
         "test": {name: value for name, value in test.items() if name not in ("per_task", BY_STEPS)},
         "validation": [

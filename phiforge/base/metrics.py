@@ -73,6 +73,16 @@ BROKEN_ATTEMPTS = Counter(
     "phiforge_broken_attempts_total", "Attempts that broke off for lack of memory or an error of input or output."
 )
 
+SERVED = Counter(
+    "phiforge_served_requests_total",
+    "Requests to adapt or predict by outcome: served, refused (the caller's fault), failed.",
+    ["outcome"],
+)
+SERVED_PICTURES = Counter("phiforge_served_pictures_total", "Pictures that predictions were made for.")
+SERVED_SECONDS = Histogram(
+    "phiforge_served_seconds", "Time of a request, by kind: adapt, predict.", ["kind"], buckets=_SECONDS
+)
+
 
 @contextmanager
 def timed(phase: str) -> Iterator[None]:

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="Silence after which a worker that had begun a job counts as dead."
     )
     log_level: str = "INFO"
+    serve_key: SecretStr = Field(
+        default=SecretStr(""), description="What callers of `phiforge serve` must know; needed beyond this machine."
+    )
 
     @classmethod
     def settings_customise_sources(

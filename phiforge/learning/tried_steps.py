@@ -9,6 +9,8 @@ from typing import Any
 from phiforge.base.canonical import canonical_json
 from phiforge.base.errors import FormatError
 from phiforge.learning.scoring import ChunkScores, summary
+from phiforge.registry import LEARNERS
+from phiforge.spec.run import RunSpec
 
 _TRIED = (1, 2, 3, 5, 10)
 """For ever: scores that are taken again must come out the same."""
@@ -25,6 +27,11 @@ def tried_steps(config: Any) -> tuple[int, ...]:  # noqa: ANN401 - a learner's o
         config: of a learner that says ``tries_steps``. Its number in meta-training and its default are among them.
     """
     return tuple(sorted({*_TRIED, config.inner_steps, config.inner_steps_evaluation}))
+
+
+def tries_steps(spec: RunSpec) -> bool:
+    """Say whether the number of inner steps on unseen tasks is left to the validation tasks: nobody gave it."""
+    return LEARNERS[spec.learner.name].tries_steps and "inner_steps_evaluation" not in spec.learner.model_fields_set
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection
 
 from phiforge.base.metrics import DAMAGED
-from phiforge.registry import DATA, SCORES
+from phiforge.runs.best import best_of
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.submitted import RunRecord
 
@@ -108,12 +108,5 @@ def _is_readable(platform: RunPlatform, record: RunRecord, version: int) -> bool
 
 
 def best_version(platform: RunPlatform, record: RunRecord) -> int:
-    """Return the version with the best validation score: accuracy, of a regression the loss; of equals the first.
-
-    Raises FormatError if scores are damaged.
-    """
-    scored = platform.record.scored(record.run, "validation")
-    scores = {version: platform.record.scores(record.run, "validation", version) for version in scored}
-    chosen_by = DATA[record.spec.data.name].chooses_by
-    sign = -1 if SCORES[chosen_by].higher_is_better else 1
-    return min(scored, key=lambda version: (sign * scores[version][chosen_by], version))
+    """Return the version with the best validation score: see ``best_of``."""
+    return best_of(platform.record, record)

@@ -24,6 +24,7 @@ class Tasks:
     Args:
         spec: the run whose tasks they are.
         settings: where this process finds datasets; by default what needs none can be had.
+        pool: the dataset, if it is at hand already.
 
     Raises DataError if the dataset cannot be had.
 
@@ -33,9 +34,9 @@ class Tasks:
         tasks.training(0, 0)  # the episodes of job 0 of the step from version 0
     """
 
-    def __init__(self, spec: RunSpec, settings: Settings | None = None) -> None:
+    def __init__(self, spec: RunSpec, settings: Settings | None = None, pool: Pool | None = None) -> None:
         self.spec = spec
-        self._pool = _pool_of(spec, settings or Settings())
+        self._pool = pool or _pool_of(spec, settings or Settings())
 
     @property
     def train_classes(self) -> int:

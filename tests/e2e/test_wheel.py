@@ -15,7 +15,18 @@ from tests.servers import missing
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("phiforge", "client", "sampler", "trainer", "evaluator", "specs", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = (
+    "phiforge",
+    "client",
+    "sampler",
+    "trainer",
+    "evaluator",
+    "server",
+    "specs",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 """What a wheel is made of."""
 ROW = re.compile(r"(pixel nearest neighbour|from scratch|ProtoNet|MAML)\D+([\d.]+) ± ([\d.]+) %")
 

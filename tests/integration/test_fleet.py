@@ -91,6 +91,10 @@ def test_what_a_run_leaves_behind(platform: Platform, finished: str) -> None:
     assert len(scores["per_task"]["accuracy"]) == report["test"]["tasks"] == spec.evaluation.test_tasks
     assert report["tasks_seen"] == 20 * 8
     assert report["transductive"] is True
+    calibration = report["calibration"]
+    assert (calibration["n_way"], calibration["transductive"], calibration["tasks"]) == (5, False, 10)
+    assert 0 <= calibration["error"] <= 1
+    assert calibration["temperature"] > 0
     assert report["final_phi_hash"] == hashes(platform, finished)[20]
     assert finished not in platform.record.active()
 

@@ -58,7 +58,7 @@ def test_an_example_is_short(name):
 
 def documented_examples():
     """Return the text of every example in a docstring of the sources."""
-    folders = ("phiforge", "client", "sampler", "trainer", "evaluator")
+    folders = ("phiforge", "client", "sampler", "trainer", "evaluator", "server")
     texts = [path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py")]
     classes = {name for text in texts for name in re.findall(r"^class (\w+)", text, flags=re.MULTILINE)}
     shown = [part for text in texts for part in re.findall(r'Example::\n\n(.*?)(?:"""|\n\n)', text, flags=re.DOTALL)]

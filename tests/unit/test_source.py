@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("phiforge", "sampler", "trainer", "evaluator", "client", "deploy", "benchmarks")
+PACKAGES = ("phiforge", "sampler", "trainer", "evaluator", "server", "client", "deploy", "benchmarks")
 UNPACKERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 LOADERS = {"torch.load", "torch.jit.load", "torch.hub.load", "yaml.load", "yaml.load_all", "yaml.unsafe_load"}
 LOADERS |= {"yaml.unsafe_load_all", "yaml.full_load", "yaml.full_load_all", "yaml.Loader", "yaml.UnsafeLoader"}

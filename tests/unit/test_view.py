@@ -11,10 +11,11 @@ from rich.console import Console
 
 from phiforge.base.errors import RunError
 from phiforge.runs.record import Record, RunStatus
+from phiforge.runs.run_ids import run_of
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
-from phiforge_client.run_ids import run_of, shortened
+from phiforge_client.run_ids import shortened
 from phiforge_client.table import print_table
 from phiforge_client.view import RunView, all_views, view_of, watch
 

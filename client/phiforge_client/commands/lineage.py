@@ -80,9 +80,9 @@ def branch(
     quiet: Quiet = False,
 ) -> None:
     """Queue a new run that goes on from VERSION of RUN: to the same φ or, with --set, another way."""
+    from phiforge.runs.changing import changed_spec
     from phiforge.spec.read import parse_spec
     from phiforge_client.branching import branch as branch_run
-    from phiforge_client.branching import changed_spec
 
     platform, run = open_at(run)
     expect_redis(platform, otherwise=lambda: parse_spec(changed_spec(platform.run(run), set_ or [])))

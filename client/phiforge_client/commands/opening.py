@@ -26,7 +26,7 @@ def open_platform() -> "Platform":
 
 def open_at(run: str) -> tuple["Platform", str]:
     """Open what it takes to act on the run that is meant, and return its whole id too."""
-    from phiforge_client.run_ids import run_of
+    from phiforge.runs.run_ids import run_of
 
     platform = open_platform()
     return platform, run_of(platform.record, run)
@@ -41,7 +41,7 @@ def look() -> "RunPlatform":
 
 def look_at(run: str) -> tuple["RunPlatform", str]:
     """Open what it takes to look at the run that is meant, and return its whole id too."""
-    from phiforge_client.run_ids import run_of
+    from phiforge.runs.run_ids import run_of
 
     platform = look()
     return platform, run_of(platform.record, run)

@@ -31,9 +31,9 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write one HTML page about RUNs with everything in it, and its pictures beside it."""
+    from phiforge.runs.run_ids import run_of
     from phiforge_client.results.findings import findings
     from phiforge_client.results.page import write_page
-    from phiforge_client.run_ids import run_of
 
     platform = look()
     found = [findings(platform, run_of(platform.record, each)) for each in run]
@@ -53,10 +53,10 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Compare RUNs on their test tasks: paired differences, corrected tests, and where their specs differ."""
+    from phiforge.runs.run_ids import run_of
     from phiforge_client.results.comparison import compared
     from phiforge_client.results.comparison_view import print_comparison, to_json, write_pictures
     from phiforge_client.results.findings import deciding_score, findings, judged_by
-    from phiforge_client.run_ids import run_of
 
     platform = look()
     runs = list(dict.fromkeys(run_of(platform.record, each) for each in run))

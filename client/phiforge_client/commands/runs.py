@@ -60,9 +60,9 @@ def submit(
     quiet: Quiet = False,
 ) -> None:
     """Check SPEC, publish its dataset and queue the run; a bad spec is refused with all its problems."""
+    from phiforge.runs.run_ids import run_of
     from phiforge.runs.waiting.wish import Wish, read_labels
     from phiforge.spec.read import parse_spec, read_spec
-    from phiforge_client.run_ids import run_of
     from phiforge_client.submission import submit as submit_run
 
     chosen = ["data.unreadable=skip"] * skip_unreadable + ["data.duplicates=keep_first"] * keep_first

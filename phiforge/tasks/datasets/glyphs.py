@@ -20,6 +20,7 @@ from phiforge.base.settings import Settings
 from phiforge.registry import PartConfig
 from phiforge.tasks.datasets.bases import splits
 from phiforge.tasks.datasets.bases.dataset import Dataset, Progress, SourceClass
+from phiforge.tasks.datasets.bases.pictures.decoding import Wanted
 from phiforge.tasks.datasets.bases.source import DatasetSource
 from phiforge.tasks.datasets.bases.threads import one_thread
 
@@ -70,6 +71,11 @@ class Glyphs(DatasetSource):
     def input_shape(cls, config: GlyphsData) -> tuple[int, ...]:
         """Return (channels, height, width)."""
         return 1, config.image_size, config.image_size
+
+    @classmethod
+    def preprocessing(cls, config: GlyphsData) -> Wanted:
+        """Return how a person's own drawing is made like these: dark ink on light paper becomes 255 on 0."""
+        return Wanted(config.image_size, colours=False, inverted=True)
 
     def fingerprint(self) -> dict[str, str]:
         """Return the versions of what draws, and the typefaces' hashes."""

@@ -111,6 +111,11 @@ class Images(DatasetSource):
         """Return (channels, height, width)."""
         return config.channels, config.image_size, config.image_size
 
+    @classmethod
+    def preprocessing(cls, config: ImagesData) -> Wanted:
+        """Return how the pictures are made small."""
+        return config.wanted
+
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 over names and bytes of all pictures, the rules, and what lies in a wrong place."""
         found = reading.fingerprint(self._layout.classes, reading.digests(self._tree, self._layout.classes))
@@ -138,7 +143,7 @@ class Images(DatasetSource):
     def build(self) -> Dataset:
         """Decode, resize and split; raises DataError that tells at once what is wrong with any picture or class."""
         classes, config = self._layout.classes, self.config
-        found = reading.read(self._tree, classes, config.wanted, self.progress)
+        found = reading.read(self._tree, classes, self.preprocessing(config), self.progress)
         skip, keep_first = config.unreadable == "skip", config.duplicates == "keep_first"
         judged = judge(classes, found, skip=skip, keep_first=keep_first)
         split, unsplit = self._split()

@@ -19,6 +19,7 @@ from phiforge.registry import PartConfig
 from phiforge.tasks.datasets.bases import splits
 from phiforge.tasks.datasets.bases.dataset import SPLITS, Dataset, Progress, SourceClass, TaskClass
 from phiforge.tasks.datasets.bases.download import download
+from phiforge.tasks.datasets.bases.pictures.decoding import Wanted, shrunk
 from phiforge.tasks.datasets.bases.source import DatasetSource
 
 CHARACTERS = {"images_background": 964, "images_evaluation": 659}
@@ -82,6 +83,11 @@ class Omniglot(DatasetSource):
         """Return (channels, height, width)."""
         return 1, config.image_size, config.image_size
 
+    @classmethod
+    def preprocessing(cls, config: OmniglotData) -> Wanted:
+        """Return how the drawings are made small: grey, with ink 255 on 0."""
+        return Wanted(config.image_size, colours=False, inverted=True)
+
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 of each archive, and of each split list that is used."""
         found = {name: sha256_hex(b"".join(_raw(path))) for name, path in self._archives.items()}
@@ -93,7 +99,7 @@ class Omniglot(DatasetSource):
         images = np.empty((len(characters) * DRAWINGS, 1, *2 * (self.config.image_size,)), np.uint8)
         for number, character in enumerate(characters):
             for index, drawing in enumerate(character.drawings):
-                images[number * DRAWINGS + index, 0] = _decode(character, drawing, self.config.image_size)
+                images[number * DRAWINGS + index, 0] = _decode(character, drawing, self.preprocessing(self.config))
             if self.progress and number % 50 == 0:
                 self.progress("reading Omniglot", number, len(characters))
         classes = tuple(
@@ -180,16 +186,13 @@ def _raw(path: Path) -> Iterator[bytes]:
         yield from (part for name, data in _read_tree(path) for part in (name.encode(), data))
 
 
-def _decode(character: Character, drawing: bytes, size: int) -> NDArray[np.uint8]:
-    """Return one drawing [size, size] with ink 255 on 0.
-
-    It is made grey before it is resized: Pillow resizes 1-bit images by nearest neighbour whatever filter is asked for.
-    """
+def _decode(character: Character, drawing: bytes, wanted: Wanted) -> NDArray[np.uint8]:
+    """Return one drawing [side, side] as it is wanted."""
     try:
         with Image.open(io.BytesIO(drawing), formats=("PNG",)) as image:
             if max(image.size) > MOST_SIDE:
                 raise ValueError(f"it is {image.width} x {image.height}, allowed are {MOST_SIDE} a side")
-            grey = image.convert("L").resize((size, size), Image.Resampling.LANCZOS)
+            small = shrunk(image, wanted)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"a drawing of {character.name} in {character.archive} is unreadable: {error}") from error
-    return 255 - np.asarray(grey)
+    return small.reshape(wanted.side, wanted.side)

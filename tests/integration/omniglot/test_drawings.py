@@ -35,7 +35,11 @@ def test_a_drawing_with_a_flipped_bit():
         flipped[bit // 8] ^= 1 << bit % 8
         # If it is read, I expect an image, or an error that names the character, and nothing else.
         try:
-            image = omniglot._decode(omniglot.Character("images_background", "Bee/character01", [], []), flipped, 28)
+            image = omniglot._decode(
+                omniglot.Character("images_background", "Bee/character01", [], []),
+                flipped,
+                omniglot.Omniglot.preprocessing(omniglot.OmniglotData()),
+            )
             assert image.shape == (28, 28)
         except DataError as error:
             assert "Bee/character01" in str(error)  # noqa: PT017

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.services
 PUT, GET, DELETE = "put", "get", "delete"
 OBJECTS = {
     "dataset": "datasets/shards/aa",
+    "calibration": "calibrations/aa.json",
+    "served task": "tasks/aa.json",
     "submission": "submitted/other.json",
     "active": "active/other",
     "ended": "ended/other",
@@ -44,12 +46,13 @@ OBJECTS = {
 REFUSED: dict[str, dict[str, set[str]]] = {
     "sampler": {
         PUT: set(OBJECTS) - {"episodes", "evaluation episodes", "failure"},
-        GET: {"ended", "turn", "served", "policy", "φ₀", "φ", "log", "scores", "evidence", "anything else"},
+        GET: {"calibration", "served task", "ended", "turn", "served", "policy", "φ₀", "φ", "log", "scores", "evidence"}
+        | {"anything else"},
         DELETE: set(OBJECTS) - {"episodes", "ended"},
     },
     "trainer": {
         PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active", "turn", "served"},
-        GET: {"evaluation episodes", "ended", "turn", "evidence", "anything else"},
+        GET: {"calibration", "served task", "evaluation episodes", "ended", "turn", "evidence", "anything else"},
         DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active", "turn"},
     },
     "evaluator": {
@@ -59,9 +62,10 @@ REFUSED: dict[str, dict[str, set[str]]] = {
     },
     "client": {
         PUT: set(OBJECTS)
-        - {"dataset", "submission", "active", "φ₀", "φ", "cancellation", "ended", "turn", "served", "policy"},
+        - {"dataset", "calibration", "submission", "active", "φ₀", "φ", "cancellation", "ended", "turn", "served"}
+        - {"policy", "served task"},
         GET: set(),
-        DELETE: set(OBJECTS) - {"active", "ended", "failure", "cancellation", "turn"},
+        DELETE: set(OBJECTS) - {"active", "ended", "failure", "cancellation", "turn", "served task"},
     },
 }
 

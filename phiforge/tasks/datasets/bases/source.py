@@ -6,6 +6,7 @@ from typing import Any
 from phiforge.base.settings import Settings
 from phiforge.registry.abilities import DatasetPart
 from phiforge.tasks.datasets.bases.dataset import Dataset, Progress
+from phiforge.tasks.datasets.bases.pictures.decoding import Wanted
 
 
 class DatasetSource(DatasetPart, ABC):
@@ -27,6 +28,11 @@ class DatasetSource(DatasetPart, ABC):
             progress: told what is being done, how much of it is done, and how much there is (0: a remark).
         """
         self.config, self.settings, self.progress = config, settings, progress
+
+    @classmethod
+    def preprocessing(cls, config: Any) -> Wanted | None:  # noqa: ANN401 - its own configuration
+        """Return how a picture becomes an input of a learner that learned from this; None if no picture can."""
+        return None
 
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:

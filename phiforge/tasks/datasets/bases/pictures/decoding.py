@@ -32,10 +32,11 @@ _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 class Wanted(NamedTuple):
-    """How pictures are made small: pixels a side, and whether in colours."""
+    """How pictures are made small: pixels a side, whether in colours, and whether black becomes 255 and white 0."""
 
     side: int
     colours: bool
+    inverted: bool = False
 
 
 class Decoded(NamedTuple):
@@ -73,12 +74,39 @@ def decode(path: str, data: bytes, wanted: Wanted) -> Decoded:
         raise DataError(f"picture {path!r} is unreadable: {_reason(error, data, kinds)}") from error
 
 
+def from_image(name: str, image: Image.Image, wanted: Wanted) -> NDArray[np.uint8]:
+    """Return the same [channels, side, side] of a picture that is open already.
+
+    Args:
+        name: what errors call it.
+        image: of any of Pillow's modes that have 8 or 16 bits a channel.
+        wanted: what is made of it.
+
+    Raises:
+        DataError: if it has more than ``MOST_PIXELS``, or is damaged.
+    """
+    _check_pixels(name, image.size)
+    try:
+        return _decoded(image, wanted).small
+    except _DAMAGE as error:
+        raise DataError(f"picture {name!r} is unreadable: {error}") from error
+
+
+def shrunk(seen: Image.Image, wanted: Wanted) -> NDArray[np.uint8]:
+    """Return what is learned from [channels, side, side] of an upright picture on paper: its middle square, small.
+
+    It is made grey before it is resized: Pillow resizes 1-bit images by nearest neighbour whatever filter is asked for.
+    """
+    flat = seen.convert("RGB" if wanted.colours else "L")
+    small = np.asarray(ImageOps.fit(flat, (wanted.side, wanted.side), Image.Resampling.LANCZOS))
+    small = 255 - small if wanted.inverted else small
+    return small[None] if small.ndim == 2 else np.moveaxis(small, 2, 0)
+
+
 def _decoded(image: Image.Image, wanted: Wanted) -> Decoded:
     upright = ImageOps.exif_transpose(_eight_bits(image))
     seen = on_paper(upright)
-    flat = seen.convert("RGB" if wanted.colours else "L")
-    small = np.asarray(ImageOps.fit(flat, (wanted.side, wanted.side), Image.Resampling.LANCZOS))
-    return Decoded(small[None] if small.ndim == 2 else np.moveaxis(small, 2, 0), _digest(seen), seen.size)
+    return Decoded(shrunk(seen, wanted), _digest(seen), seen.size)
 
 
 def _reason(error: Exception, data: bytes, kinds: tuple[str, ...]) -> str:

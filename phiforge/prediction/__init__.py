@@ -1,0 +1,1 @@
+"""From φ and a person's pictures to labels with probabilities: no queue, no fleet."""

@@ -1,0 +1,78 @@
+"""The models that a service offers, and the classifiers that it made of them, kept in memory for a while."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from phiforge.prediction.classifier import Classifier
+from phiforge.prediction.model import Model
+from phiforge.registry import LEARNERS
+from phiforge_server.refusals import RefusedError
+
+
+class Models:
+    """Models by the name of their run.
+
+    Args:
+        models: those that are offered; the first is meant where none is named.
+    """
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self._models = {model.learned.run: model for model in models}
+
+    def __getitem__(self, name: str) -> Model:
+        """Return the model of that name, or the first for an empty one; raises RefusedError if there is none."""
+        if not name:
+            return next(iter(self._models.values()))
+        if name not in self._models:
+            raise RefusedError(404, f"model {name!r} is not served here; allowed: {', '.join(self._models)}")
+        return self._models[name]
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return what there is to know of each before it is used."""
+        return [_described(model) for model in self._models.values()]
+
+
+class Kept:
+    """The classifiers used last, by task: to make one again costs an adaptation.
+
+    Args:
+        most: how many are held.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._held: OrderedDict[str, Classifier] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, task: str, make: Callable[[], Classifier]) -> Classifier:
+        """Return the classifier of a task, made if it is not held."""
+        with self._lock:
+            if task in self._held:
+                self._held.move_to_end(task)
+                return self._held[task]
+        made = make()
+        with self._lock:
+            self._held[task] = made
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
+        return made
+
+    def drop(self, task: str) -> None:
+        """Forget the classifier of a task."""
+        with self._lock:
+            self._held.pop(task, None)
+
+
+def _described(model: Model) -> dict[str, Any]:
+    learned = model.learned
+    free = LEARNERS[learned.spec.learner.name].any_n_way
+    return {
+        "name": learned.run,
+        "version": learned.version,
+        "phi_hash": learned.phi_hash,
+        "learner": learned.spec.learner.name,
+        "classes": None if free else learned.spec.task.n_way,
+        "input_shape": list(learned.input_shape),
+    }
