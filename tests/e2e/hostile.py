@@ -34,6 +34,7 @@ for slow in (
     "doctor.view",
     "embedded",
     "lineage_view",
+    "prediction_view",
     "queue_view",
     "removal",
     "replay",
@@ -51,6 +52,11 @@ for slow in (
     "phiforge_sampler.service",
     "phiforge_trainer.service",
     "phiforge_evaluator.service",
+    "phiforge.prediction.again",
+    "phiforge.prediction.exporting",
+    "phiforge.prediction.labelled",
+    "phiforge.prediction.opening",
+    "phiforge_server.serving",
 ):
     import_module(slow)
 for catalogue in (DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS):

@@ -42,6 +42,11 @@ WITH_A_RUN: dict[str, list[str]] = {
     "report": ["--out", "out"],
     "compare": [ENDED],
     "rm": ["--yes"],
+    "predict": ["--support", "nowhere", "picture.png"],
+    "adapt": ["--support", "nowhere", "--query", "nowhere"],
+    "evaluate": [],
+    "export": ["--out", "exported"],
+    "serve": [],
 }
 SERVICES: dict[str, list[str]] = {"sampler": [], "trainer": [], "evaluator": []}
 STACKS: dict[str, list[str]] = {"demo": [], "up": [], "chaos": ["--minutes", "0"]}

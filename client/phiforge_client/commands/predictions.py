@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from phiforge.base.environment import read_settings
-from phiforge_client.commands.options import Overrides, RunId
-from phiforge_client.commands.output import console, echo_json, say
+from phiforge_client.commands.options import AsJson, Overrides, Quiet, RunId
+from phiforge_client.commands.output import answer, console, say, screen
 
 if TYPE_CHECKING:
     from phiforge.prediction.classifier import Classifier
@@ -30,7 +30,6 @@ FalseAccept = Annotated[
     float | None,
     typer.Option(metavar="SHARE", help="Tell pictures of none of these: all but this share of them, say 0.05."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(rich_help_panel="Predictions")
@@ -43,6 +42,7 @@ def predict(
     transductive: Transductive = False,
     false_accept: FalseAccept = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say what PICTURES are, by what RUN learned and a few pictures of each class: labels with probabilities."""
     from phiforge.prediction.opening import load
@@ -51,15 +51,16 @@ def predict(
     from phiforge_client.prediction_view import print_explanation, print_predictions
 
     files = [file for each in pictures for file in (files_in(each) if each.is_dir() else [each])]
-    with console.status("adapting, and calibrating on validation tasks"):
+    with screen(as_json).status("adapting, and calibrating on validation tasks"):
         model = load(run, version, settings=read_settings())
         classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
     found = classifier.predict(files)
-    if as_json:
-        echo_json(values(classifier, found))
-        return
-    print_predictions(console, found, top)
-    print_explanation(console, classifier)
+
+    def show() -> None:
+        print_predictions(console, found, top)
+        print_explanation(console, classifier)
+
+    answer(values(classifier, found), as_json, [each.answer for each in found], show)
 
 
 @app.command(rich_help_panel="Predictions")
@@ -83,6 +84,7 @@ def adapt(
     transductive: Transductive = False,
     false_accept: FalseAccept = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Adapt what RUN learned to the classes of --support: predict all of --query, judge it, or keep the classifier."""
     from phiforge.prediction.labelled import evaluate as judge
@@ -93,7 +95,7 @@ def adapt(
 
     if query is None and (evaluate or out is not None or (save is None and onnx is None)):
         raise typer.BadParameter("give --query DIR, what to predict, or where to keep the classifier: --save or --onnx")
-    with console.status("adapting, and calibrating on validation tasks"):
+    with screen(as_json).status("adapting, and calibrating on validation tasks"):
         model = load(run, version, settings=read_settings())
         classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
     _keep(classifier, save, onnx)
@@ -104,13 +106,15 @@ def adapt(
         found = classifier.predict(query) if query is not None else []
     if out is not None:
         write_csv(out, found)
-    if as_json:
-        echo_json(values(classifier, found, judged))
-        return
-    print_adapted(console, classifier, found, judged, out)
-    for what, where in ((f"{len(found)} predictions", out), ("the classifier", save), ("the classifier as ONNX", onnx)):
-        if where is not None:
-            say(f"{what} in {escape(str(where))}")
+    kept = [(f"{len(found)} predictions", out), ("the classifier", save), ("the classifier as ONNX", onnx)]
+
+    def show() -> None:
+        print_adapted(console, classifier, found, judged, out)
+        for what, where in kept:
+            if where is not None:
+                say(f"{what} in {escape(str(where))}")
+
+    answer(values(classifier, found, judged), as_json, [each.answer for each in found], show)
 
 
 def _keep(classifier: "Classifier", save: Path | None, onnx: Path | None) -> None:
@@ -131,6 +135,7 @@ def evaluate(
     ] = "validation",
     version: OfVersion = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Judge what RUN learned again, here and now: after other inner steps, with other ways, shots, or more tasks."""
     from phiforge.prediction.again import judge_again
@@ -139,12 +144,9 @@ def evaluate(
 
     if split not in ("validation", "test"):
         raise typer.BadParameter(f"--split {split}: allowed are validation and test")
-    with console.status("judging"):
+    with screen(as_json).status("judging"):
         judged = judge_again(open_store(read_settings(), make=False), run, set_ or [], split, version)
-    if as_json:
-        echo_json(judged.to_json())
-    else:
-        print_judged(console, judged)
+    answer(judged.to_json(), as_json, [], lambda: print_judged(console, judged))
 
 
 @app.command(rich_help_panel="Predictions")
@@ -152,14 +154,17 @@ def export(
     run: Learned,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where; made if it is not there.")],
     version: OfVersion = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write what RUN learned into one folder: φ, spec, preprocessing and a model card; `phiforge predict` takes it."""
     from phiforge.prediction.exporting import export as export_model
     from phiforge.prediction.opening import load
 
-    with console.status("calibrating"):
+    with screen(as_json).status("calibrating"):
         files = export_model(load(run, version, settings=read_settings()), out)
-    say(f"exported to {escape(str(out))}: {', '.join(each.name for each in files)}")
+    said = f"exported to {escape(str(out))}: {', '.join(each.name for each in files)}"
+    answer({"files": [str(each) for each in files]}, as_json, [str(out)], lambda: say(said))
 
 
 @app.command(rich_help_panel="Predictions")
