@@ -2,7 +2,7 @@
 
 import typer
 
-from phiforge_client.commands import lineage, parts, queue, runs, services, start
+from phiforge_client.commands import lineage, parts, queue, runs, services, start, study
 from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 for group in (start, runs, queue, lineage, parts, services):
     app.add_typer(group.app)
+app.add_typer(study.app, name="study", rich_help_panel="Studies")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What the parts of a study must be to each other and to the run spec, as far as no search is needed to tell."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from phiforge.base.errors import SpecError
@@ -63,8 +64,8 @@ def condition_problems(dimensions: Mapping[str, Dimension]) -> Iterator[str]:
         for other, wanted in dimension.when.items():
             if other not in dimensions:
                 known = False
-                meant = did_you_mean(other, dimensions)
-                yield f"space.{field}.when: {other!r} is no field of the space, which has {', '.join(dimensions)}{meant}"
+                there = f"{', '.join(dimensions)}{did_you_mean(other, dimensions)}"
+                yield f"space.{field}.when: {other!r} is no field of the space, which has {there}"
             elif missing := [each for each in _listed(wanted) if not _may_be(dimensions[other], each)]:
                 yield f"space.{field}.when.{other}: {missing[0]!r} is none of its values, {_said(dimensions[other])}"
     if known and (found := circle(dimensions)):
@@ -101,7 +102,7 @@ def field_problems(base: Mapping[str, Any], dimensions: Mapping[str, Dimension])
         if field.partition(".")[0] == "data" and dimension.size > MOST_DATASETS:
             yield f"space.{field}: {dimension.size:g} datasets; allowed: a choice of at most {MOST_DATASETS}"
             continue
-        yield from dict.fromkeys(_value_problems(base, dimensions, field))
+        yield from islice(_value_problems(base, dimensions, field), 1)
 
 
 def _why_kept(field: str) -> str:

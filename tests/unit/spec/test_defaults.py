@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from phiforge.learning.learners import LEARNERS
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from phiforge_client.settling import settled
+from phiforge.runs.settling import settled
 from tests.unit.spec.cases import facts_of
 
 
