@@ -1,6 +1,7 @@
 """From a person's YAML or JSON to a StudySpec, or to every problem in it at once."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -113,9 +114,8 @@ def _trial_problems(study: StudySpec) -> Iterator[str]:
     """Yield why no point that was drawn from the space can be a trial, or none fits the budget."""
     found, refused = list[Planned](), list[SpecError]()
     for number in range(SAMPLED):
-        draw = numpy_generator(study.seed, "sample", number)
         try:
-            found.append(planned(study, study.points.point(lambda _, draw=draw: float(draw.random())), 0))
+            found.append(planned(study, study.points.point(partial(_drawn, study.seed, number)), 0))
         except SpecError as error:
             refused.append(error)
     if not found:
@@ -126,3 +126,7 @@ def _trial_problems(study: StudySpec) -> Iterator[str]:
         yield f"budget.tasks: {budget} cannot hold one trial, which takes {least} tasks; allowed: that or more"
     if least == 0:
         yield "objective: a trial is trained on no task, so that all come to the same; give objective.tasks"
+
+
+def _drawn(seed: int, number: int, field: str) -> float:
+    return float(numpy_generator(seed, "sample", number, field).random())

@@ -20,10 +20,14 @@ def cancel_study(platform: RunPlatform, study: str) -> None:
 def resume_study(platform: RunPlatform, study: str) -> None:
     """Let a cancelled or failed study go on, with the trials that ended with it: to the same proposals and results.
 
-    Raises StudyError if it goes on as it is, or is complete.
+    So too one that is not over and that nobody moves: whoever submitted it died in the act. Raises StudyError if it
+    goes on as it is, or is complete.
     """
-    _expect(platform, study, "resume", StudyStatus.CANCELLED, StudyStatus.FAILED)
-    platform.once(studies_of).reopen(study)
+    studies, allowed = platform.once(studies_of), [StudyStatus.CANCELLED, StudyStatus.FAILED]
+    if study not in studies.active():
+        allowed.append(StudyStatus.RUNNING)
+    _expect(platform, study, "resume", *allowed)
+    studies.reopen(study)
     look(platform, study)
     start(platform)
 

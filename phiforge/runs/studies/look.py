@@ -22,7 +22,7 @@ from phiforge.spec.studies.study import StudySpec
 
 log = logging.getLogger(__name__)
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 5.0
 """Whoever looks may die. Two at once cost time, never correctness."""
 
 _MOST_STEPS = 1000

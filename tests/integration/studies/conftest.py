@@ -7,6 +7,7 @@ import pytest
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge.runs.record import RunStatus
 from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.outcome import StudyStatus
 from phiforge.runs.studies.record import Studies
@@ -69,3 +70,23 @@ def wait_for_study(platform: Platform, study: str, stack: Stack | None = None) -
     studies = Studies(platform.store)
     wait_until(lambda: studies.status(study) is not StudyStatus.RUNNING, f"the end of {study}", stack)
     return Found.of(studies, study)
+
+
+def finish(platform: Platform, run: str, value: float, version: int = 4) -> None:
+    """Let ``run`` end as an evaluator ends it, with a loss of ``value``."""
+    scores = {"version": version, "loss": value, "accuracy": 0.5, "phi_hash": "f" * 64}
+    platform.record.save_scores(run, "validation", version, scores)
+    platform.record.save_report(run, {"run": run, "test": {"loss": value, "accuracy": 0.5}})
+    platform.exchange.stop(run, RunStatus.COMPLETE)
+
+
+def loss_at(platform: Platform, run: str) -> float:
+    """Return a loss that follows from the spec of a run."""
+    spec = platform.record.submitted(run).spec
+    return float(spec["learner"]["inner_lr"] * spec["outer"]["lr"])
+
+
+def trials_that_go_on(platform: Platform, study: str) -> list[str]:
+    """Return the runs of a study that are submitted and not over."""
+    runs = [run for run in platform.record.runs() if run.startswith(study)]
+    return [run for run in runs if platform.record.status(run) is RunStatus.RUNNING]

@@ -1,0 +1,105 @@
+"""Whoever moves a study may die between any two writes, or another may look too: same proposals, no trial twice."""
+
+from collections.abc import Callable
+
+import pytest
+
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
+from phiforge.runs.reconcile import reconcile_all
+from phiforge.runs.studies.found import Found
+from phiforge.runs.studies.look import look, studies_of
+from phiforge.runs.studies.outcome import StudyStatus, run_of_trial
+from phiforge.runs.studies.record import Studies
+from phiforge.runs.waiting.line import Line
+from phiforge.search.read import parse_study
+from phiforge_client.studies.submission import submit_study
+from tests.integration.queue.test_kills import Killed, between_writes, die
+from tests.integration.studies.conftest import finish, loss_at, study, trials_that_go_on
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+MOST_WRITES = 80
+MOST_ROUNDS = 40
+TRIALS = 3
+CHANGES = {"budget": {"trials": TRIALS}, "generation": 2}
+
+
+def told(platform: Platform, submitted: str) -> list[tuple]:
+    """Return what a study tried and what came of it."""
+    found = Found.of(Studies(platform.store), submitted)
+    return [(each.point, found.results[each.number].value, found.results[each.number].end) for each in found.proposals]
+
+
+def round_of(platform: Platform, submitted: str) -> bool:
+    """Let every trial that goes on end, and services look once; say whether the study is over."""
+    for run in trials_that_go_on(platform, submitted):
+        if platform.record.has_checkpoint(run, 0):
+            finish(platform, run, loss_at(platform, run))
+    look(platform, submitted)
+    reconcile_all(platform)
+    return Studies(platform.store).status(submitted) is not StudyStatus.RUNNING
+
+
+def disturbed(platform: Platform, writes: int, happens: Callable[[str], None], wiped: bool) -> tuple[str, bool]:
+    """Go through a study, at whose so manieth write something happens; return its id, and whether it did."""
+    before = set(platform.once(studies_of).all())
+
+    def mine() -> str:
+        return next(iter(set(platform.once(studies_of).all()) - before), "")
+
+    with pytest.MonkeyPatch.context() as patch:
+        left = between_writes(platform, patch, writes, lambda: happens(mine()))
+        for _ in range(MOST_ROUNDS):
+            try:
+                submitted = mine() or submit_study(platform, parse_study(study(**CHANGES)))
+                if round_of(platform, submitted):
+                    break
+            except Killed:
+                if wiped:
+                    platform.exchange.redis.flushall()
+        else:
+            pytest.fail(f"the study is not over after {MOST_ROUNDS} looks, with something at write {writes}")
+    return submitted, left[0] < 0
+
+
+def expect_each_trial_once(platform: Platform, submitted: str) -> None:
+    """Expect as many runs as trials, and none of them left anywhere."""
+    reconcile_all(platform)
+    runs = [run for run in platform.record.runs() if run.startswith(submitted)]
+    assert runs == [run_of_trial(submitted, number) for number in range(TRIALS)]
+    assert list(Line(platform.store, platform.exchange).all()) == []
+    assert platform.record.active() == []
+    assert platform.once(studies_of).active() == []
+
+
+@pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
+def test_killed_between_any_two_writes(platform: Platform, wiped: bool) -> None:
+    # Given what a study tries, and what comes of it, if nothing happens
+    undisturbed, _ = disturbed(platform, 10_000, lambda _: None, wiped=False)
+    expected = told(platform, undisturbed)
+    assert len(expected) == TRIALS
+    # If whoever moves it dies after so many writes, maybe with Redis, I expect the same, each trial once.
+    for writes in range(MOST_WRITES):
+        submitted, did = disturbed(platform, writes, lambda _: die(), wiped)
+        assert told(platform, submitted) == expected, writes
+        expect_each_trial_once(platform, submitted)
+        if not did:
+            return
+    pytest.fail(f"a study writes more than {MOST_WRITES} times")
+
+
+def test_others_look_between_any_two_writes(platform: Platform, settings: Settings) -> None:
+    # Given a second process that looks, and what a study tries if nobody else does
+    other = Platform.open(settings)
+    undisturbed, _ = disturbed(platform, 10_000, lambda _: None, wiped=False)
+    expected = told(platform, undisturbed)
+    # If it looks after so many writes of the first, without minding any lock, I expect the same, each trial once.
+    for writes in range(MOST_WRITES):
+        submitted, did = disturbed(platform, writes, lambda submitted: submitted and look(other, submitted), wiped=False)
+        assert told(platform, submitted) == expected, writes
+        expect_each_trial_once(platform, submitted)
+        if not did:
+            other.close()
+            return
+    pytest.fail(f"a study writes more than {MOST_WRITES} times")
