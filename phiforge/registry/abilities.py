@@ -155,8 +155,8 @@ class ScorePart(Part):
 class ProposerPart(Part):
     """What is known of a proposer, a way to choose which trials of a study come next, by its class alone."""
 
-    extra: ClassVar[str | None] = None
-    """The extra of ``pip install 'phiforge[...]'`` that it needs; None if it needs none."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Modules that ``pip install 'phiforge[search]'`` brings, and that it imports where it proposes."""
     learns: ClassVar[bool] = True
     """Whether what it proposes depends on the results of earlier generations."""
     ends: ClassVar[bool] = False

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from phiforge.base.errors import SpecError
 from phiforge.base.seeds import numpy_generator
 from phiforge.registry import PROPOSERS
+from phiforge.search.proposers import lacking
 from phiforge.search.trials import Planned, planned
 from phiforge.spec.read import parse_spec, sections
 from phiforge.spec.run import RunSpec
@@ -47,6 +48,7 @@ def parse_study(raw: Mapping[str, Any], base_of: BaseOf | None = None) -> StudyS
     problems += _budget_problems(values)
     if not space_problems and "proposer" in values and "generation" in values:
         part = PROPOSERS[values["proposer"].name]
+        problems += [f"proposer.name: {why}" for why in [lacking(part)] if why]
         refused = part.refuses(values["proposer"], Space(dimensions), values["generation"])
         problems += [f"proposer.name: {reason}" for reason in refused]
     if problems or spec is None:

@@ -19,7 +19,7 @@ from phiforge.spec.studies.checks import MOST_DATASETS
 from phiforge.spec.studies.study import StudySpec
 from phiforge.spec.studies.trial import with_values
 from phiforge.tasks.datasets.bases.dataset import Progress
-from phiforge_client.ready_made import found_or_ready_made
+from phiforge_client.ready_made import found_or_ready_made, study_or_ready_made
 from phiforge_client.steering import start
 from phiforge_client.submission import new_id
 
@@ -29,6 +29,7 @@ def read_study(path: Path, overrides: list[str]) -> StudySpec:
 
     A base may be given by the name of a ready-made spec, or of a file beside the study's.
     """
+    path = study_or_ready_made(path)
 
     def base_of(name: str) -> Mapping[str, Any]:
         beside = path.parent / name

@@ -83,8 +83,12 @@ class Dimension(Section):
         low, high = self.bounds
         first, last = self._scaled(low), self._scaled(high + 1 if self.is_whole else high)
         found = self._unscaled(first + unit * (last - first))
-        found = math.floor(found) if self.is_whole else float(f"{found:.{_DIGITS}g}")
-        return min(max(found, low), high)
+        return min(max(math.floor(found), low), high) if self.is_whole else self.rounded(found)
+
+    def rounded(self, value: float) -> float:
+        """Return a number with as many digits as are drawn, within the bounds."""
+        low, high = self.bounds
+        return min(max(float(f"{value:.{_DIGITS}g}"), low), high)
 
     def unit_of(self, value: Any) -> float:  # noqa: ANN401 - any value of a spec
         """Return the middle of what stands for ``value``; raises ValueError if it is no value of this field."""
@@ -106,7 +110,7 @@ class Dimension(Section):
             return [self.value_at(0.5)]
         first, last = self._scaled(low), self._scaled(high)
         found = [self._unscaled(first + index * (last - first) / (most - 1)) for index in range(most)]
-        return [round(each) if self.is_whole else float(f"{each:.{_DIGITS}g}") for each in found]
+        return [round(each) if self.is_whole else self.rounded(each) for each in found]
 
     def _scaled(self, value: float) -> float:
         return math.log(value) if self.is_log else value

@@ -7,12 +7,12 @@ from phiforge.runs.studies.outcome import StudyStatus, TrialEnd, run_of_trial
 from phiforge.runs.studies.record import Studies
 from phiforge.search.read import parse_study
 from phiforge.spec.read import parse_spec
+from phiforge.spec.text import parse_text
 from phiforge_client.stack import Stack
 from phiforge_client.studies.findings import best_spec
 from phiforge_client.studies.submission import submit_study
 from phiforge_client.studies.view import view_of_study
 from phiforge_client.submission import submit
-from phiforge.spec.text import parse_text
 from tests.fleet import hashes, wait_for_end
 from tests.integration.studies.conftest import study, wait_for_study
 

@@ -96,7 +96,9 @@ def test_others_look_between_any_two_writes(platform: Platform, settings: Settin
     expected = told(platform, undisturbed)
     # If it looks after so many writes of the first, without minding any lock, I expect the same, each trial once.
     for writes in range(MOST_WRITES):
-        submitted, did = disturbed(platform, writes, lambda submitted: submitted and look(other, submitted), wiped=False)
+        submitted, did = disturbed(
+            platform, writes, lambda submitted: submitted and look(other, submitted), wiped=False
+        )
         assert told(platform, submitted) == expected, writes
         expect_each_trial_once(platform, submitted)
         if not did:

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
+from phiforge.base.errors import MissingPartError
 from phiforge.base.seeds import SeedPart, numpy_generator
 from phiforge.registry import PROPOSERS, PartConfig
 from phiforge.registry.abilities import ProposerPart
@@ -46,6 +48,17 @@ class Proposer(ProposerPart, ABC):
         return self.space.point(lambda field: self.drawn(*name, field))
 
 
+def lacking(part: type[ProposerPart]) -> str | None:
+    """Return what to install for a proposer of that kind to work here; None if all is there."""
+    missing = [module for module in part.needs if find_spec(module) is None]
+    if not missing:
+        return None
+    return f"{part.name!r} needs {' and '.join(missing)}, not installed here; type pip install 'phiforge[search]'"
+
+
 def build_proposer(config: PartConfig, space: Space, seed: int) -> Proposer:
     """Return the proposer that ``config`` describes; raises MissingPartError if there is none such here."""
-    return PROPOSERS.built_on(Proposer, config.name)(config, space, seed)
+    part = PROPOSERS.built_on(Proposer, config.name)
+    if why := lacking(part):
+        raise MissingPartError(f"proposer {why}")
+    return part(config, space, seed)
