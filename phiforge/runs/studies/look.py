@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, StoreError, StudyError
 from phiforge.base.fault_points import reach
-from phiforge.base.metrics import STUDY_GENERATIONS
+from phiforge.base.metrics import DAMAGED, STUDY_GENERATIONS
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.studies.ending import final, hopeless, spent
 from phiforge.runs.studies.found import Found
@@ -70,13 +70,24 @@ def look(platform: RunPlatform, study: str) -> None:
     record = studies.read(study)
     spec = record.read_spec()
     for _ in range(_MOST_STEPS):
-        found = Found.of(studies, study)
+        found = _whole(studies, study)
         if studies.status(study) is not StudyStatus.RUNNING:
             lay_down(platform, record, found)
             studies.deactivate(study)
             return
         if not _step(platform, studies, record, spec, found):
             return
+
+
+def _whole(studies: Studies, study: str) -> Found:
+    """Return what there is of a study; what is damaged is dropped before, for all of it is made again as it was."""
+    names = studies.names(study)
+    for name in [name for name in names if studies.is_damaged(study, name)]:
+        log.error("study %s: %s is damaged, making it again", study, name)
+        DAMAGED.inc()
+        studies.drop(study, name)
+        names.remove(name)
+    return Found(studies, study, names)
 
 
 def _step(platform: RunPlatform, studies: Studies, record: StudyRecord, spec: StudySpec, found: Found) -> bool:

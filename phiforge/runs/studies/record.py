@@ -27,6 +27,10 @@ _MARKS = {
 """Which file says that a study ended so: the first that is there counts."""
 
 
+_MADE_AGAIN = ("generations", "trials", "rungs")
+"""Folders of what follows from the rest, and from the runs of trials."""
+
+
 class StudyRecord(NamedTuple):
     """What was submitted.
 
@@ -175,6 +179,16 @@ class Studies:
 
     def _read_sealed(self, key: str) -> dict[str, Any]:
         return unseal(key, self._store.get(key))
+
+    def is_damaged(self, study: str, name: str) -> bool:
+        """Say whether what never changes of ``study`` is not what was written."""
+        if name.partition("/")[0] not in _MADE_AGAIN:
+            return False
+        try:
+            self._fields(study, name)
+        except FormatError:
+            return True
+        return False
 
     def drop(self, study: str, name: str) -> None:
         """Delete what is damaged, so that it is made again."""

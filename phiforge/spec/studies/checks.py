@@ -36,6 +36,7 @@ def dimension_problems(field: str, dimension: Dimension) -> Iterator[str]:
         return
     if dimension.values:
         yield f"{place}.values: type {dimension.type!r} has low and high, not values; with values it is a choice"
+        return
     if dimension.low is None or dimension.high is None:
         yield f"{place}: type {dimension.type!r} needs low and high"
         return
