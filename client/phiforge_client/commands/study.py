@@ -1,5 +1,6 @@
 """Studies: submit, look, and what was found."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,6 +99,19 @@ def why(
         say(escape(line))
     if view.over and trial is None:
         say(f"the study is {view.status}: {escape(view.reason)}")
+
+
+@app.command()
+def export(
+    study: StudyId,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Default: one called as the study.")] = None,
+) -> None:
+    """Write STUDY to FOLDER: trials.csv, study.json, study.png, and study.html, which needs no other file."""
+    from phiforge_client.studies.export import export as export_study
+
+    view = _view(study)
+    for path in export_study(view, folder or Path(view.record.study)):
+        say(escape(str(path)))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Studies as a person steers them, without torch to look; a clear sentence for what is wrong."""
 
+import csv
 import json
 import os
 import subprocess
@@ -80,6 +81,24 @@ def test_what_was_found(phiforge: Phiforge, platform: Platform, found: str) -> N
     spec = phiforge("study", "best", found)
     assert spec.startswith(f"# Trial {best['trial']} of study {found}: validation loss")
     assert parse_spec(yaml.safe_load(spec)).learner.inner_lr == best["point"]["learner.inner_lr"]
+
+
+def test_exported(phiforge: Phiforge, found: str, tmp_path) -> None:
+    # Given a study that is complete, if it is exported, I expect a row a trial in a table that any reader takes,
+    said = phiforge("study", "export", found, str(tmp_path / "out"))
+    names = ("trials.csv", "study.json", "study.png", "study.html")
+    assert [line for line in said.splitlines() if line] == [str(tmp_path / "out" / name) for name in names]
+    with (tmp_path / "out" / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    trials = json.loads((tmp_path / "out" / "study.json").read_text())["trials"]
+    assert [float(row["value"]) for row in rows] == [trial["value"] for trial in trials]
+    assert [float(row["outer.lr"]) for row in rows] == [trial["point"]["outer.lr"] for trial in trials]
+    # a picture, and a page that holds it and needs nothing else.
+    assert (tmp_path / "out" / "study.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "out" / "study.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "http" not in page
+    assert page.count("<tr>") == 3
 
 
 def test_tables_fit_80_columns(platform: Platform, found: str, submitted: Submit) -> None:
