@@ -47,13 +47,19 @@ def test_every_path_is_there(page):
 
 def test_every_option_is_there():
     # Given the commands of ``phiforge`` that pages show, Expect each to be one, with the options that it is given.
+    commands = typer.main.get_command(app).commands
+    groups = {name: group.commands for name, group in commands.items() if hasattr(group, "commands")}
+    commands = commands | {f"{name} {each}": of[each] for name, of in groups.items() for each in of}
     known = {
         name: {option for parameter in command.params for option in parameter.opts}
-        for name, command in typer.main.get_command(app).commands.items()
+        for name, command in commands.items()
     }
     shown = re.compile(r"(?:^|`)phiforge ([a-z]+)([^\n`]*)", flags=re.MULTILINE)
     for page in PAGES:
         for command, arguments in shown.findall(page.read_text()):
             assert command in known, (page.name, command)
+            if command in groups and (inner := re.match(r" ([a-z]+)", arguments)):
+                command = f"{command} {inner[1]}"
+                assert command in known, (page.name, command)
             given = re.findall(r"(?<!\S)--[a-z][\w-]*", arguments.partition("#")[0])
             assert set(given) <= known[command], (page.name, command)

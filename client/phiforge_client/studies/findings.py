@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import yaml
 
 from phiforge.base.errors import StudyError
+from phiforge.spec.run import RunSpec
 from phiforge.spec.studies.trial import of_length, raw_of
 from phiforge_client.studies.table import figure
 from phiforge_client.studies.view import StudyView
@@ -17,6 +18,7 @@ def best_spec(view: StudyView) -> str:
         raise StudyError(f"study {view.record.study!r} has found nothing yet; `phiforge study show` says where it is")
     proposal = view.found.proposals[best.number]
     raw = of_length(raw_of(view.spec, proposal.point), proposal.rungs[-1:])
+    raw = {name: raw[name] for name in RunSpec.model_fields if name in raw}
     score = f"validation {view.spec.objective.score} {figure(best.value)} at version {best.version}"
     return f"# Trial {best.number} of study {view.record.study}: {score}.\n" + yaml.safe_dump(raw, sort_keys=False)
 
