@@ -14,7 +14,7 @@ from phiforge.runs.studies.record import Studies, StudyRecord
 from phiforge.runs.studies.results import ended, judged, refused
 from phiforge.runs.studies.trials import submit_trial
 from phiforge.runs.waiting.line import Line
-from phiforge.runs.waiting.moves import cancel_one, pause_one, resume_one
+from phiforge.runs.waiting.moves import cancel_one, pause_one, release_one, resume_one
 from phiforge.search.schedulers import build_scheduler
 from phiforge.spec.studies.study import StudySpec
 
@@ -106,8 +106,7 @@ class Tending:
         names = self._found.names
         if before < 0 or _held(proposal, before) not in names or _resumed(proposal, before) in names:
             return
-        if self._line.held(run):
-            self._resume(run)
+        release_one(self._platform, self._line, run)
         self._studies.mark(self._record.study, _resumed(proposal, before))
 
     def _resume(self, run: str) -> None:

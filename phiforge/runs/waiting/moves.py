@@ -59,6 +59,13 @@ def resume_one(platform: RunPlatform, line: Line, run: str) -> None:
     line.move(held, where_to(platform, Waiting(entry, Where.READY)))
 
 
+def release_one(platform: RunPlatform, line: Line, run: str) -> None:
+    """Let ``run`` queue again if it is held; whatever else is the matter with it stays so."""
+    if held := line.held(run):
+        entry = held.entry._replace(place=line.new_place())
+        line.move(held, where_to(platform, Waiting(entry, Where.READY)))
+
+
 def reprioritise_one(platform: RunPlatform, line: Line, run: str, priority: int) -> None:
     """Give a run that waits another priority; raises QueueError if there is no such one, or it does not wait."""
     check_priority(priority)

@@ -69,7 +69,8 @@ REFUSED: dict[str, dict[str, set[str]]] = {
         - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active", "turn", "served"}
         - {"submission", "cancellation", "trial", "active study"},
         GET: {"evaluation episodes", "ended", "turn", "evidence", "active study", "anything else"},
-        DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active", "turn", "trial", "active study"},
+        DELETE: set(OBJECTS)
+        - {"episodes", "φ₀", "φ", "active", "turn", "trial", "active study", "ended", "cancellation", "failure"},
     },
     "evaluator": {
         PUT: set(OBJECTS) - {"scores", "report", "failure", "ended", "active", "turn", "served"},
