@@ -101,13 +101,12 @@ class Tending:
         return True
 
     def _let_go_on(self, proposal: Proposal, run: str) -> None:
-        """Let a trial go on that waited at the rung before, and is one of those that go on."""
-        before = self._rung - 1
-        names = self._found.names
-        if before < 0 or _held(proposal, before) not in names or _resumed(proposal, before) in names:
-            return
-        release_one(self._platform, self._line, run)
-        self._studies.mark(self._record.study, _resumed(proposal, before))
+        """Let a trial queue again that was held at the rung before, and is one of those that go on.
+
+        At every look: whoever moved it while it was held may hold it once more.
+        """
+        if self._rung and _held(proposal, self._rung - 1) in self._found.names:
+            release_one(self._platform, self._line, run)
 
     def _resume(self, run: str) -> None:
         with suppress(RunError):  # somebody was faster
@@ -178,7 +177,3 @@ def _queued(proposal: Proposal) -> str:
 
 def _held(proposal: Proposal, rung: int) -> str:
     return f"held/{proposal.number:05d}-{rung}"
-
-
-def _resumed(proposal: Proposal, rung: int) -> str:
-    return f"resumed/{proposal.number:05d}-{rung}"
