@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from phiforge.base.errors import QueueError, RunError, SpecError
+from phiforge.base.errors import RunError, SpecError
 from phiforge.base.fault_points import reach
 from phiforge.base.metrics import STUDY_TRIALS
+from phiforge.runs import judging
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.studies.found import Found, cost_of
@@ -14,7 +15,7 @@ from phiforge.runs.studies.record import Studies, StudyRecord
 from phiforge.runs.studies.results import ended, judged, refused
 from phiforge.runs.studies.trials import submit_trial
 from phiforge.runs.waiting.line import Line
-from phiforge.runs.waiting.moves import cancel_one, pause_one, release_one, resume_one
+from phiforge.runs.waiting.moves import cancel_one, park_one, release_one, resume_one
 from phiforge.search.schedulers import build_scheduler
 from phiforge.spec.studies.study import StudySpec
 
@@ -55,7 +56,7 @@ class Tending:
             return lacks
         last = min(self._rung, len(proposal.rungs) - 1)
         compared = self._rung < len(proposal.rungs) - 1
-        if compared and self._is_judged(proposal, run):
+        if compared and self._waits(proposal, run):
             return None
         if run in self._active:
             return None
@@ -85,20 +86,40 @@ class Tending:
             self._studies.activate(self._record.study)  # it ended meanwhile: whoever looks next ends this trial too
         return None
 
+    def _waits(self, proposal: Proposal, run: str) -> bool:
+        """Say whether a trial has come to its rung, at which it waits for its score, and then for the others.
+
+        It is held there. Training it further would be in vain if it is stopped, and it is judged meanwhile.
+        """
+        judged = self._is_judged(proposal, run)
+        if not (judged or self._platform.record.has_checkpoint(run, proposal.rungs[self._rung])):
+            return False
+        if run not in self._active and judged:
+            return True
+        if self._platform.record.status(run) is not RunStatus.RUNNING:
+            return judged
+        if run in self._active:
+            self._studies.mark(self._record.study, _held(proposal, self._rung))
+            park_one(self._platform, self._line, run)
+        else:
+            self._ask_again(proposal, run)
+        return True
+
     def _is_judged(self, proposal: Proposal, run: str) -> bool:
-        """Say whether a trial has its rung's score, at which it waits for the others."""
+        """Say whether a trial has its rung's score, and note it."""
         if not self._platform.record.has_scores(run, "validation", proposal.rungs[self._rung]):
             return False
         result = judged(self._platform, self._record, self._spec, proposal, self._rung, TrialEnd.STOPPED)
         cost = cost_of(self._spec.objective, result.value)
-        if cost is None:  # damaged since: judged again, or of no value in the end
+        if cost is None:  # damaged since: judged again
             return False
         self._waiting[proposal.number] = cost
-        if run in self._active and self._platform.record.status(run) is RunStatus.RUNNING:
-            self._studies.mark(self._record.study, _held(proposal, self._rung))
-            with suppress(RunError, QueueError):  # it is over, or held, since
-                pause_one(self._platform, self._line, run)
         return True
+
+    def _ask_again(self, proposal: Proposal, run: str) -> None:
+        """Ask for the score of a trial that is held, if nobody has worked on it for long."""
+        if self._platform.exchange.stalled(run, "evaluation", self._platform.settings.stall_seconds):
+            judging.send(self._platform, self._platform.run(run), "validation", proposal.rungs[self._rung])
 
     def _let_go_on(self, proposal: Proposal, run: str) -> None:
         """Let a trial queue again that was held at the rung before, and is one of those that go on.

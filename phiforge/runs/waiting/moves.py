@@ -59,9 +59,17 @@ def resume_one(platform: RunPlatform, line: Line, run: str) -> None:
     line.move(held, where_to(platform, Waiting(entry, Where.READY)))
 
 
+def park_one(platform: RunPlatform, line: Line, run: str) -> None:
+    """Hold ``run``, but let what of it is being judged be judged."""
+    line.hold(entry_of(platform, line, run))
+    platform.record.deactivate(run)
+    platform.exchange.stop(run, RunStatus.CANCELLED)  # for trainers; it is the record that evaluators ask
+
+
 def release_one(platform: RunPlatform, line: Line, run: str) -> None:
-    """Let ``run`` queue again if it is held; whatever else is the matter with it stays so."""
+    """Let ``run`` queue again if it is held, to go on from its newest checkpoint."""
     if held := line.held(run):
+        platform.exchange.forget(run)
         entry = held.entry._replace(place=line.new_place())
         line.move(held, where_to(platform, Waiting(entry, Where.READY)))
 

@@ -1,5 +1,7 @@
 """Successive halving: losers are stopped with their checkpoints, winners go on, and φ does not know of either."""
 
+from dataclasses import replace
+
 import pytest
 
 from phiforge.fleet.platform import Platform
@@ -9,7 +11,7 @@ from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.look import look
 from phiforge.runs.studies.outcome import StudyStatus, TrialEnd
 from phiforge.runs.studies.record import Studies
-from phiforge.runs.waiting.line import Line
+from phiforge.runs.waiting.line import Line, Waiting, Where
 from phiforge.search.read import parse_study
 from phiforge_client.stack import Stack
 from phiforge_client.studies.submission import submit_study
@@ -76,6 +78,43 @@ def test_who_goes_on_waits_for_the_others(platform: Platform, submitted: Submit)
 
 def _ending(platform: Platform, run: str, version: int) -> tuple:
     return (loss_at(platform, run), version) if version == RUNGS[-1] else (version,)
+
+
+def test_held_at_its_rung_before_it_is_judged(platform: Platform, submitted: Submit) -> None:
+    # Given a trial that was trained to its first rung, and is not judged yet
+    mine = submitted(**HALVING)
+    line, run = Line(platform.store, platform.exchange), trials_that_go_on(platform, mine)[0]
+    platform.record.activate(run)
+    first = platform.checkpoints.load(run, 0)
+    platform.checkpoints.save(run, replace(first, version=RUNGS[0]))
+    # If services look, I expect it to be held there;
+    look(platform, mine)
+    assert line.held(run)
+    assert not platform.record.is_active(run)
+    # if nobody judges it for long, I expect its score to be asked for again, though it is held.
+    platform.settings = platform.settings.model_copy(update={"stall_seconds": 0.0})
+    queue = platform.queue.name("evaluation")
+    before = platform.exchange.waiting(queue)
+    look(platform, mine)
+    assert platform.exchange.waiting(queue) > before
+
+
+def test_held_again_by_who_slept_it_is_let_go_on(platform: Platform, submitted: Submit) -> None:
+    # Given a trial that goes on from its rung, and is in the queue again
+    mine = submitted(**HALVING)
+    runs = trials_that_go_on(platform, mine)
+    for run in runs:
+        platform.record.activate(run)
+        judge(platform, run, RUNGS[0])
+    for _ in range(2):
+        look(platform, mine)
+    line, winner = Line(platform.store, platform.exchange), min(runs, key=lambda run: loss_at(platform, run))
+    assert not line.held(winner)
+    # If somebody holds it who saw it as it was before, I expect the next look to let it go on.
+    line.put(Waiting(line.of(winner)[0].entry, Where.HELD))
+    look(platform, mine)
+    assert not line.held(winner)
+    assert winner in {each.run for each in line.ready()}
 
 
 def test_halved_on_a_fleet_to_the_same_phi(fleet: Platform, stack: Stack) -> None:
