@@ -90,3 +90,9 @@ def trials_that_go_on(platform: Platform, study: str) -> list[str]:
     """Return the runs of a study that are submitted and not over."""
     runs = [run for run in platform.record.runs() if run.startswith(study)]
     return [run for run in runs if platform.record.status(run) is RunStatus.RUNNING]
+
+
+def judge(platform: Platform, run: str, version: int) -> None:
+    """Let a run have the scores of a version."""
+    scores = {"version": version, "loss": loss_at(platform, run), "accuracy": 0.5, "phi_hash": "f" * 64}
+    platform.record.save_scores(run, "validation", version, scores)

@@ -17,7 +17,7 @@ from phiforge_client.stack import Stack
 from phiforge_client.studies.submission import submit_study
 from phiforge_client.submission import resume, submit
 from tests.fleet import hashes, wait_for_end
-from tests.integration.studies.conftest import Submit, finish, loss_at, study, trials_that_go_on, wait_for_study
+from tests.integration.studies.conftest import Submit, finish, judge, loss_at, study, trials_that_go_on, wait_for_study
 
 pytestmark = pytest.mark.services
 
@@ -28,13 +28,6 @@ HALVING = {
     "generation": 4,
 }
 RUNGS = (20, 40, 80)
-
-
-def judge(platform: Platform, run: str, version: int) -> None:
-    """Let a run have the scores of a version."""
-    loss = loss_at(platform, run)
-    scores = {"version": version, "loss": loss, "accuracy": 0.5, "phi_hash": "f" * 64}
-    platform.record.save_scores(run, "validation", version, scores)
 
 
 def test_who_goes_on_waits_for_the_others(platform: Platform, submitted: Submit) -> None:

@@ -1,6 +1,7 @@
 """Whoever moves a study may die between any two writes, or another may look too: same proposals, no trial twice."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,21 @@ from phiforge.runs.waiting.line import Line
 from phiforge.search.read import parse_study
 from phiforge_client.studies.submission import submit_study
 from tests.integration.queue.test_kills import Killed, between_writes, die
-from tests.integration.studies.conftest import finish, loss_at, study, trials_that_go_on
+from tests.integration.studies.conftest import finish, judge, loss_at, study, trials_that_go_on
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
-MOST_WRITES = 80
+MOST_WRITES = 120
 MOST_ROUNDS = 40
 TRIALS = 3
-CHANGES = {"budget": {"trials": TRIALS}, "generation": 2}
+PLAIN = {"budget": {"trials": TRIALS}, "generation": 2}
+HALVED = {
+    "budget": {"trials": TRIALS},
+    "generation": TRIALS,
+    "scheduler": {"name": "successive_halving", "factor": 2, "rungs": 2},
+}
+RUNGS = (2, 4)
+"""Of the halved study."""
 
 
 def told(platform: Platform, submitted: str) -> list[tuple]:
@@ -31,17 +39,31 @@ def told(platform: Platform, submitted: str) -> list[tuple]:
     return [(each.point, found.results[each.number].value, found.results[each.number].end) for each in found.proposals]
 
 
+def go_on(platform: Platform, run: str) -> None:
+    """Let a trial come to its next rung, or to its end; one that can be held is so only while it is not active."""
+    if not platform.record.has_checkpoint(run, 0):
+        return
+    if platform.run(run).spec.evaluation.every == RUNGS[0]:
+        if not platform.record.is_active(run):
+            return
+        if RUNGS[0] not in platform.record.scored(run, "validation"):
+            judge(platform, run, RUNGS[0])
+            return
+    finish(platform, run, loss_at(platform, run))
+
+
 def round_of(platform: Platform, submitted: str) -> bool:
-    """Let every trial that goes on end, and services look once; say whether the study is over."""
+    """Let every trial that can go on do so, and services look once; say whether the study is over."""
     for run in trials_that_go_on(platform, submitted):
-        if platform.record.has_checkpoint(run, 0):
-            finish(platform, run, loss_at(platform, run))
+        go_on(platform, run)
     look(platform, submitted)
     reconcile_all(platform)
     return Studies(platform.store).status(submitted) is not StudyStatus.RUNNING
 
 
-def disturbed(platform: Platform, writes: int, happens: Callable[[str], None], wiped: bool) -> tuple[str, bool]:
+def disturbed(
+    platform: Platform, changes: dict[str, Any], writes: int, happens: Callable[[str], None], wiped: bool = False
+) -> tuple[str, bool]:
     """Go through a study, at whose so manieth write something happens; return its id, and whether it did."""
     before = set(platform.once(studies_of).all())
 
@@ -52,7 +74,7 @@ def disturbed(platform: Platform, writes: int, happens: Callable[[str], None], w
         left = between_writes(platform, patch, writes, lambda: happens(mine()))
         for _ in range(MOST_ROUNDS):
             try:
-                submitted = mine() or submit_study(platform, parse_study(study(**CHANGES)))
+                submitted = mine() or submit_study(platform, parse_study(study(**changes)))
                 if round_of(platform, submitted):
                     break
             except Killed:
@@ -73,15 +95,16 @@ def expect_each_trial_once(platform: Platform, submitted: str) -> None:
     assert platform.once(studies_of).active() == []
 
 
+@pytest.mark.parametrize("changes", [PLAIN, HALVED], ids=["plain", "halved"])
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
-def test_killed_between_any_two_writes(platform: Platform, wiped: bool) -> None:
+def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, Any], wiped: bool) -> None:
     # Given what a study tries, and what comes of it, if nothing happens
-    undisturbed, _ = disturbed(platform, 10_000, lambda _: None, wiped=False)
+    undisturbed, _ = disturbed(platform, changes, 10_000, lambda _: None)
     expected = told(platform, undisturbed)
     assert len(expected) == TRIALS
     # If whoever moves it dies after so many writes, maybe with Redis, I expect the same, each trial once.
     for writes in range(MOST_WRITES):
-        submitted, did = disturbed(platform, writes, lambda _: die(), wiped)
+        submitted, did = disturbed(platform, changes, writes, lambda _: die(), wiped)
         assert told(platform, submitted) == expected, writes
         expect_each_trial_once(platform, submitted)
         if not did:
@@ -89,16 +112,15 @@ def test_killed_between_any_two_writes(platform: Platform, wiped: bool) -> None:
     pytest.fail(f"a study writes more than {MOST_WRITES} times")
 
 
-def test_others_look_between_any_two_writes(platform: Platform, settings: Settings) -> None:
+@pytest.mark.parametrize("changes", [PLAIN, HALVED], ids=["plain", "halved"])
+def test_others_look_between_any_two_writes(platform: Platform, settings: Settings, changes: dict[str, Any]) -> None:
     # Given a second process that looks, and what a study tries if nobody else does
     other = Platform.open(settings)
-    undisturbed, _ = disturbed(platform, 10_000, lambda _: None, wiped=False)
+    undisturbed, _ = disturbed(platform, changes, 10_000, lambda _: None)
     expected = told(platform, undisturbed)
     # If it looks after so many writes of the first, without minding any lock, I expect the same, each trial once.
     for writes in range(MOST_WRITES):
-        submitted, did = disturbed(
-            platform, writes, lambda submitted: submitted and look(other, submitted), wiped=False
-        )
+        submitted, did = disturbed(platform, changes, writes, lambda mine: mine and look(other, mine))
         assert told(platform, submitted) == expected, writes
         expect_each_trial_once(platform, submitted)
         if not did:
