@@ -158,12 +158,8 @@ class Tending:
         kept = sum(number in decision.goes_on for number in order)
         place = f"number {order.index(proposal.number) + 1} of {len(order)}"
         why = f"stopped at version {result.version} of {proposal.rungs[-1]}: {place} at this rung; {kept} went on"
-        self._end(result.run, why)
+        end_trial(self._platform, self._line, result.run, f"{why}; its checkpoints are kept")
         return result._replace(why=result.why or why)
-
-    def _end(self, run: str, why: str) -> None:
-        with suppress(RunError):  # it was faster than whoever stops it
-            cancel_one(self._platform, self._line, run, f"{why}; its checkpoints are kept")
 
     def _save(self, result: Result) -> None:
         self._studies.save_result(self._record.study, result)
@@ -177,12 +173,19 @@ def cancelled_with(study: str) -> str:
     return f"its study {study} ended"
 
 
+def end_trial(platform: RunPlatform, line: Line, run: str, why: str) -> None:
+    """Cancel the run of a trial, if it is not over, and let nothing of it be held, whoever broke off doing so."""
+    with suppress(RunError):
+        cancel_one(platform, line, run, why)
+    if held := line.held(run):
+        line.remove(held)
+
+
 def lay_down(platform: RunPlatform, record: StudyRecord, found: Found) -> None:
     """End the runs of a study that is over."""
     line = Line(platform.store, platform.exchange)
     for run in _left(platform, record, found):
-        with suppress(RunError):
-            cancel_one(platform, line, run, cancelled_with(record.study))
+        end_trial(platform, line, run, cancelled_with(record.study))
 
 
 def _left(platform: RunPlatform, record: StudyRecord, found: Found) -> Iterator[str]:
