@@ -23,9 +23,9 @@ from phiforge.base.errors import RunError, ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.record import RunStatus
+from phiforge.runs.settling import settled
 from phiforge.spec.read import parse_spec, read_spec
 from phiforge_client.servers import S3Server
-from phiforge_client.settling import settled
 from phiforge_client.stack import Stack
 from phiforge_client.submission import resume, submit
 from phiforge_client.table import percent

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from phiforge_client.commands import data, lineage, parts, predictions, queue, results, runs, services, start
+from phiforge_client.commands import data, lineage, parts, predictions, queue, results, runs, services, start, study
 from phiforge_client.commands.output import print_version
 from phiforge_client.mishaps import finish_output, is_mishap, make_output_safe, report_mishap
 
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 for group in (start, data, runs, predictions, queue, results, lineage, parts, services):
     app.add_typer(group.app)
+app.add_typer(study.app, name="study", rich_help_panel="Studies")
 
 
 @app.callback()

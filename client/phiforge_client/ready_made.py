@@ -45,3 +45,15 @@ def found_or_ready_made(given: Path) -> Path:
     if (bare or as_in_a_checkout) and not given.exists() and given.stem in names():
         return path_of(given.stem)
     return given
+
+
+def study_or_ready_made(given: Path) -> Path:
+    """Return the file of a study that ``given`` names: itself if it is there, else the ready-made one of that name."""
+    ready = FOLDER / "studies" / f"{given.name}.yaml"
+    bare = given.parent == Path() and not given.suffix
+    return ready if bare and not given.exists() and ready.is_file() else given
+
+
+def studies() -> list[str]:
+    """Return what the ready-made studies are called."""
+    return sorted(path.stem for path in (FOLDER / "studies").glob("*.yaml"))

@@ -6,12 +6,12 @@ class PhiforgeError(Exception):
 
 
 class SpecError(PhiforgeError):
-    """Raised when a run cannot be submitted; lists every problem at once."""
+    """Raised when a run or a study cannot be submitted; lists every problem at once."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], of: str = "spec") -> None:
         self.problems = problems
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__(f"the spec has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        super().__init__(f"the {of} has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
 class UnknownFieldError(PhiforgeError):
@@ -48,6 +48,10 @@ class RunError(PhiforgeError):
 
 class QueueError(PhiforgeError):
     """Raised when a run cannot be queued as asked, or the queue not be served so."""
+
+
+class StudyError(PhiforgeError):
+    """Raised when a study does not exist or is not in a state that allows what was asked."""
 
 
 class ServiceError(PhiforgeError):

@@ -40,7 +40,15 @@ OF_THE_QUEUE: Mapping[str, str] = {
 }
 """What is true when a process gets there that admits a run."""
 
-ALL_POINTS: Mapping[str, str] = {**POINTS, **OF_THE_QUEUE}
+OF_STUDIES: Mapping[str, str] = {
+    "study.proposed": "a generation of a study is proposed and none of its trials is a run",
+    "study.created": "a trial's run is written down and not in the queue",
+    "study.queued": "a trial's run is in the queue and its study does not know it",
+    "study.judged": "a trial's result is written and nothing that follows from it is done",
+}
+"""What is true when a process gets there that moves a study."""
+
+ALL_POINTS: Mapping[str, str] = {**POINTS, **OF_THE_QUEUE, **OF_STUDIES}
 
 _ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 _ENTRY = re.compile(r"(?P<point>[a-z.]+)=(?P<action>[a-z]+)(@(?P<time>[1-9][0-9]*))?")

@@ -57,6 +57,12 @@ RESENT = Counter("phiforge_resent_total", "Messages that reconcile sent again: j
 RESTORED = Counter("phiforge_restored_total", "Runs brought back from a checkpoint.")
 DAMAGED = Counter("phiforge_damaged_objects_total", "Objects dropped because their hash was wrong.")
 ADMITTED = Counter("phiforge_admitted_runs_total", "Runs that this process let out of the queue, to become active.")
+STUDY_GENERATIONS = Counter("phiforge_study_generations_total", "Generations of trials that this process proposed.")
+STUDY_TRIALS = Counter(
+    "phiforge_study_trials_total",
+    "Trials of studies whose end this process wrote down: complete, stopped, failed, refused, cancelled.",
+    ["end"],
+)
 FAILED_RUNS = Counter("phiforge_failed_runs_total", "Runs this process marked failed.")
 REFUSED_MESSAGES = Counter(
     "phiforge_refused_messages_total",

@@ -7,7 +7,7 @@ from typing import Any
 from phiforge.base.errors import MissingPartError, PhiforgeError, RegistryError
 from phiforge.base.nearest import did_you_mean
 from phiforge.base.settings import Settings
-from phiforge.certify import datasets, estimators, families, learners, networks, optimizers, scores
+from phiforge.certify import datasets, estimators, families, learners, networks, optimizers, scores, search
 from phiforge.certify.proof import Figure, Measured, Proof, measured
 from phiforge.learning.repeatable import repeating_exactly
 from phiforge.registry import KINDS, Part
@@ -19,6 +19,8 @@ OF_KIND: dict[str, Callable[[Any], Iterable[Proof]]] = {
     "optimizer": optimizers.proofs,
     "family": families.proofs,
     "score": scores.proofs,
+    "proposer": search.proposals,
+    "scheduler": search.decisions,
 }
 """The proofs of every kind that needs no settings."""
 
@@ -28,8 +30,8 @@ def certify(name: str, kind: str | None = None, settings: Settings | None = None
 
     Args:
         name: the part's, as a spec gives it.
-        kind: ``learner``, ``estimator``, ``network``, ``optimizer``, ``score``, ``family`` or ``dataset``; by default
-            the only one that has such a part.
+        kind: ``learner``, ``estimator``, ``network``, ``optimizer``, ``score``, ``family``, ``dataset``, ``proposer``
+            or ``scheduler``; by default the only one that has such a part.
         settings: where datasets are found; by default nowhere in particular.
 
     Raises:

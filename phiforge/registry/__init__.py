@@ -10,6 +10,8 @@ from phiforge.registry.catalogues import (
     LEARNERS,
     NETWORKS,
     OPTIMIZERS,
+    PROPOSERS,
+    SCHEDULERS,
     SCORES,
 )
 from phiforge.registry.choice import PartOf
@@ -25,6 +27,8 @@ __all__ = [
     "LEARNERS",
     "NETWORKS",
     "OPTIMIZERS",
+    "PROPOSERS",
+    "SCHEDULERS",
     "SCORES",
     "Catalogue",
     "Catalogues",

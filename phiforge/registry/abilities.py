@@ -3,7 +3,7 @@
 Nothing here needs torch. The bases in ``phiforge.learning`` and ``phiforge.tasks`` add what a part computes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from phiforge.registry.part import Part
@@ -150,3 +150,26 @@ class ScorePart(Part):
     """Which way it is better."""
     regression: ClassVar[bool | None] = None
     """Whether it is of regressions alone (True), of labels alone (False), or of both (None)."""
+
+
+class ProposerPart(Part):
+    """What is known of a proposer, a way to choose which trials of a study come next, by its class alone."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Modules that ``pip install 'phiforge[search]'`` brings, and that it imports where it proposes."""
+    learns: ClassVar[bool] = True
+    """Whether what it proposes depends on the results of earlier generations."""
+    ends: ClassVar[bool] = False
+    """Whether it runs out of proposals by itself, so that a study with it needs no budget."""
+
+    @classmethod
+    def refuses(cls, config: Any, space: Any, generation: int) -> Iterator[str]:  # noqa: ANN401 - its own; a Space
+        """Yield why this proposer cannot take a space so, in generations of that many trials."""
+        yield from ()
+
+
+class SchedulerPart(Part):
+    """What is known of a scheduler, which decides which trials of a study are stopped early, by its class alone."""
+
+    stops: ClassVar[bool] = False
+    """Whether it stops trials before they are trained to the end."""

@@ -10,6 +10,8 @@ from phiforge.registry.abilities import (
     LearnerPart,
     NetworkPart,
     OptimizerPart,
+    ProposerPart,
+    SchedulerPart,
     ScorePart,
 )
 from phiforge.registry.catalogue import Catalogue, Catalogues
@@ -22,9 +24,22 @@ OPTIMIZERS = Catalogue("optimizer", "phiforge.optimizers", "phiforge.learning.op
 SCORES = Catalogue("score", "phiforge.scores", "phiforge.learning.scores", ScorePart)
 FAMILIES: Catalogue[DataPart] = Catalogue("family", "phiforge.families", "phiforge.tasks.families", FamilyPart)
 DATASETS: Catalogue[DataPart] = Catalogue("dataset", "phiforge.datasets", "phiforge.tasks.datasets", DatasetPart)
+PROPOSERS = Catalogue("proposer", "phiforge.proposers", "phiforge.search.proposers", ProposerPart)
+SCHEDULERS = Catalogue("scheduler", "phiforge.schedulers", "phiforge.search.schedulers", SchedulerPart)
 DATA = Catalogues("data", DATASETS, FAMILIES)
 
 KINDS: Mapping[str, Mapping[str, type[Part]]] = {
-    each.kind: each for each in (LEARNERS, ESTIMATORS, NETWORKS, OPTIMIZERS, SCORES, FAMILIES, DATASETS)
+    each.kind: each
+    for each in (
+        LEARNERS,
+        ESTIMATORS,
+        NETWORKS,
+        OPTIMIZERS,
+        SCORES,
+        FAMILIES,
+        DATASETS,
+        PROPOSERS,
+        SCHEDULERS,
+    )
 }
 """Every kind by its name."""

@@ -12,7 +12,7 @@ class PartConfig(Section):
 
 
 class Part:
-    """A piece that a spec names: a learner, an estimator, a network, an optimiser, a family, a dataset or a score.
+    """A piece that a spec names: a learner, an estimator, a network, a proposer and so on.
 
     A class that stands by itself sets ``Config``. Its name is that of its configuration, of its file and, in an
     installed package, of its entry point. What it can do is said by flags, which the bases below this one list.

@@ -16,6 +16,7 @@ from phiforge.runs.consistency.protocols import protocol_of
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.restoring import restore
+from phiforge.runs.studies.look import look_at_all
 from phiforge.runs.submitted import RunRecord
 from phiforge.runs.troubles import Troubles
 from phiforge.runs.waiting.admission import admit, keep_held
@@ -47,6 +48,8 @@ def reconcile_all(platform: RunPlatform, keeps_checkpoints: bool = True) -> None
                 _see(platform, run)
     for run in set(platform.exchange.seen.those_going()).difference(active):
         _let_go(platform, run)
+    if keeps_checkpoints:  # a trial begins with one
+        left += look_at_all(platform)
     left += start_next(platform, keeps_checkpoints)
     if left:
         raise IncapableWorkerError("; ".join(left))

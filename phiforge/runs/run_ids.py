@@ -1,9 +1,10 @@
 """A run's id as people write it: whole, or so much of it that no other run is meant."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
+from phiforge.base.errors import FormatError, IncapableWorkerError, PhiforgeError, RunError
 from phiforge.base.nearest import did_you_mean
 from phiforge.runs.record import Record
 
@@ -19,28 +20,42 @@ LATEST = "latest"
 _WHEN = re.compile(r"-(\d{8}-\d{6})-[0-9a-f]+$")
 
 
+class Kind(NamedTuple):
+    """What is looked for: how one is called, which command lists all, and where they are."""
+
+    name: str
+    listed_by: str
+    url: str
+
+
 def run_of(record: Record, given: str) -> str:
     """Return the id of the run that ``given`` means: its id, its beginning, its last part, or both ends around '…'.
 
     ``latest`` means the one that was submitted last. Raises RunError if there is no such run, or several are meant:
     those are listed.
     """
+    if given == LATEST and (there := record.runs()):
+        return latest(record, there)
+    return the_one(given, record.runs, Kind("run", "phiforge runs", record.store.url), RunError)
+
+
+def the_one(given: str, ids: Callable[[], list[str]], kind: Kind, error: type[PhiforgeError]) -> str:
+    """Return which of ``ids`` is meant; raises ``error`` if none is, or several are."""
     given = given.replace("...", CUT)
     if not _LETTERS.fullmatch(given):
-        raise RunError(f"{given[:100]!r} is no run's id, which is of a-z, 0-9 and '-'; `phiforge runs` lists them")
-    there = record.runs()
-    if given == LATEST and there:
-        return latest(record, there)
+        letters = "which is of a-z, 0-9 and '-'"
+        raise error(f"{given[:100]!r} is no {kind.name}'s id, {letters}; `{kind.listed_by}` lists them")
+    there = ids()
     if given in there:
         return given
-    meant = [run for run in there if _means(given, run)]
+    meant = [each for each in there if _means(given, each)]
     if len(meant) == 1:
         return meant[0]
     if not meant:
         near = did_you_mean(given, there)
-        raise RunError(f"there is no run {given!r} in {record.store.url}; `phiforge runs` lists those that are{near}")
+        raise error(f"there is no {kind.name} {given!r} in {kind.url}; `{kind.listed_by}` lists those that are{near}")
     more = f" and {len(meant) - _MOST_LISTED} more" if len(meant) > _MOST_LISTED else ""
-    raise RunError(f"{given!r} may be any of {', '.join(meant[:_MOST_LISTED])}{more}; give more letters of it")
+    raise error(f"{given!r} may be any of {', '.join(meant[:_MOST_LISTED])}{more}; give more letters of it")
 
 
 def latest(record: Record, runs: Sequence[str]) -> str:

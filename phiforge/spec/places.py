@@ -12,9 +12,12 @@ Place = tuple[int | str, ...]
 """Keys and positions that lead from the spec to one of its values."""
 
 
-def section_at(place: Place, raw: Any) -> type[Section]:  # noqa: ANN401 - whatever was given
-    """Return which section stands at ``place`` of what was given; it is there, or nothing in it could be wrong."""
-    section: type[Section] = RunSpec
+def section_at(place: Place, raw: Any, root: type[Section] = RunSpec) -> type[Section]:  # noqa: ANN401 - as given
+    """Return which section stands at ``place`` of what was given for ``root``.
+
+    It is there, or nothing in it could be wrong.
+    """
+    section = root
     for step in place:
         raw = raw[step]
         if isinstance(step, str):
@@ -30,13 +33,13 @@ def _section_in(field: FieldInfo, given: Any) -> type[Section] | None:  # noqa: 
     return sections[0] if sections else None
 
 
-def choice_at(place: Place, raw: Mapping[str, Any]) -> PartOf | None:
+def choice_at(place: Place, raw: Mapping[str, Any], root: type[Section] = RunSpec) -> PartOf | None:
     """Return which parts stand to choose at ``place``; None if it holds no part."""
     names = [step for step in place if isinstance(step, str)]
     if not names:
         return None
     depth = max(index for index, step in enumerate(place) if isinstance(step, str))
-    return choice_of(section_at(place[:depth], raw).model_fields[names[-1]])
+    return choice_of(section_at(place[:depth], raw, root).model_fields[names[-1]])
 
 
 def choice_of(field: FieldInfo) -> PartOf | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from phiforge.base.errors import SpecError
 from phiforge.base.nearest import nearest
+from phiforge.registry import Section
 from phiforge.spec.checks import DatasetFacts, check_data, check_parts
 from phiforge.spec.run import RunSpec
 from phiforge.spec.sentences import BRIEF, sentence
@@ -59,7 +60,7 @@ def parse_spec(raw: Mapping[str, Any], facts_of: Callable[[Any], DatasetFacts] |
 
     ``facts_of`` looks a valid data section up, for the problems that only the dataset can show.
     """
-    values, problems = _sections(raw)
+    values, problems = sections(raw)
     problems += check_parts(values)
     if facts_of and "data" in values:
         problems += check_data(values, facts_of(values["data"]))
@@ -88,16 +89,21 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
     raw[leaf] = value
 
 
-def _sections(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Validate each section by itself, so that an error in one does not hide another's."""
-    fields = RunSpec.model_fields.items()
+def sections(raw: Mapping[str, Any], root: type[Section] = RunSpec) -> tuple[dict[str, Any], list[str]]:
+    """Validate each section by itself, so that an error in one does not hide another's.
+
+    Return valid sections by name and the problems of all others; ``raw`` is read as ``root``.
+    """
+    fields = root.model_fields.items()
     values: dict[str, Any] = {
-        name: field.get_default(call_default_factory=True) for name, field in fields if name not in raw
+        name: field.get_default(call_default_factory=True)
+        for name, field in fields
+        if name not in raw and not field.is_required()
     }
     problems = []
     for name, section in raw.items():
         try:
-            values[name] = getattr(RunSpec.model_validate({name: section}), name)
+            values[name] = getattr(root.model_validate({name: section}), name)
         except ValidationError as error:
-            problems += [sentence(detail["loc"], detail, raw) for detail in error.errors()]
+            problems += [sentence(detail["loc"], detail, raw, root) for detail in error.errors()]
     return values, problems

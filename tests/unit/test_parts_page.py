@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from phiforge.registry import DATASETS, ESTIMATORS, FAMILIES, LEARNERS, NETWORKS, OPTIMIZERS, SCORES
+from phiforge.registry import (
+    DATASETS,
+    ESTIMATORS,
+    FAMILIES,
+    LEARNERS,
+    NETWORKS,
+    OPTIMIZERS,
+    PROPOSERS,
+    SCHEDULERS,
+    SCORES,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "parts.md").read_text()
@@ -17,6 +27,8 @@ TABLES = {
     "Scores": SCORES,
     "Datasets": DATASETS,
     "Families": FAMILIES,
+    "Proposers": PROPOSERS,
+    "Schedulers": SCHEDULERS,
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from phiforge.base.errors import SpecError
 from phiforge_client import ready_made
+from phiforge_client.studies.submission import read_study
 
 NAME = "demo-maml"
 
@@ -43,3 +44,11 @@ def test_unknown_names():
     # Given no such name, I expect the one that was probably meant.
     with pytest.raises(SpecError, match="did you mean 'demo-maml'"):
         ready_made.text("demo-mmaml")
+
+
+def test_studies_are_ready_made_too(tmp_path, monkeypatch):
+    # Given a folder without specs, I expect each ready-made study to be found by its name, and to be right.
+    monkeypatch.chdir(tmp_path)
+    assert ready_made.studies()
+    for name in ready_made.studies():
+        assert read_study(Path(name), []).name == name

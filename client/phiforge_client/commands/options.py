@@ -19,6 +19,8 @@ Trainers = Annotated[int | None, typer.Option(min=1, help="Trainer processes; de
 SpecFile = Annotated[
     Path, typer.Argument(metavar="SPEC", help="A YAML or JSON file, or a ready-made spec that `phiforge specs` lists.")
 ]
+StudyId = Annotated[str, typer.Argument(metavar="STUDY", help="A study's id, its beginning or its last part.")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A YAML or JSON file, or a ready-made study.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field: --set outer.lr=3e-4.")
 ]

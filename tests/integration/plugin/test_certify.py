@@ -13,7 +13,7 @@ from tests.integration.plugin.tiny import phiforge, seeing
 pytestmark = pytest.mark.services
 
 
-NAMES = ("diagonal_means", "smoothed", "wide", "lion", "parabolas", "shapes", "brier")
+NAMES = ("diagonal_means", "smoothed", "wide", "lion", "parabolas", "shapes", "brier", "edges", "best_two")
 FAILED = f"""
 from phiforge.certify.run import certify
 print([(name, each.proof.name) for name in {NAMES} for each in certify(name) if not each.holds])

@@ -8,9 +8,15 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.refusals import Refusals
 from phiforge.fleet.roster import Roster
 from phiforge.runs.queues import QUEUES, QueueName
+from phiforge.runs.studies.look import studies_of
+from phiforge.runs.studies.outcome import StudyStatus
 from phiforge.runs.troubles import Troubles
+from phiforge.search.read import parse_study
+from phiforge_client.studies.submission import submit_study
 from phiforge_client.verification import verify
 from tests.fleet import hashes, wait_for_end, wait_until
+from tests.integration.studies.conftest import study, wait_for_study
+from tests.integration.studies.test_halving import HALVING
 from tests.secured import SecuredStack
 
 pytestmark = pytest.mark.services
@@ -103,3 +109,16 @@ def test_a_dataset_that_cannot_be_sampled_fails_the_run(platform: Platform, stac
     assert "dataset" in platform.record.end_reason(record.run, "failed")
     wait_until(lambda: record.run not in platform.record.active(), "its retirement")
     wait_until(lambda: platform.exchange.state(record.run).status == "failed", "its stop")
+
+
+def test_a_study_goes_through_with_each_service_as_itself(platform: Platform, stack: SecuredStack) -> None:
+    # Given a study of which some trials are stopped, on a secured fleet
+    submitted = submit_study(platform, parse_study(study(**HALVING)))
+    # I expect it to be complete, and no service to have been refused anything on the way.
+    found = wait_for_study(platform, submitted)
+    assert studies_of(platform).status(submitted) is StudyStatus.COMPLETE
+    assert sorted(result.end for result in found.results.values()) == ["complete", "stopped", "stopped", "stopped"]
+    for service in stack.services:
+        log = service.process.log.read_text()
+        assert "AccessDenied" not in log, service.name
+        assert "NOPERM" not in log, service.name

@@ -41,19 +41,27 @@ OBJECTS = {
     "failure": "runs/other/failed.json",
     "evidence": "runs/other/failed/00000005-0000/episodes",
     "cancellation": "runs/other/cancelled.json",
+    "study": "submitted-studies/other.json",
+    "trial": "studies/other/trials/00000.json",
+    "active study": "active-studies/other",
     "anything else": "elsewhere/aa",
 }
 REFUSED: dict[str, dict[str, set[str]]] = {
     "sampler": {
         PUT: set(OBJECTS) - {"episodes", "evaluation episodes", "failure"},
         GET: {"calibration", "served task", "ended", "turn", "served", "policy", "φ₀", "φ", "log", "scores", "evidence"}
+        | {"study", "trial", "active study"}
         | {"anything else"},
         DELETE: set(OBJECTS) - {"episodes", "ended"},
     },
     "trainer": {
-        PUT: set(OBJECTS) - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active", "turn", "served"},
-        GET: {"calibration", "served task", "evaluation episodes", "ended", "turn", "evidence", "anything else"},
-        DELETE: set(OBJECTS) - {"episodes", "φ₀", "φ", "active", "turn"},
+        PUT: set(OBJECTS)
+        - {"φ₀", "φ", "log", "failure", "evidence", "ended", "active", "turn", "served"}
+        - {"submission", "cancellation", "trial", "active study"},
+        GET: {"calibration", "served task", "evaluation episodes", "ended", "turn", "evidence", "active study"}
+        | {"anything else"},
+        DELETE: set(OBJECTS)
+        - {"episodes", "φ₀", "φ", "active", "turn", "trial", "active study", "ended", "cancellation", "failure"},
     },
     "evaluator": {
         PUT: set(OBJECTS) - {"scores", "report", "failure", "ended", "active", "turn", "served"},
@@ -63,9 +71,10 @@ REFUSED: dict[str, dict[str, set[str]]] = {
     "client": {
         PUT: set(OBJECTS)
         - {"dataset", "calibration", "submission", "active", "φ₀", "φ", "cancellation", "ended", "turn", "served"}
-        - {"policy", "served task"},
+        - {"policy", "served task", "study", "trial", "active study"},
         GET: set(),
-        DELETE: set(OBJECTS) - {"active", "ended", "failure", "cancellation", "turn", "served task"},
+        DELETE: set(OBJECTS)
+        - {"active", "ended", "failure", "cancellation", "turn", "trial", "active study", "served task"},
     },
 }
 

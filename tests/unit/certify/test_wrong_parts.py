@@ -30,6 +30,8 @@ WRONG = [
     ("score", wrong.NotScalar, "is a finite scalar of labels"),
     ("family", wrong.Unseeded, "the same seed gives the same bytes"),
     ("family", wrong.WrongShape, "tasks are of the shapes that it says"),
+    ("proposer", wrong.UnseededSearch, "proposes the same again of numbers"),
+    ("scheduler", wrong.StoppingAll, "lets some go on, of those that are there"),
     ("dataset", wrong.Overlapping, "classes have images of their own, two or more"),
 ]
 

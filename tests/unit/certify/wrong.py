@@ -1,5 +1,6 @@
 """Parts that are wrong in one way each."""
 
+import random
 from typing import Literal
 
 import torch
@@ -12,6 +13,8 @@ from phiforge.learning.networks.mlp import Mlp, MlpConfig
 from phiforge.learning.optimizers.bases.optimizer import Direction, Optimizer
 from phiforge.learning.scores.bases.score import Score
 from phiforge.registry import PartConfig
+from phiforge.search.proposers.random import Random, RandomConfig
+from phiforge.search.schedulers.successive_halving import SuccessiveHalving, SuccessiveHalvingConfig
 from phiforge.tasks.datasets.bases.dataset import Dataset, SourceClass, TaskClass
 from phiforge.tasks.datasets.bases.source import DatasetSource
 from phiforge.tasks.families.sinusoid import Sinusoid, SinusoidData
@@ -263,3 +266,25 @@ class Overlapping(DatasetSource):
             for at, name in enumerate(("train", "validation", "test"))
         }
         return Dataset("wrong", images, classes, splits)
+
+
+class UnseededConfig(RandomConfig):
+    name: Literal["wrong"] = "wrong"
+
+
+class UnseededSearch(Random):
+    Config = UnseededConfig
+
+    def drawn(self, *name):
+        return random.random()
+
+
+class StoppingAllConfig(SuccessiveHalvingConfig):
+    name: Literal["wrong"] = "wrong"
+
+
+class StoppingAll(SuccessiveHalving):
+    Config = StoppingAllConfig
+
+    def goes_on(self, costs):
+        return []

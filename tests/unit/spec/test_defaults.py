@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from phiforge.learning.learners import LEARNERS
+from phiforge.runs.settling import settled
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
-from phiforge_client.settling import settled
 from tests.unit.spec.cases import facts_of
 
 

@@ -1,0 +1,167 @@
+"""Studies: submit, look, and what was found."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from phiforge_client.commands.opening import expect_redis, look, open_platform
+from phiforge_client.commands.options import Overrides, Priority, StudyFile, StudyId
+from phiforge_client.commands.output import console, echo_json, progress, say
+
+if TYPE_CHECKING:
+    from phiforge.runs.platform import RunPlatform
+    from phiforge_client.studies.view import StudyView
+
+app = typer.Typer(help="Searches for the best run of a kind: the machine tries, and keeps what it finds.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def submit(
+    study: StudyFile,
+    set_: Overrides = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the study until it is over.")] = False,
+    priority: Priority = 0,
+) -> None:
+    """Check STUDY, publish its datasets and let services go on with it; a bad one is refused with all its problems."""
+    from phiforge_client.studies.submission import read_study, submit_study
+
+    platform = open_platform()
+    spec = read_study(study, set_ or [])
+    expect_redis(platform)
+    with progress() as report:
+        submitted = submit_study(platform, spec, report, priority)
+    say(f"submitted [bold]{submitted}[/bold]; see it with `phiforge study watch {submitted}`")
+    if watch:
+        _watch(platform, submitted)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List every study, in order of submission."""
+    from phiforge_client.studies.table import print_studies
+    from phiforge_client.studies.view import all_studies, to_json
+
+    platform = look()
+    views, unreadable = all_studies(platform)
+    if as_json:
+        echo_json([to_json(view) for view in views])
+        return
+    if views:
+        print_studies(console, views)
+    elif not unreadable:
+        say(f"there is no study in {escape(platform.store.url)}; `phiforge study submit` begins one")
+    for study, why in unreadable.items():
+        say(f"{study} cannot be read: {escape(why)}")
+
+
+@app.command()
+def watch(study: StudyId) -> None:
+    """Watch STUDY until it is over; Ctrl-C stops watching, not the study."""
+    platform = look()
+    _watch(platform, _id_of(platform, study))
+
+
+@app.command()
+def show(study: StudyId, as_json: AsJson = False) -> None:
+    """Show how STUDY stands, and each of its trials."""
+    from phiforge_client.studies.table import print_study
+    from phiforge_client.studies.view import to_json
+
+    view = _view(study)
+    if as_json:
+        echo_json(to_json(view))
+    else:
+        print_study(console, view)
+
+
+@app.command()
+def best(study: StudyId) -> None:
+    """Print the spec of the best trial of STUDY, to be submitted: `phiforge study best STUDY > found.yaml`."""
+    from phiforge_client.studies.findings import best_spec
+
+    typer.echo(best_spec(_view(study)), nl=False)
+
+
+@app.command()
+def why(
+    study: StudyId,
+    trial: Annotated[int | None, typer.Argument(metavar="TRIAL", min=0, help="Its number; default: all.")] = None,
+) -> None:
+    """Say why each trial of STUDY ended as it did: who was stopped when, and why; and how the study ended."""
+    from phiforge_client.studies.findings import reasons
+
+    view = _view(study)
+    for line in reasons(view, trial):
+        say(escape(line))
+    if view.over and trial is None:
+        say(f"the study is {view.status}: {escape(view.reason)}")
+
+
+@app.command()
+def export(
+    study: StudyId,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Default: one called as the study.")] = None,
+) -> None:
+    """Write STUDY to FOLDER: trials.csv, study.json, study.png, and study.html, which needs no other file."""
+    from phiforge_client.studies.export import export as export_study
+
+    view = _view(study)
+    for path in export_study(view, folder or Path(view.record.study)):
+        say(escape(str(path)))
+
+
+@app.command()
+def cancel(study: StudyId) -> None:
+    """End STUDY, and those of its trials that go on; `phiforge study resume` lets all go on."""
+    from phiforge_client.studies.steering import cancel_study
+
+    platform = open_platform()
+    meant = _id_of(platform, study)
+    expect_redis(platform)
+    cancel_study(platform, meant)
+    say(f"cancelled {meant}; `phiforge study resume {meant}` lets it go on")
+
+
+@app.command()
+def resume(study: StudyId) -> None:
+    """Let a cancelled or failed STUDY go on: to the same proposals and results as if it had never stopped."""
+    from phiforge_client.studies.steering import resume_study
+
+    platform = open_platform()
+    meant = _id_of(platform, study)
+    expect_redis(platform)
+    resume_study(platform, meant)
+    say(f"resumed {meant}")
+
+
+def _watch(platform: "RunPlatform", study: str) -> None:
+    """Watch a study; exit code 1 if it failed, 130 if Ctrl-C ended the watching."""
+    from phiforge_client.studies.watching import watch_study
+
+    try:
+        view = watch_study(platform, study, console)
+    except KeyboardInterrupt:
+        console.print("stopped watching; the study goes on")
+        raise SystemExit(130) from None
+    if view.status == "failed":
+        raise SystemExit(1)
+
+
+def _view(given: str) -> "StudyView":
+    from phiforge_client.studies.view import view_of_study
+
+    platform = look()
+    return view_of_study(platform, _id_of(platform, given))
+
+
+def _id_of(platform: "RunPlatform", given: str) -> str:
+    from phiforge.base.errors import StudyError
+    from phiforge.runs.run_ids import Kind, the_one
+    from phiforge.runs.studies.record import Studies
+
+    kind = Kind("study", "phiforge study list", platform.store.url)
+    return the_one(given, Studies(platform.store).all, kind, StudyError)

@@ -1,0 +1,38 @@
+"""What a study found: the spec of its best trial, and why each trial ended as it did."""
+
+from collections.abc import Iterator
+
+import yaml
+
+from phiforge.base.errors import StudyError
+from phiforge.spec.run import RunSpec
+from phiforge.spec.studies.trial import of_length, raw_of
+from phiforge_client.studies.table import figure
+from phiforge_client.studies.view import StudyView
+
+
+def best_spec(view: StudyView) -> str:
+    """Return the spec of the best trial as YAML that ``phiforge submit`` takes; raises StudyError if there is none."""
+    best = view.best
+    if best is None:
+        raise StudyError(f"study {view.record.study!r} has found nothing yet; `phiforge study show` says where it is")
+    proposal = view.found.proposals[best.number]
+    raw = of_length(raw_of(view.spec, proposal.point), proposal.rungs[-1:])
+    raw = {name: raw[name] for name in RunSpec.model_fields if name in raw}
+    score = f"validation {view.spec.objective.score} {figure(best.value)} at version {best.version}"
+    return f"# Trial {best.number} of study {view.record.study}: {score}.\n" + yaml.safe_dump(raw, sort_keys=False)
+
+
+def reasons(view: StudyView, trial: int | None) -> Iterator[str]:
+    """Yield why each trial ended as it did, or one of them; raises StudyError if there is no such trial."""
+    proposals = view.found.proposals
+    if trial is not None and trial >= len(proposals):
+        raise StudyError(f"study {view.record.study!r} has no trial {trial}; it has {len(proposals)}, from 0 on")
+    for proposal in proposals if trial is None else [proposals[trial]]:
+        result = view.found.results.get(proposal.number)
+        if result is None:
+            yield f"{proposal.number}: goes on or waits, as run {view.run_of(proposal)}"
+            continue
+        value = "" if result.value is None else f", {view.spec.objective.score} {figure(result.value)}"
+        more = f"; {result.why}" if result.why else ""
+        yield f"{proposal.number}: {result.end}{value}, run {result.run or 'none'}{more}"

@@ -1,0 +1,203 @@
+"""The trials of a generation: each becomes a run, waits at its rungs for the others, and has a result in the end."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from phiforge.base.errors import RunError, SpecError
+from phiforge.base.fault_points import reach
+from phiforge.base.metrics import STUDY_TRIALS
+from phiforge.runs import judging
+from phiforge.runs.platform import RunPlatform
+from phiforge.runs.record import RunStatus
+from phiforge.runs.studies.found import Found, cost_of
+from phiforge.runs.studies.outcome import Decision, Proposal, Result, StudyStatus, TrialEnd, run_of_trial
+from phiforge.runs.studies.record import Studies, StudyRecord
+from phiforge.runs.studies.results import ended, judged, refused
+from phiforge.runs.studies.trials import submit_trial
+from phiforge.runs.waiting.line import Line
+from phiforge.runs.waiting.moves import cancel_one, park_one, release_one, resume_one
+from phiforge.search.schedulers import build_scheduler
+from phiforge.spec.studies.study import StudySpec
+
+
+class Tending:
+    """One look at the open generation of a study. Whatever it does may be done twice, or by two at once."""
+
+    def __init__(
+        self, platform: RunPlatform, studies: Studies, record: StudyRecord, spec: StudySpec, found: Found
+    ) -> None:
+        self._platform, self._studies, self._record, self._spec, self._found = platform, studies, record, spec, found
+        self._line = Line(platform.store, platform.exchange)
+        self._active = set(platform.record.active())
+        self._rung = len(found.decisions)
+        self._waiting: dict[int, float] = {}
+        """Costs of the trials that have reached the rung at which they are to be compared."""
+        self._saved = set[int]()
+
+    def tend(self) -> bool:
+        """Do what is due, and say whether that may have made more due."""
+        changed = False
+        for proposal in self._found.stopped:
+            self._save(self._stopped(proposal))
+            changed = True
+        going = self._found.going
+        for proposal in going:
+            if result := self._result(proposal):
+                self._save(result)
+                changed = True
+        return self._decide(going) or changed
+
+    def _result(self, proposal: Proposal) -> Result | None:
+        """Return what came of a trial that goes on; None if that is not known yet, having done what is due for it."""
+        if proposal.refused:
+            return refused(proposal, proposal.refused)
+        run = run_of_trial(self._record.study, proposal.number)
+        if _queued(proposal) not in self._found.names and (lacks := self._submit(proposal, run)):
+            return lacks
+        last = min(self._rung, len(proposal.rungs) - 1)
+        compared = self._rung < len(proposal.rungs) - 1
+        if compared and self._waits(proposal, run):
+            return None
+        if run in self._active:
+            return None
+        status = self._platform.record.status(run)
+        if status is RunStatus.RUNNING:
+            self._let_go_on(proposal, run)
+            return None
+        if status is RunStatus.COMPLETE:
+            return judged(self._platform, self._record, self._spec, proposal, last, TrialEnd.COMPLETE)
+        if self._was_cancelled_with_the_study(run, status):
+            self._resume(run)
+            return None
+        return ended(self._platform, self._record, proposal, last, status)
+
+    def _submit(self, proposal: Proposal, run: str) -> Result | None:
+        """Let a trial be a run; return its result if it can be none."""
+        try:
+            submit_trial(self._platform, self._record, self._spec, proposal)
+        except SpecError as error:
+            return refused(proposal, "; ".join(error.problems))
+        except RunError as error:
+            with suppress(RunError):
+                self._platform.record.note_end(run, RunStatus.FAILED, str(error))
+            return ended(self._platform, self._record, proposal, 0, RunStatus.FAILED)
+        self._studies.mark(self._record.study, _queued(proposal))
+        if self._studies.status(self._record.study) is not StudyStatus.RUNNING:
+            self._studies.activate(self._record.study)  # it ended meanwhile: whoever looks next ends this trial too
+        return None
+
+    def _waits(self, proposal: Proposal, run: str) -> bool:
+        """Say whether a trial has come to its rung, at which it waits for its score, and then for the others.
+
+        It is held there. Training it further would be in vain if it is stopped, and it is judged meanwhile.
+        """
+        judged = self._is_judged(proposal, run)
+        if not (judged or self._platform.record.has_checkpoint(run, proposal.rungs[self._rung])):
+            return False
+        if run not in self._active and judged:
+            return True
+        if self._platform.record.status(run) is not RunStatus.RUNNING:
+            return judged
+        if run in self._active:
+            self._studies.mark(self._record.study, _held(proposal, self._rung))
+            park_one(self._platform, self._line, run)
+        else:
+            self._ask_again(proposal, run)
+        return True
+
+    def _is_judged(self, proposal: Proposal, run: str) -> bool:
+        """Say whether a trial has its rung's score, and note it."""
+        if not self._platform.record.has_scores(run, "validation", proposal.rungs[self._rung]):
+            return False
+        result = judged(self._platform, self._record, self._spec, proposal, self._rung, TrialEnd.STOPPED)
+        cost = cost_of(self._spec.objective, result.value)
+        if cost is None:  # damaged since: judged again
+            return False
+        self._waiting[proposal.number] = cost
+        return True
+
+    def _ask_again(self, proposal: Proposal, run: str) -> None:
+        """Ask for the score of a trial that is held, if nobody has worked on it for long."""
+        if self._platform.exchange.stalled(run, "evaluation", self._platform.settings.stall_seconds):
+            judging.send(self._platform, self._platform.run(run), "validation", proposal.rungs[self._rung])
+
+    def _let_go_on(self, proposal: Proposal, run: str) -> None:
+        """Let a trial queue again that was held at the rung before, and is one of those that go on.
+
+        At every look: whoever moved it while it was held may hold it once more.
+        """
+        if self._rung and _held(proposal, self._rung - 1) in self._found.names:
+            release_one(self._platform, self._line, run)
+
+    def _resume(self, run: str) -> None:
+        with suppress(RunError):  # somebody was faster
+            resume_one(self._platform, self._line, run)
+
+    def _was_cancelled_with_the_study(self, run: str, status: RunStatus) -> bool:
+        cancelled = status is RunStatus.CANCELLED
+        return cancelled and self._platform.record.end_reason(run, status) == cancelled_with(self._record.study)
+
+    def _decide(self, going: list[Proposal]) -> bool:
+        """Write down who goes on, once all that are to be compared at this rung have reached it, or are over."""
+        compared = [each for each in going if self._rung < len(each.rungs) - 1 and each.number not in self._saved]
+        if not compared or any(each.number not in self._waiting for each in compared):
+            return False
+        costs = {each.number: self._waiting[each.number] for each in compared}
+        others = [each.number for each in going if each.number not in costs]
+        goes_on = build_scheduler(self._spec.scheduler).goes_on(costs)
+        decision = Decision(costs, tuple(sorted([*goes_on, *others])))
+        self._studies.decide(self._record.study, compared[0].generation, self._rung, decision)
+        return True
+
+    def _stopped(self, proposal: Proposal) -> Result:
+        """End a trial's run that the scheduler stopped, and return its result."""
+        rung = self._rung - 1
+        decision = self._found.decisions[rung]
+        result = judged(self._platform, self._record, self._spec, proposal, rung, TrialEnd.STOPPED)
+        order = sorted(decision.costs, key=lambda number: (decision.costs[number], number))
+        kept = sum(number in decision.goes_on for number in order)
+        place = f"number {order.index(proposal.number) + 1} of {len(order)}"
+        why = f"stopped at version {result.version} of {proposal.rungs[-1]}: {place} at this rung; {kept} went on"
+        end_trial(self._platform, self._line, result.run, f"{why}; its checkpoints are kept")
+        return result._replace(why=result.why or why)
+
+    def _save(self, result: Result) -> None:
+        self._studies.save_result(self._record.study, result)
+        self._saved.add(result.number)
+        STUDY_TRIALS.labels(end=result.end).inc()
+        reach("study.judged")
+
+
+def cancelled_with(study: str) -> str:
+    """Return why a trial's run was ended with its study: by that it is known when the study is resumed."""
+    return f"its study {study} ended"
+
+
+def end_trial(platform: RunPlatform, line: Line, run: str, why: str) -> None:
+    """Cancel the run of a trial, if it is not over, and let nothing of it be held, whoever broke off doing so."""
+    with suppress(RunError):
+        cancel_one(platform, line, run, why)
+    if held := line.held(run):
+        line.remove(held)
+
+
+def lay_down(platform: RunPlatform, record: StudyRecord, found: Found) -> None:
+    """End the runs of a study that is over."""
+    line = Line(platform.store, platform.exchange)
+    for run in _left(platform, record, found):
+        end_trial(platform, line, run, cancelled_with(record.study))
+
+
+def _left(platform: RunPlatform, record: StudyRecord, found: Found) -> Iterator[str]:
+    for proposal in found.open:
+        run = run_of_trial(record.study, proposal.number)
+        if proposal.number not in found.results and platform.record.is_submitted(run):
+            yield run
+
+
+def _queued(proposal: Proposal) -> str:
+    return f"queued/{proposal.number:05d}"
+
+
+def _held(proposal: Proposal, rung: int) -> str:
+    return f"held/{proposal.number:05d}-{rung}"

@@ -1,0 +1,1 @@
+"""What proposers are built of."""

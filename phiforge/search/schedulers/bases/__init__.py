@@ -1,0 +1,1 @@
+"""What schedulers are built of."""
