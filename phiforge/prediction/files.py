@@ -35,8 +35,8 @@ class Written(NamedTuple):
 
 
 def is_written(place: Path) -> bool:
-    """Say whether there is a file of this form, or a folder with one."""
-    return place.is_file() or (place / FILE).is_file()
+    """Say whether there is a file of this form, or a folder with one; there is none of a name that is too long."""
+    return os.path.isfile(place) or os.path.isfile(place / FILE)
 
 
 def write_model(learned: Learned, calibrations: Sequence[Calibration], folder: Path) -> Path:

@@ -26,12 +26,13 @@ RUN = "a-run-with-a-rather-long-name-20261130-111610-ab12"
 OTHER = "other-20261130-121212-cd34"
 WITHOUT_AN_ANSWER = ("sampler", "trainer", "evaluator", "serve")
 """Services: they log."""
-NOTHING_BUT_AN_ANSWER = ("show", "replay", "why", "explain", "logs")
+NOTHING_BUT_AN_ANSWER = ("show", "replay", "why", "explain", "logs", "study show", "study best", "study why")
 """Commands of which --quiet would leave nothing."""
 LOOKING: dict[str, list[str]] = {
     "runs": [],
     "runs of a label": ["--label", "exp=a"],
     "queue": [],
+    "study list": [],
     "show": [RUN],
     "specs": [],
     "specs one": ["demo-maml"],
@@ -81,7 +82,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def typed(name: str, *more: str) -> list[str]:
-    words = name.split()[: 2 if name.startswith("data") else 1]
+    words = name.split()[: 2 if name.startswith(("data", "study")) else 1]
     return [sys.executable, "-m", "phiforge_client.cli", *words, *LOOKING[name], *more]
 
 

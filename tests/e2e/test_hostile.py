@@ -58,12 +58,15 @@ OTHERS: dict[str, list[str]] = {
     "data inspect": [],
     "data list": [],
     "data remove": ["--yes", "abcdef"],
+    "study submit": ["demo-study"],
+    "study list": [],
+    **{f"study {each}": ["gone"] for each in ("watch", "show", "best", "why", "export", "cancel", "resume")},
 }
 OF_THE_STACK: dict[str, list[str]] = {"status": [], "logs": [], "down": [], "doctor": []}
 """Commands that look at a home and its stack; each says what it finds, whatever that is."""
 ANYWHERE: dict[str, list[str]] = {"specs": [], "explain": []}
 """Commands that need no home, no store and no Redis: they fail only where nothing can be printed."""
-NEEDING_REDIS = ("submit", "watch", "cancel", "resume", "pause", "reprioritise", "branch", "rm")
+NEEDING_REDIS = ("study submit", "submit", "watch", "cancel", "resume", "pause", "reprioritise", "branch", "rm")
 
 
 class Place(NamedTuple):
@@ -79,20 +82,33 @@ class Place(NamedTuple):
 
 ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS, *OF_THE_STACK)
 ACTING = (*WITH_A_RUN, *OTHERS, *OF_THE_STACK)
-LOOKING = ("runs", "queue", "data list", "data inspect", "down")
+LOOKING = ("runs", "queue", "study list", "data list", "data inspect", "down")
 """What has nothing to find, and says so, where there is no home and none can be made."""
 NO_STORE = (
     *WITH_A_RUN,
     "submit",
     "runs",
     "queue",
+    *(each for each in OTHERS if each.startswith("study")),
     "data list",
     "data remove",
     "certify",
     "status",
     "logs",
 )
-PRINTING = ("show", "runs", "queue", "watch", "data list", "data inspect", "status", "down", "doctor", *ANYWHERE)
+PRINTING = (
+    "show",
+    "runs",
+    "queue",
+    "study list",
+    "watch",
+    "data list",
+    "data inspect",
+    "status",
+    "down",
+    "doctor",
+    *ANYWHERE,
+)
 LONG = "a" * 260
 AWAY = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
 PLACES = {
@@ -114,7 +130,7 @@ PLACES = {
     "a full disk for the output": Place((*ACTING, "demo"), (*PRINTING, "demo"), output="/dev/full"),
     "a closed pipe for the output": Place(
         (*ACTING, "demo"),
-        ("show", "runs", "queue", "demo", "data list", "data inspect", "doctor", *ANYWHERE),
+        ("show", "runs", "queue", "study list", "demo", "data list", "data inspect", "doctor", *ANYWHERE),
         output="closed pipe",
     ),
     "an output of ASCII": Place(ACTING, (), encoding="ascii"),
@@ -228,9 +244,8 @@ def test_surroundings(name: str, phiforge: Phiforge) -> None:
 def test_strange_ids(given: str, phiforge: Phiforge) -> None:
     # Given what is no run's id, I expect each command to say so, and to leave nothing in the folder it was typed in.
     for command, rest in WITH_A_RUN.items():
-        answer = phiforge(command, *rest, "--", given)
-        if command == "why":
-            answer = phiforge(command, "--", given, "1")
+        options = [] if command == "why" else rest[:2] if command == "predict" else rest
+        answer = phiforge(command, *options, "--", given, *rest[len(options) :])
         assert answer["code"] == 1, answer
         assert "run" in answer["printed"]
         assert "Traceback" not in answer["printed"]
