@@ -1,5 +1,6 @@
 """A model or a classifier as one safetensors file: tensors, and in its header as JSON all else that it takes."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
