@@ -37,7 +37,7 @@ class Written(NamedTuple):
 
 def is_written(place: Path) -> bool:
     """Say whether there is a file of this form, or a folder with one; there is none of a name that is too long."""
-    return os.path.isfile(place) or os.path.isfile(place / FILE)
+    return any(os.path.isfile(each) for each in (place, place / FILE))  # noqa: PTH113 - Path.is_file raises there
 
 
 def write_model(learned: Learned, calibrations: Sequence[Calibration], folder: Path) -> Path:
