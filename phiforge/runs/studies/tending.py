@@ -95,15 +95,21 @@ class Tending:
         if not (judged or self._platform.record.has_checkpoint(run, proposal.rungs[self._rung])):
             return False
         if run not in self._active and judged:
+            self._note_held(proposal)  # also if it was held at the rung before, and had come as far as this one by then
             return True
         if self._platform.record.status(run) is not RunStatus.RUNNING:
             return judged
         if run in self._active:
-            self._studies.mark(self._record.study, _held(proposal, self._rung))
+            self._note_held(proposal)
             park_one(self._platform, self._line, run)
         else:
             self._ask_again(proposal, run)
         return True
+
+    def _note_held(self, proposal: Proposal) -> None:
+        """Note that a trial is held at its rung: by that it is known whom to let go on."""
+        if (mark := _held(proposal, self._rung)) not in self._found.names:
+            self._studies.mark(self._record.study, mark)
 
     def _is_judged(self, proposal: Proposal, run: str) -> bool:
         """Say whether a trial has its rung's score, and note it."""

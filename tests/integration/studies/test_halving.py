@@ -73,6 +73,23 @@ def _ending(platform: Platform, run: str, version: int) -> tuple:
     return (loss_at(platform, run), version) if version == RUNGS[-1] else (version,)
 
 
+def test_trained_to_the_second_rung_before_it_is_held(platform: Platform, submitted: Submit) -> None:
+    # Given trials of which nobody sees that they have come to their first rung before they are judged at the second
+    mine = submitted(**HALVING)
+    line, runs = Line(platform.store, platform.exchange), trials_that_go_on(platform, mine)
+    for run in runs:
+        platform.record.activate(run)
+        judge(platform, run, RUNGS[0])
+        judge(platform, run, RUNGS[1])
+    # If services look, I expect both rungs to be decided, and the best trial to go on.
+    for _ in range(3):
+        look(platform, mine)
+    best = min(runs, key=lambda run: loss_at(platform, run))
+    assert trials_that_go_on(platform, mine) == [best]
+    assert not line.held(best)
+    assert line.of(best) or platform.record.is_active(best)
+
+
 def test_held_at_its_rung_before_it_is_judged(platform: Platform, submitted: Submit) -> None:
     # Given a trial that was trained to its first rung, and is not judged yet
     mine = submitted(**HALVING)
