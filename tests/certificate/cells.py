@@ -17,6 +17,8 @@ NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 MLP = {"name": "mlp", "width": 10}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
+FITTING = {("maml", "implicit"): {"proximal": 1.0}, ("meta_nas", "darts"): {"adapts": "weights"}}
+"""Settings of a learner without which an estimator refuses it."""
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
 
@@ -40,7 +42,7 @@ class Variant(NamedTuple):
 def refusal(learner: str, estimator: str) -> str | None:
     """Return why a submitted spec of the pair is refused, or None: what ``parse_spec`` says, of settings that fit."""
     versions = 0 if estimator == "none" else 10
-    settings = {"proximal": 1.0} if (learner, estimator) == ("maml", "implicit") else {}
+    settings = FITTING.get((learner, estimator), {})
     raw = {"learner": {"name": learner} | settings, "estimator": {"name": estimator}, "outer": {"versions": versions}}
     try:
         parse_spec(raw)
@@ -98,6 +100,20 @@ def _mamls() -> list[Variant]:
     return [*found, Variant("proximal, 3 steps", configured("maml", inner_lr=0.1, inner_steps=3, proximal=0.5))]
 
 
+def _architectures() -> list[Variant]:
+    annealed = {"temperature": 0.8, "temperature_last": 0.2}
+    over_task = configured("meta_nas", inner_steps=3, annealed="over_task", **annealed)
+    reducing = {"name": "relaxed_cell", "nodes": 4, "stages": 2, "search_reduction": True}
+    return [
+        *_stepped("meta_nas", 1, 3),
+        Variant("2 steps, weights alone", configured("meta_nas", inner_steps=2, adapts="weights")),
+        Variant("2 steps, architecture alone", configured("meta_nas", inner_steps=2, adapts="architecture")),
+        Variant("3 steps, annealed over a task", over_task),
+        Variant("1 step, annealed over the run", configured("meta_nas", **annealed), LATE),
+        Variant("1 step, two types of cells", configured("meta_nas", network=reducing)),
+    ]
+
+
 def _leos() -> list[Variant]:
     settings = [(1, 1), (3, 2)]
     return [
@@ -128,6 +144,7 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     "maml": _mamls,
     "maml_plus_plus": _plus_plus,
     "matching": _contexts,
+    "meta_nas": _architectures,
     "meta_lstm": lambda: _stepped("meta_lstm", 1, 2),
     "meta_sgd": lambda: _stepped("meta_sgd", 1, 3, inner_lr=0.1),
     "pooled": lambda: [
@@ -249,6 +266,18 @@ def _choices() -> Section:
     return configured("chosen_training", steps=(1, 3), network={"name": "conv4", "channels": 16})
 
 
+def _darts(learner: str) -> Iterator[Proof]:
+    cases = [("second", 1), ("second", 3), ("first", 1), ("first", 3)]
+    for order, steps in cases:
+        config = configured(learner, adapts="weights", inner_steps=steps, temperature=0.5, temperature_last=0.5)
+        estimator, label = estimating("darts", order=order), f"{order} order, {_steps(steps)}"
+        yield Proof("second formulation", label, partial(proofs.support_and_query, config, estimator))
+    several = configured(learner, adapts="weights", inner_steps=2)
+    for order in ("second", "first"):
+        estimator = estimating("darts", order=order)
+        yield Proof("sum of episodes", f"{order} order", partial(proofs.sum_of_episodes, several, estimator))
+
+
 def _reinforce(learner: str) -> Iterator[Proof]:
     yield Proof("second formulation", "5 draws", partial(proofs.score_function, _choices()))
     yield Proof("both engines", "5 draws", partial(proofs.by_engine, _choices(), estimating("reinforce"), count=5))
@@ -264,6 +293,7 @@ def _none(learner: str) -> Iterator[Proof]:
 
 BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {
     "backpropagation": _backpropagation,
+    "darts": _darts,
     "evolution": _evolution,
     "first_order": _first_order,
     "implicit": _implicit,

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.base.errors import RegistryError
+from phiforge.learning.learners.bases.architecture import found
 from phiforge.learning.learners.bases.gradient import GradientConfig, GradientLearner
 from phiforge.learning.learners.bases.learner import Mode, Phi, TaskShape
 from phiforge.learning.networks.bases.normalisation import Pass
@@ -39,7 +40,7 @@ class MetaNasConfig(GradientConfig):
     )
     annealed: Literal["over_run", "over_task"] = Field(
         default="over_run",
-        description="Over what: the run (unseen tasks are met at the last), or the inner steps of each task.",
+        description="Over what: the run (unseen tasks are met at the last), or each task's first inner_steps steps.",
     )
     discretise: Literal["never", "at_the_end", "at_the_start"] = Field(
         default="never",
@@ -58,6 +59,7 @@ class MetaNas(GradientLearner):
 
     Config = MetaNasConfig
     searches = True
+    regresses = False  # its networks look at images
     capturable = False  # its temperature changes with progress
     config: MetaNasConfig
 
@@ -99,8 +101,6 @@ class MetaNas(GradientLearner):
 
     def architecture(self, phi: Phi) -> dict[str, Any]:
         """Return the cell that φ holds: see ``found``."""
-        from phiforge.learning.learners.bases.architecture import found
-
         return found(self.network, phi, self.config.temperature_last)
 
     def _rate(self, name: str) -> float:
@@ -110,4 +110,4 @@ class MetaNas(GradientLearner):
         """Return the fraction of the annealing that is done."""
         if self.config.annealed == "over_run":
             return mode.progress if mode.training else 1.0
-        return min(1.0, step / (self.config.inner_steps if mode.training else self.config.inner_steps_evaluation))
+        return min(1.0, step / self.config.inner_steps)

@@ -13,17 +13,10 @@ from phiforge.spec.norms import GROUPS, Norm
 MOST_CHANNELS = 4096
 
 
-class CellConfig(PartConfig):
-    """A stem, stages of equal cells with a reduction between two, normalisation, ReLU and the mean of each map."""
+class SkeletonConfig(PartConfig):
+    """All of a network of cells but the operations of its cells."""
 
-    name: Literal["cell"] = "cell"
     nodes: int = Field(default=3, ge=2, le=8, description="Of each cell; the first is its input, the last its output.")
-    normal: Mapping[str, Operation] = Field(
-        default={}, validate_default=True, description="Operations of normal cells by edge, '0-1'; else conv3x3."
-    )
-    reduction: Mapping[str, Operation] | None = Field(
-        default=None, description="Operations of a cell after each halving; null: a residual block instead."
-    )
     cells: int = Field(default=1, ge=1, le=64, description="Normal cells of each stage.")
     stages: int = Field(default=3, ge=1, le=6, description="Runs of normal cells; between two the image is halved.")
     channels: int = Field(default=16, ge=1, le=1024, description="Maps of the first stage.")
@@ -34,17 +27,6 @@ class CellConfig(PartConfig):
         description="batch (of the set at hand; transductive), running, per_step (of inner loops), layer, group, none.",
     )
     average: bool = Field(default=True, description="Features: the mean of each last map; else its places.")
-
-    @field_validator("normal", "reduction")
-    @classmethod
-    def _whole(cls, given: Edges | None, info: ValidationInfo) -> Edges | None:
-        """Say the operation of every edge, so that a spec has one form."""
-        if given is None or "nodes" not in info.data:
-            return given
-        edges = edges_of(info.data["nodes"])
-        if problems := list(_unknown_edges(given, edges)):
-            raise ValidationError.from_exception_data(cls.__name__, problems)
-        return {edge: given.get(edge, "conv3x3") for edge in edges}
 
     @model_validator(mode="after")
     def _channels_serve(self) -> Self:
@@ -70,6 +52,29 @@ class CellConfig(PartConfig):
         while len(found) < self.stages:
             found.append(-(-found[-1] // 2))
         return found
+
+
+class CellConfig(SkeletonConfig):
+    """A stem, stages of equal cells with a reduction between two, normalisation, ReLU and the mean of each map."""
+
+    name: Literal["cell"] = "cell"
+    normal: Mapping[str, Operation] = Field(
+        default={}, validate_default=True, description="Operations of normal cells by edge, '0-1'; else conv3x3."
+    )
+    reduction: Mapping[str, Operation] | None = Field(
+        default=None, description="Operations of a cell after each halving; null: a residual block instead."
+    )
+
+    @field_validator("normal", "reduction")
+    @classmethod
+    def _whole(cls, given: Edges | None, info: ValidationInfo) -> Edges | None:
+        """Say the operation of every edge, so that a spec has one form."""
+        if given is None or "nodes" not in info.data:
+            return given
+        edges = edges_of(info.data["nodes"])
+        if problems := list(_unknown_edges(given, edges)):
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return {edge: given.get(edge, "conv3x3") for edge in edges}
 
 
 def _unknown_edges(given: Mapping[str, Any], edges: list[str]) -> Iterator[InitErrorDetails]:
