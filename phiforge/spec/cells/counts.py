@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from phiforge.spec.cells.config import CellConfig
-from phiforge.spec.cells.edges import Edges
+from phiforge.spec.cells.edges import Edges, live_edges
 
 _SIDES = {"conv1x1": 1, "conv3x3": 3}
 """Of the kernels of operations that have one."""
@@ -14,7 +14,8 @@ class Counts(NamedTuple):
     """``parameters``: numbers to learn, without a head. ``flops``: of the convolutions, for one image, forward.
 
     A multiplication and the addition after it are two. Normalisation, pooling, ReLU and sums are not counted: all of
-    them together are a few numbers a place, where a convolution takes hundreds.
+    them together are a few numbers a place, where a convolution takes hundreds. Nor are convolutions that nothing comes
+    after but ``none``, which are not computed; their parameters are there.
     """
 
     parameters: int
@@ -28,6 +29,7 @@ class _Convolution(NamedTuple):
     places: int
     """Where its kernel is applied: height times width of its output."""
     normalised: bool = True
+    computed: bool = True
 
     @property
     def weights(self) -> int:
@@ -50,7 +52,7 @@ def counts(config: CellConfig, image: tuple[int, ...], norms: int = 1) -> Counts
     normalised = [config.widths[-1], *(each.outputs for each in convolutions if each.normalised)]
     return Counts(
         sum(each.weights for each in convolutions) + 2 * norms * sum(normalised),
-        sum(2 * each.weights * each.places for each in convolutions),
+        sum(2 * each.weights * each.places for each in convolutions if each.computed),
     )
 
 
@@ -75,6 +77,7 @@ def _reduction(config: CellConfig, inputs: int, outputs: int, places: int) -> It
 
 
 def _cell(edges: Edges, width: int, places: int) -> Iterator[_Convolution]:
-    for operation in edges.values():
+    live = live_edges(edges)
+    for edge, operation in edges.items():
         if operation in _SIDES:
-            yield _Convolution(width, width, _SIDES[operation], places)
+            yield _Convolution(width, width, _SIDES[operation], places, computed=edge in live)

@@ -28,3 +28,19 @@ def edges_of(nodes: int) -> list[str]:
 def edges_into(node: int) -> list[tuple[int, str]]:
     """Return the edges that end at a node, each with the node that it comes from."""
     return [(source, f"{source}-{node}") for source in range(node)]
+
+
+def live_edges(edges: Edges) -> list[str]:
+    """Return the edges that the last node of a cell hears of: not ``none``, nor before nothing but ``none``.
+
+    Example::
+
+        live_edges({"0-1": "conv3x3", "0-2": "skip", "1-2": "none"})   # ["0-2"]
+    """
+    reached, live = {max(int(edge.split("-")[1]) for edge in edges)}, list[str]()
+    for edge in reversed(list(edges)):  # those into later nodes first
+        source, target = map(int, edge.split("-"))
+        if target in reached and edges[edge] != "none":
+            reached.add(source)
+            live.append(edge)
+    return live[::-1]

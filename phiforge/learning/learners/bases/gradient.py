@@ -170,13 +170,16 @@ def loss_and_gradients(
     """Return ``loss`` at ``theta`` and its gradient in the entries of ``moving``, differentiable with ``keep_graph``.
 
     Without, they are constants, taken at a copy of θ, so that nothing of the inner loop is kept. With, the entries of
-    ``moving`` must require gradients, unless ``engine`` computes by transforms.
+    ``moving`` must require gradients, unless ``engine`` computes by transforms. Where the loss does not depend on an
+    entry, that is zero.
     """
     if transforms(engine):
         return _transformed(loss, theta, moving, keep_graph=keep_graph)
     points = dict(moving) if keep_graph else {name: value.detach().requires_grad_() for name, value in moving.items()}
     value = loss({**theta, **points})
-    found = torch.autograd.grad(value, list(points.values()), create_graph=keep_graph)
+    found = torch.autograd.grad(
+        value, list(points.values()), create_graph=keep_graph, allow_unused=True, materialize_grads=True
+    )
     return value if keep_graph else value.detach(), dict(zip(points, found, strict=True))
 
 

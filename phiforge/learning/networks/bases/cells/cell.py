@@ -1,6 +1,6 @@
 """One cell: a graph of feature maps, of operations that were chosen or of a weighted sum of all of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from phiforge.learning.networks.bases.cells.layers import Layers
 from phiforge.learning.networks.bases.cells.operations import init_operation, operate
 from phiforge.learning.networks.bases.normalisation import Pass
 from phiforge.learning.tensors import Tensors
-from phiforge.spec.cells.edges import OPERATIONS, Edges, edges_into, edges_of
+from phiforge.spec.cells.edges import OPERATIONS, Edges, Operation, edges_into, edges_of, live_edges
 
 Weights = Edges | Tensor
 """What stands on the edges of a cell: one operation each, or weights [edges, operations] of all operations.
@@ -39,8 +39,8 @@ class Cell(NamedTuple):
         """Return the last node of the cell, whose first is ``x``.
 
         x_j = Σ_{i < j} o_ij(x_i) (Dong and Yang 2020, section 2.1); of weights w, as in DARTS (Liu et al. 2019,
-        equation 2), o_ij(x) = Σ_o w_ij,o o(x). One operation an edge is the case of weights 0 and 1, and the others are
-        not computed then. What is ``none`` is computed nowhere: it adds nothing.
+        equation 2), o_ij(x) = Σ_o w_ij,o o(x). One operation an edge is the case of weights 0 and 1, in which what has
+        no weight is not computed, nor what nothing comes after. A node that nothing leads to is zero.
 
         Args:
             x: maps [n, channels, height, width].
@@ -49,26 +49,23 @@ class Cell(NamedTuple):
             at: the pass.
             layers: how layers are computed.
         """
-        states = [x]
+        on_edges, states = self._on_edges(weights), {0: x}
         for node in range(1, self.nodes):
             terms = [
-                term
+                term if weight is None else weight * term
                 for source, edge in edges_into(node)
-                for term in self._terms(edge, states[source], parameters, weights, at, layers)
+                for operation, weight in on_edges.get(edge, ())
+                for term in [operate(operation, states[source], parameters, f"{self.name}.{edge}", at, layers)]
             ]
-            states.append(reduce(torch.add, terms) if terms else torch.zeros_like(x))
-        return states[-1]
+            states[node] = reduce(torch.add, terms) if terms else 0 * x  # not zeros: all stays differentiable
+        return states[self.nodes - 1]
 
-    def _terms(
-        self, edge: str, x: Tensor, parameters: Mapping[str, Tensor], weights: Weights, at: Pass, layers: Layers
-    ) -> Iterator[Tensor]:
-        """Yield what an edge adds to the node that it goes to."""
-        place = f"{self.name}.{edge}"
+    def _on_edges(self, weights: Weights) -> Mapping[str, Sequence[tuple[Operation, Tensor | None]]]:
+        """Return which operations are computed on each edge, with their weight unless it is 1."""
         if not isinstance(weights, Tensor):
-            if weights[edge] != "none":
-                yield operate(weights[edge], x, parameters, place, at, layers)
-            return
-        row = weights[edges_of(self.nodes).index(edge)]
-        for weight, operation in zip(row.unbind(), OPERATIONS, strict=True):
-            if operation != "none":
-                yield weight * operate(operation, x, parameters, place, at, layers)
+            return {edge: [(weights[edge], None)] for edge in live_edges(weights)}
+        rows = zip(edges_of(self.nodes), weights.unbind(), strict=True)
+        return {
+            edge: [each for each in zip(OPERATIONS, row.unbind(), strict=True) if each[0] != "none"]
+            for edge, row in rows
+        }
