@@ -1,20 +1,17 @@
 """The architecture that a run found, as the spec of a run that trains it from φ₀."""
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from phiforge.base.errors import RunError
+from phiforge.registry import ESTIMATORS, LEARNERS
 from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.submitted import Submitted
 from phiforge.spec.run import RunSpec
 
-_KEPT = ("inner_lr", "inner_steps", "query_statistics")
-"""Settings of the search's inner loop that the learner of what was found has too."""
-
 
 def found_spec(record: Record, run: str) -> dict[str, Any]:
-    """Return the spec of ``run`` with MAML on the discrete network that it found, to be trained from φ₀.
+    """Return the spec of ``run`` with the discrete network that it found, to be trained from φ₀.
 
     Raises RunError if the run has no report yet, or searched for no architecture.
     """
@@ -24,10 +21,10 @@ def found_spec(record: Record, run: str) -> dict[str, Any]:
     architecture = record.report(run).get("architecture")
     if architecture is None:
         raise RunError(
-            f"run {run!r} searched for no architecture: its learner is {submitted.spec['learner']['name']!r}; "
-            "`phiforge explain learner.meta_nas` says what searches"
+            f"run {run!r} searched for no architecture, as its learner's network is another than 'relaxed_cell'; "
+            "`phiforge explain learner.meta_nas` says more"
         )
-    return _trained(submitted, architecture["network"])
+    return _trained(submitted, architecture["learner"])
 
 
 def in_words(report: Mapping[str, Any]) -> str:
@@ -44,20 +41,26 @@ def _edges(architecture: Mapping[str, Any]) -> Iterator[str]:
             yield f"#   {kind} {edge}: {found['operation']} ({found['weights'][found['operation']]:.2f})"
 
 
-def _trained(submitted: Submitted, network: Mapping[str, Any]) -> dict[str, Any]:
-    spec, searched = submitted.spec, submitted.spec["learner"]
-    learner = {name: searched[name] for name in _KEPT if name in searched}
-    if not submitted.tries_steps and "inner_steps_evaluation" in searched:
-        learner["inner_steps_evaluation"] = searched["inner_steps_evaluation"]
+def _trained(submitted: Submitted, learner: Mapping[str, Any]) -> dict[str, Any]:
+    spec = submitted.spec
+    if submitted.tries_steps:
+        learner = {name: value for name, value in learner.items() if name != "inner_steps_evaluation"}
     found = {name: spec[name] for name in RunSpec.model_fields if name in spec}
     return found | {
         "name": f"{spec['name'][:43]}-cell",
-        "learner": {"name": "maml"} | learner | {"network": dict(network)},
-        "estimator": {"name": "backpropagation"},
+        "learner": dict(learner),
+        "estimator": _estimator(spec["estimator"], learner),
         "outer": {**spec["outer"], "groups": _of_weights(spec["outer"].get("groups") or [])},
     }
 
 
+def _estimator(searched: Mapping[str, Any], learner: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the estimator of the search, or the plain gradient if that one only searches."""
+    part = LEARNERS[learner["name"]]
+    refused = ESTIMATORS[searched["name"]].refuses(part, part.Config.model_validate(dict(learner)))
+    return {"name": "backpropagation"} if refused else dict(searched)
+
+
 def _of_weights(groups: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the groups of entries with a rate of their own that are not of logits, which are there no more."""
-    return [each for each in groups if not fnmatchcase("architecture.normal", each["pattern"])]
+    """Return the groups of entries with a rate of their own, but those of logits, which are there no more."""
+    return [each for each in groups if "architecture" not in each["pattern"]]

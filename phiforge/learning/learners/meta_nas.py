@@ -99,9 +99,14 @@ class MetaNas(GradientLearner):
         first, last = self.config.temperature, self.config.temperature_last
         return float(first * (last / first) ** self._annealed(step, mode))
 
-    def architecture(self, phi: Phi) -> dict[str, Any]:
-        """Return the cell that φ holds: see ``found``."""
-        return found(self.network, phi, self.config.temperature_last)
+    def architecture(self, phi: Phi) -> Mapping[str, Any] | None:
+        """Return the architecture that φ holds, at the last temperature."""
+        return found(self, self.network, phi, self.config.temperature_last)
+
+    def on_network(self, network: Mapping[str, Any]) -> dict[str, Any]:
+        """Return MAML on another ``network``: what is left of this learner where there is no architecture to adapt."""
+        kept = self.config.model_dump(mode="json", include=set(GradientConfig.model_fields) - {"name"})
+        return {"name": "maml"} | kept | {"network": dict(network)}
 
     def _rate(self, name: str) -> float:
         return self.config.architecture_lr if is_architecture(name) else self.config.inner_lr

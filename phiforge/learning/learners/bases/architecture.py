@@ -1,37 +1,50 @@
-"""The architecture that φ holds, as it is reported: the likeliest operation of each edge, and a network that has it."""
+"""The architecture that φ holds, as it is reported: the likeliest operation of each edge, and a learner that has it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
+from phiforge.learning.learners.bases.learner import Learner
+from phiforge.learning.networks import Network
 from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwork, is_architecture
+from phiforge.learning.tensors import Tensors
 
 _SKIP = "skip"
 
 
-def found(network: RelaxedNetwork, phi: Mapping[str, Tensor], temperature: float = 1.0) -> dict[str, Any]:
-    """Return what φ says of each edge, as JSON values.
+def found(
+    learner: Learner, network: Network, parameters: Mapping[str, Tensor], temperature: float = 1.0
+) -> dict[str, Any] | None:
+    """Return what φ says of each edge, as JSON values; None if the network is not relaxed, or φ holds no logits.
 
     ``edges``: by type of cell and edge, the ``operation`` of the largest logit, and the ``weights`` softmax(α / τ).
     ``skips``: how many edges skip, of ``of`` edges: where all do, the search has collapsed (DARTS is known for it).
-    ``network``: the discrete network, as a spec names it.
+    ``learner``: the learner on the discrete network, as a spec names it.
 
     Args:
-        network: the network whose parameters are in φ.
-        phi: φ.
+        learner: whose φ it is.
+        network: its network.
+        parameters: φ, by the network's names.
         temperature: τ.
 
     Example::
 
-        found(learner.network, phi)["edges"]["normal"]["0-1"]["operation"]   # "conv3x3"
+        learner.architecture(phi)["edges"]["normal"]["0-1"]["operation"]   # "conv3x3"
     """
-    logits = {name.removeprefix(ARCHITECTURE): value for name, value in phi.items() if is_architecture(name)}
+    logits = _logits(parameters)
+    if not isinstance(network, RelaxedNetwork) or not logits:
+        return None
     edges = {kind: _edges(network, value / temperature) for kind, value in sorted(logits.items())}
     chosen = {kind: [edge["operation"] for edge in each.values()] for kind, each in edges.items()}
     operations = [operation for each in chosen.values() for operation in each]
     skips = {"skips": operations.count(_SKIP), "of": len(operations)}
-    return {"edges": edges, **skips, "network": network.discrete(chosen)}
+    return {"edges": edges, **skips, "learner": learner.on_network(network.discrete(chosen))}
+
+
+def _logits(parameters: Mapping[str, Tensor]) -> Tensors:
+    """Return the logits by type of cell."""
+    return {name.removeprefix(ARCHITECTURE): value for name, value in parameters.items() if is_architecture(name)}
 
 
 def _edges(network: RelaxedNetwork, logits: Tensor) -> dict[str, dict[str, Any]]:
