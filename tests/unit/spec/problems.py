@@ -6,9 +6,9 @@ from tests.unit.spec.cases import REGRESSING
 
 ALL_LEARNERS = (
     "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
-    "meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+    "meta_lstm, meta_nas, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
 )
-ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
+ALL_ESTIMATORS = "backpropagation, darts, evolution, first_order, implicit, none, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (
     "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
