@@ -4,10 +4,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.networks import build_network
+from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.networks.cell import CellConfig, CellWeights
+from phiforge.spec.cells.counts import counts
 from phiforge.spec.cells.edges import OPERATIONS, edges_of
 from tests.unit.networks import modules
 from tests.unit.networks.cases import parameters_of, random_of
@@ -151,3 +154,18 @@ def test_an_inner_loop_leaves_each_steps_normalisation():
     network = build_network(CellConfig(channels=3, norm="per_step"), (1, 8, 8), 2)
     still = {name for name in network.init(torch_generator(0)) if not network.adapts(name)}
     assert still == {name for name in network.init(torch_generator(0)) if name.startswith(("norm.", "statistics/"))}
+
+
+@settings(max_examples=25, deadline=None)
+@given(configurations(), st.sampled_from(["batch", "running", "per_step", "layer", "none"]))
+def test_counts_are_what_torch_counts(config, norm):
+    # Given any network of cells, with its averages aside
+    config = CellConfig(**config.model_dump() | {"norm": norm})
+    network, image = build_network(config, (1, 9, 12), 2), torch.zeros(1, 1, 9, 12)
+    parameters = {name: value for name, value in network.init(torch_generator(0)).items() if not is_statistic(name)}
+    # I expect as many parameters as there are, and the FLOPs that torch sees.
+    found = counts(config, (1, 9, 12), norms=3 if norm == "per_step" else 1)
+    assert found.parameters == sum(value.numel() for value in parameters.values())
+    with FlopCounterMode(display=False) as counter:
+        network.features(network.init(torch_generator(0)), image.expand(2, -1, -1, -1))
+    assert found.flops == counter.get_total_flops() / 2
