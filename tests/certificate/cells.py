@@ -15,6 +15,7 @@ from tests.certificate.material import Figure, configured, estimating
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
+CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "pool3x3"}}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
 FITTING = {("maml", "implicit"): {"proximal": 1.0}, ("meta_nas", "darts"): {"adapts": "weights"}}
@@ -158,6 +159,12 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
 }
 """What is proven of each learner that has a gradient; the first is also proven in float32."""
 
+OF_CELLS: dict[str, Callable[[], Variant]] = {
+    "maml": lambda: Variant("cells, 2 steps", configured("maml", inner_lr=0.1, inner_steps=2, network=CELLS)),
+    "prototypical": lambda: Variant("cells", configured("prototypical", network=CELLS)),
+}
+"""Learners that stand for all with a network of cells, which no second formulation knows."""
+
 
 def _variants(learner: str) -> list[Variant]:
     """Return a learner's variants, and one on sinusoids if it learns regressions too."""
@@ -180,9 +187,17 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
         if label in BY_VMAP.get(learner, ()):
             by_vmap = partial(proofs.finite_differences, exact, version, "vmap")
             yield Proof("finite differences", f"{label}, vmap", by_vmap)
+    if learner in OF_CELLS:
+        yield from _of_cells(*OF_CELLS[learner]())
     yield from _gradient(learner, "backpropagation", variants)
     if learner in ("maml", "maml_plus_plus"):
         yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
+
+
+def _of_cells(label: str, config: Section, version: int) -> Iterator[Proof]:
+    yield Proof("finite differences", label, partial(proofs.finite_differences, config, version))
+    yield Proof("finite differences", f"{label}, vmap", partial(proofs.finite_differences, config, version, "vmap"))
+    yield Proof("by vmap", label, partial(proofs.by_vmap, config, estimating("backpropagation"), version))
 
 
 def _engines(label: str, config: Section, estimator: Section, version: int = 0) -> Iterator[Proof]:
