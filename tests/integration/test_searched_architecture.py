@@ -10,7 +10,7 @@ from phiforge.base.errors import RunError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.record import RunStatus
-from phiforge_client.results.cell import found_spec, in_words
+from phiforge_client.cells.searched import found_spec, in_words
 from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, submit
 from phiforge_client.verification import verify

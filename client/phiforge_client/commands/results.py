@@ -72,13 +72,20 @@ def compare(
 
 
 @app.command(rich_help_panel="Results")
-def cell(run: RunId, as_json: AsJson = False) -> None:
+def cell(
+    run: RunId,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw what was found there too.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Print the spec of the network that RUN searched for and found: `phiforge cell RUN > found.yaml`, to submit."""
     import yaml
 
-    from phiforge_client.results.cell import found_spec, in_words
+    from phiforge_client.cells.found import draw_network
+    from phiforge_client.cells.searched import found_spec, in_words
 
     platform, run = look_at(run)
     spec = found_spec(platform.record, run)
     text = in_words(platform.record.report(run)) + yaml.safe_dump(spec, sort_keys=False)
+    if png:
+        draw_network(spec, run, png)
     answer(spec, as_json, [], lambda: typer.echo(text, nl=False))
