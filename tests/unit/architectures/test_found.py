@@ -32,7 +32,7 @@ def test_weights_are_those_of_the_last_temperature():
     assert warm["skips"] == warm["of"] == 3
 
 
-@pytest.mark.parametrize("name", ["maml", "meta_sgd", "prototypical", "leo"])
+@pytest.mark.parametrize("name", ["maml", "meta_sgd", "learned_optimizer", "prototypical", "leo"])
 def test_any_learner_on_a_relaxed_network_finds_one(name):
     # Given another learner on a relaxed network, I expect what it found to be itself on the discrete one.
     learner = searching(name)

@@ -11,10 +11,11 @@ from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwor
 from phiforge.learning.tensors import Tensors
 
 _SKIP = "skip"
+_START = "start/"
 
 
 def found(
-    learner: Learner, network: Network, parameters: Mapping[str, Tensor], temperature: float = 1.0
+    learner: Learner, network: Network, phi: Mapping[str, Tensor], temperature: float = 1.0
 ) -> dict[str, Any] | None:
     """Return what φ says of each edge, as JSON values; None if the network is not relaxed, or φ holds no logits.
 
@@ -25,14 +26,14 @@ def found(
     Args:
         learner: whose φ it is.
         network: its network.
-        parameters: φ, by the network's names.
+        phi: φ.
         temperature: τ.
 
     Example::
 
         learner.architecture(phi)["edges"]["normal"]["0-1"]["operation"]   # "conv3x3"
     """
-    logits = _logits(parameters)
+    logits = _logits(phi)
     if not isinstance(network, RelaxedNetwork) or not logits:
         return None
     edges = {kind: _edges(network, value / temperature) for kind, value in sorted(logits.items())}
@@ -42,9 +43,10 @@ def found(
     return {"edges": edges, **skips, "learner": learner.on_network(network.discrete(chosen))}
 
 
-def _logits(parameters: Mapping[str, Tensor]) -> Tensors:
-    """Return the logits by type of cell."""
-    return {name.removeprefix(ARCHITECTURE): value for name, value in parameters.items() if is_architecture(name)}
+def _logits(phi: Mapping[str, Tensor]) -> Tensors:
+    """Return the logits by type of cell, those of θ⁰ where φ holds that under a name of its own."""
+    named = {name.removeprefix(_START): value for name, value in phi.items()}
+    return {name.removeprefix(ARCHITECTURE): value for name, value in named.items() if is_architecture(name)}
 
 
 def _edges(network: RelaxedNetwork, logits: Tensor) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,5 @@
 """What learners that also learn how far to step have in common: φ holds the start under ``start/``."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from phiforge.learning.learners.bases.architecture import found
 from phiforge.learning.learners.bases.gradient import GradientLearner
 from phiforge.learning.learners.bases.learner import Phi
 from phiforge.learning.networks.bases.normalisation import is_statistic
@@ -18,10 +14,6 @@ class LearnedStart(GradientLearner):
     def start(self, phi: Phi) -> Tensors:
         """Return θ⁰ and the statistics of φ."""
         return without_prefix(START, phi) | {name: value for name, value in phi.items() if is_statistic(name)}
-
-    def architecture(self, phi: Phi) -> Mapping[str, Any] | None:
-        """Return the architecture that θ⁰ holds, if its network is one that is mixed by logits."""
-        return found(self, self.model.network, self.start(phi))
 
     def with_start(self, parameters: Tensors) -> Tensors:
         """Return the model's fresh ``parameters`` as they stand in φ."""
