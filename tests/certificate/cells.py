@@ -15,6 +15,8 @@ from tests.certificate.material import Figure, configured, estimating
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
+RELAXED = {"name": "relaxed_cell", "channels": 4, "stages": 1}
+"""One cell: the proofs of what searches are of its edges, those of its network elsewhere."""
 CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "pool3x3"}}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
@@ -103,15 +105,17 @@ def _mamls() -> list[Variant]:
 
 def _architectures() -> list[Variant]:
     annealed = {"temperature": 0.8, "temperature_last": 0.2}
-    over_task = configured("meta_nas", inner_steps=3, annealed="over_task", **annealed)
-    reducing = {"name": "relaxed_cell", "nodes": 4, "stages": 2, "search_reduction": True}
+    reducing = RELAXED | {"stages": 2, "search_reduction": True}
+    settings: dict[str, tuple[dict, int]] = {
+        "1 step": ({"inner_steps": 1}, 0),
+        "3 steps, annealed over a task": ({"inner_steps": 3, "annealed": "over_task"} | annealed, 0),
+        "2 steps, weights alone": ({"inner_steps": 2, "adapts": "weights"}, 0),
+        "architecture alone, annealed over the run": ({"adapts": "architecture"} | annealed, LATE),
+        "1 step, two types of cells": ({"network": reducing}, 0),
+    }
     return [
-        *_stepped("meta_nas", 1, 3),
-        Variant("2 steps, weights alone", configured("meta_nas", inner_steps=2, adapts="weights")),
-        Variant("2 steps, architecture alone", configured("meta_nas", inner_steps=2, adapts="architecture")),
-        Variant("3 steps, annealed over a task", over_task),
-        Variant("1 step, annealed over the run", configured("meta_nas", **annealed), LATE),
-        Variant("1 step, two types of cells", configured("meta_nas", network=reducing)),
+        Variant(label, configured("meta_nas", **({"network": RELAXED} | each)), version)
+        for label, (each, version) in settings.items()
     ]
 
 
@@ -284,10 +288,11 @@ def _choices() -> Section:
 def _darts(learner: str) -> Iterator[Proof]:
     cases = [("second", 1), ("second", 3), ("first", 1), ("first", 3)]
     for order, steps in cases:
-        config = configured(learner, adapts="weights", inner_steps=steps, temperature=0.5, temperature_last=0.5)
+        settings = {"adapts": "weights", "temperature": 0.5, "temperature_last": 0.5, "network": RELAXED}
+        config = configured(learner, inner_steps=steps, **settings)
         estimator, label = estimating("darts", order=order), f"{order} order, {_steps(steps)}"
         yield Proof("second formulation", label, partial(proofs.support_and_query, config, estimator))
-    several = configured(learner, adapts="weights", inner_steps=2)
+    several = configured(learner, adapts="weights", inner_steps=2, network=RELAXED)
     for order in ("second", "first"):
         estimator = estimating("darts", order=order)
         yield Proof("sum of episodes", f"{order} order", partial(proofs.sum_of_episodes, several, estimator))

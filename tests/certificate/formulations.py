@@ -62,7 +62,8 @@ def temperatures(config: Section, progress: float) -> list[float]:
 
 def _meta_nas(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     names = ("inner_lr", "architecture_lr", "adapts")
-    settings = {name: getattr(config, name) for name in names} | {"temperatures": temperatures(config, progress)}
+    settings = {name: getattr(config, name) for name in names} | {"steps": config.inner_steps}
+    settings |= {"temperatures": temperatures(config, progress)}
     return partial(architecture.t_nas, **settings, **looped)
 
 
