@@ -74,7 +74,7 @@ def has_cell(weights, stage, index):
 
 
 def outputs(weights, images, norm, temperature):
-    """Return the logits of classes: stem, stages of cells, mean of each map, linear head."""
+    """Return the logits of classes: stem, stages of cells, the mean of each map or its places, linear head."""
     x, stage = layer(weights, "stem", images, norm, 3, relu=False), 0
     while has_cell(weights, stage, 0):
         x, index = reduced(weights, stage, x, norm, temperature) if stage else x, 0
@@ -83,7 +83,8 @@ def outputs(weights, images, norm, temperature):
             x = cell(weights, place, weights["architecture.normal"] / temperature, x, norm)
             index += 1
         stage += 1
-    features = torch.clamp(last(weights, "last", x, norm), min=0).mean(dim=(2, 3))
+    maps = torch.clamp(last(weights, "last", x, norm), min=0)
+    features = maps.mean(dim=(2, 3)) if weights["head.weight"].shape[1] == maps.shape[1] else maps.flatten(1)
     return features @ weights["head.weight"].t() + weights["head.bias"]
 
 
