@@ -37,7 +37,7 @@ class Search(NamedTuple):
 
     learner: Mapping[str, Any]
     estimator: Mapping[str, Any]
-    logits_lr: float = 0.05
+    logits_lr: float = 0.1
     versions: int = 50
 
 
