@@ -37,8 +37,9 @@ def live_edges(edges: Edges) -> list[str]:
 
         live_edges({"0-1": "conv3x3", "0-2": "skip", "1-2": "none"})   # ["0-2"]
     """
-    reached, live = {max(int(edge.split("-")[1]) for edge in edges)}, list[str]()
-    for edge in reversed(list(edges)):  # those into later nodes first
+    last = max(int(edge.split("-")[1]) for edge in edges)
+    reached, live = {last}, list[str]()
+    for edge in reversed(edges_of(last + 1)):  # those into later nodes first
         source, target = map(int, edge.split("-"))
         if target in reached and edges[edge] != "none":
             reached.add(source)

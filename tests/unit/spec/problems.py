@@ -163,7 +163,7 @@ PROBLEMS = [
     ),
     (
         {"learner": {"name": "maml", "network": {"norm": "layer"}}},
-        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: conv4, mlp"],
+        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: cell, conv4, mlp, relaxed_cell"],
     ),
     (
         {"learner": {"name": "maml", "network": {"name": "mlp", "norm": "layer"}}},
@@ -178,7 +178,7 @@ PROBLEMS = [
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
-        ["learner.network.name: 'resnet' is unknown; allowed: conv4, mlp"],
+        ["learner.network.name: 'resnet' is unknown; allowed: cell, conv4, mlp, relaxed_cell"],
     ),
     ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous' or 'bounded_staleness'"]),
     # lagging contributions and jobs of several steps
