@@ -15,7 +15,7 @@ from tests.certificate.material import Figure, configured, estimating
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
-CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "pool3x3"}}
+CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "skip"}, "reduction": {"0-1": "pool3x3"}}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
 MIDWAY, LATE = 30, 500
