@@ -33,7 +33,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "enumerate":
         os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        enumerate_cells(read_study(options.study, options.set), options.home, options.table, options.trainers)
+        study = read_study(options.study, options.set)
+        enumerate_cells(study, options.home, options.table, options.trainers, options.evaluators)
     else:
         _regret(options)
 
@@ -42,6 +43,7 @@ def _enumerate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", type=Path, default=STUDY)
     parser.add_argument("--home", type=Path, default=Path(".phiforge/architectures"))
     parser.add_argument("--trainers", type=int, default=2)
+    parser.add_argument("--evaluators", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="of the study")
     parser.add_argument("--table", type=Path, default=TABLE)
 

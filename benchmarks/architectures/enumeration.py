@@ -27,13 +27,13 @@ SECONDS = 5.0
 NORMAL = "learner.network.normal."
 
 
-def enumerate_cells(spec: StudySpec, home: Path, output: Path, trainers: int) -> None:
+def enumerate_cells(spec: StudySpec, home: Path, output: Path, trainers: int, evaluators: int = 1) -> None:
     """Bring a study to its end, going on with one of the same spec if there is one, and write its table.
 
     Raises ServiceError if a process of the stack dies, or if the study or one of its trials comes to nothing.
     """
     settings = Settings(home=home, redis_url="", store_url="")
-    with Stack(settings, trainers) as stack:
+    with Stack(settings, trainers, evaluators) as stack:
         platform = Platform.open(settings)
         study = earlier(platform, spec) or submit_study(platform, spec)
         view = _over(platform, study, stack)

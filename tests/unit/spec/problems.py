@@ -171,7 +171,7 @@ PROBLEMS = [
     ),
     (
         {"learner": {"name": "relation", "network": {"name": "mlp"}}},
-        ["learner.network.name: 'mlp' is unknown; allowed: conv4"],
+        ["learner.network.name: 'mlp' is unknown; allowed: cell, conv4"],
     ),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
     ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
@@ -217,7 +217,7 @@ PROBLEMS = [
         [
             "numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner 'leo' cannot; allowed with "
             "it: auto, fused, torch; learners that can: anil, boil, layer_rates, maml, maml_plus_plus, matching, "
-            "meta_sgd, prototypical, r2d2, relation, siamese",
+            "meta_nas, meta_sgd, prototypical, r2d2, relation, siamese",
             "numerics.engine: 'vmap' computes the gradients of estimators backpropagation and first_order, not what "
             "'evolution' contributes; allowed with it: auto, fused, torch",
         ],
