@@ -15,13 +15,9 @@ from tests.certificate.material import Figure, configured, estimating
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
-<<<<<<< HEAD
 RELAXED = {"name": "relaxed_cell", "channels": 4, "stages": 1, "average": False}
 """One cell, whose features are places: means over places have slopes so small that differences are rounding."""
-CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "pool3x3"}}
-=======
 CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "skip"}, "reduction": {"0-1": "pool3x3"}}
->>>>>>> architectures
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
 FITTING = {("maml", "implicit"): {"proximal": 1.0}, ("meta_nas", "darts"): {"adapts": "weights"}}
