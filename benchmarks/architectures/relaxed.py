@@ -33,24 +33,33 @@ RESULTS = Path(__file__).parent / "relaxed.json"
 
 
 class Search(NamedTuple):
-    """One search: its learner and estimator as a spec names them, the rate of logits across tasks, and its versions."""
+    """One search: its learner and estimator as a spec names them, and what else it changes of the study's base."""
 
     learner: Mapping[str, Any]
     estimator: Mapping[str, Any]
-    logits_lr: float = 0.1
-    versions: int = 50
+    changes: Mapping[str, Mapping[str, Any]] = {}
 
 
-_STEPPING = {"name": "meta_nas", "inner_lr": 0.4, "inner_steps_evaluation": 3, "temperature_last": 0.2}
+_FIVE_WAYS = {"n_way": 5, "k_shot": 1, "n_query": 5}
+_STEPPING = {"name": "meta_nas", "inner_lr": 0.4, "temperature_last": 0.2}
 _ONE_FOR_ALL = _STEPPING | {"adapts": "weights", "inner_steps": 3}
+_FIVE: Mapping[str, Mapping[str, Any]] = {
+    "task": _FIVE_WAYS,
+    "outer": {"versions": 100, "meta_batch": 4, "job_size": 4, "lr": 5e-3},
+    "evaluation": {"task": _FIVE_WAYS, "validation_tasks": 100, "test_tasks": 200},
+    "network": {"norm": "batch"},
+}
+"""Tasks that an inner loop of few steps learns from soon: fewer ways, each set normalised by itself."""
 
 SEARCHES: Mapping[str, Search] = {
     "one level": Search({"name": "prototypical"}, {"name": "backpropagation"}),
-    "T-NAS, first order": Search(_STEPPING, {"name": "first_order"}, versions=100),
-    "T-NAS": Search(_STEPPING, {"name": "backpropagation"}, versions=100),
-    "DARTS, first order": Search(_ONE_FOR_ALL, {"name": "darts", "order": "first"}, versions=100),
-    "DARTS": Search(_ONE_FOR_ALL, {"name": "darts"}, versions=100),
+    "T-NAS, first order": Search(_STEPPING, {"name": "first_order"}, _FIVE),
+    "T-NAS": Search(_STEPPING, {"name": "backpropagation"}, _FIVE),
+    "DARTS, first order": Search(_ONE_FOR_ALL, {"name": "darts", "order": "first"}, _FIVE),
+    "DARTS": Search(_ONE_FOR_ALL, {"name": "darts"}, _FIVE),
 }
+LOGITS_LR = 0.1
+"""Rate of the logits across tasks."""
 
 
 def main() -> None:
@@ -84,18 +93,21 @@ def searched(home: Path, seeds: int) -> list[dict[str, Any]]:
 
 
 def spec_of(name: str, search: Search, seed: int) -> dict[str, Any]:
-    """Return the spec of a search: that of the enumeration, but for what searches."""
+    """Return the spec of a search: the base of the study of all cells, but for what searches and what it changes."""
     base = dict(read_study(STUDY, []).base)
-    network = {**base["learner"]["network"], "name": "relaxed_cell"}
-    groups = [{"pattern": "architecture.*", "lr": search.logits_lr}]
+    network = base["learner"]["network"] | {"name": "relaxed_cell"} | search.changes.get("network", {})
+    outer = base["outer"] | search.changes.get("outer", {})
+    outer["groups"] = [{"pattern": "architecture.*", "lr": LOGITS_LR}]
+    last = {"every": outer["versions"]}
     return base | {
         "name": name.lower().replace(", ", "-").replace(" ", "-"),
         "seed": seed,
+        "task": base["task"] | search.changes.get("task", {}),
         "learner": {**search.learner, "network": network},
         "estimator": dict(search.estimator),
-        "outer": base["outer"] | {"versions": search.versions, "groups": groups},
-        "checkpoint": {"every": search.versions},
-        "evaluation": base["evaluation"] | {"every": search.versions},
+        "outer": outer,
+        "checkpoint": last,
+        "evaluation": base["evaluation"] | search.changes.get("evaluation", {}) | last,
     }
 
 

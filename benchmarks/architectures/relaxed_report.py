@@ -15,10 +15,11 @@ COLLAPSED = ("none", "skip")
 
 INTRODUCTION = """# Searching with a mixture of all cells
 
-Written by `python -m benchmarks.architectures.relaxed`: real runs through the queue, on the tasks of
-`specs/studies/cells.yaml` (5-way 1-shot Omniglot, half split, 200 test tasks) and its network with all five operations
-on each of three edges. One level: prototypical networks, logits and weights by the query loss alike. T-NAS: a task
-adapts both, φ descends the query loss. DARTS: logits by the query loss, weights by the support loss, three inner steps.
+Written by `python -m benchmarks.architectures.relaxed`: real runs through the queue, on the data of
+`specs/studies/cells.yaml` (real Omniglot, half split) and its network with all five operations on each of three edges.
+One level: prototypical networks on the study's own 20-way tasks, logits and weights by the query loss alike. The others
+learn from 5-way 1-shot tasks, 400 of them. T-NAS: a task adapts both, φ descends the query loss. DARTS: logits by the
+query loss, weights by the support loss, three inner steps.
 
 The cell that was found has on each edge the operation of the largest logit, beside which stands its softmax weight.
 Mixture: accuracy on test tasks with all operations. Discrete: the same with each edge's likeliest operation alone after

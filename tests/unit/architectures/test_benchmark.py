@@ -4,11 +4,12 @@ from itertools import product
 
 import pytest
 
-from benchmarks.architectures.relaxed import SEARCHES, spec_of
+from benchmarks.architectures.relaxed import SEARCHES, STUDY, spec_of
 from benchmarks.architectures.relaxed_report import collapsed, written
 from benchmarks.architectures.table import Row, Table
 from phiforge.spec.cells.edges import OPERATIONS
 from phiforge.spec.read import parse_spec
+from phiforge_client.studies.submission import read_study
 
 
 def found(name, seed, cell, discrete=0.5):
@@ -33,9 +34,11 @@ FOUND = [
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_every_search_is_a_spec_of_the_enumerated_network(name):
-    # Given a search, I expect a spec with the tasks of the study of all cells, on its network.
-    spec = parse_spec(spec_of(name, SEARCHES[name], seed=2))
-    assert (spec.seed, spec.data.name, spec.task.n_way) == (2, "omniglot", 5)
+    # Given a search, I expect a spec with the data of the study of all cells, on the skeleton of its network.
+    spec, base = parse_spec(spec_of(name, SEARCHES[name], seed=2)), read_study(STUDY, []).base
+    assert (spec.seed, spec.data.name, spec.data.split) == (2, base["data"]["name"], base["data"]["split"])
+    skeleton = {field: base["learner"]["network"][field] for field in ("channels", "stages", "stem_stride")}
+    assert skeleton == {field: getattr(spec.learner.network, field) for field in skeleton}
     assert (spec.learner.network.name, spec.learner.network.nodes) == ("relaxed_cell", 3)
     assert spec.outer.groups[0].pattern == "architecture.*"
 
