@@ -1,12 +1,15 @@
 """What a study found: the spec of its best trial, and why each trial ended as it did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import yaml
 
 from phiforge.base.errors import StudyError
+from phiforge.spec.cells.words import equations
 from phiforge.spec.run import RunSpec
 from phiforge.spec.studies.trial import of_length, raw_of
+from phiforge_client.cells.found import cells_of, network_of
 from phiforge_client.studies.table import figure
 from phiforge_client.studies.view import StudyView
 
@@ -20,7 +23,15 @@ def best_spec(view: StudyView) -> str:
     raw = of_length(raw_of(view.spec, proposal.point), proposal.rungs[-1:])
     raw = {name: raw[name] for name in RunSpec.model_fields if name in raw}
     score = f"validation {view.spec.objective.score} {figure(best.value)} at version {best.version}"
-    return f"# Trial {best.number} of study {view.record.study}: {score}.\n" + yaml.safe_dump(raw, sort_keys=False)
+    said = [f"Trial {best.number} of study {view.record.study}: {score}.", *_cells(raw)]
+    return "".join(f"# {line}\n" for line in said) + yaml.safe_dump(raw, sort_keys=False)
+
+
+def _cells(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the cells of its network are, if it has such."""
+    network = network_of(raw)
+    for kind, edges in cells_of(network).items() if network else ():
+        yield f"{kind} cell: {', '.join(equations(edges))}"
 
 
 def reasons(view: StudyView, trial: int | None) -> Iterator[str]:
