@@ -1,11 +1,12 @@
 """The service as a web application: tasks, predictions, what watches it, and a page for people."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,8 +14,10 @@ from starlette.exceptions import HTTPException
 
 from phiforge.base.errors import PhiforgeError
 from phiforge.base.metrics import SERVED, SERVED_PICTURES, SERVED_SECONDS
+from phiforge.prediction.following import Followed
 from phiforge.prediction.model import Model
 from phiforge.runs.store import Store
+from phiforge_server.following import follow
 from phiforge_server.guard import Guard
 from phiforge_server.limits import Limits
 from phiforge_server.refusals import status_of
@@ -39,11 +42,11 @@ _PICTURES = {
 """What the schema says of a body whose fields are the caller's own labels."""
 
 
-def make_app(models: Sequence[Model], store: Store, limits: Limits | None = None, key: str = "") -> FastAPI:
+def make_app(models: Sequence[Model | Followed], store: Store, limits: Limits | None = None, key: str = "") -> FastAPI:
     """Return the application.
 
     Args:
-        models: those that are offered; the first is meant where a request names none.
+        models: those that are offered, and runs that are followed; the first is meant where a request names none.
         store: where tasks are kept.
         limits: what is refused beyond.
         key: what callers must know; empty if anybody may call.
@@ -53,7 +56,9 @@ def make_app(models: Sequence[Model], store: Store, limits: Limits | None = None
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(follow(predictions.models.all, limits.look_seconds))
         yield
+        following.cancel()
         predictions.close()
 
     app = FastAPI(title="Phiforge predictions", version="1", lifespan=life, docs_url=None, redoc_url=None)
@@ -94,10 +99,14 @@ def _add_tasks(app: FastAPI, predictions: Predictions, limits: Limits) -> None:
         return Response(status_code=204)
 
     @app.post("/tasks/{task}/predictions", openapi_extra=_PICTURES)
-    async def predict(request: Request, task: str) -> dict[str, Any]:
-        """Return of each picture, in the order of the files, all labels with their probabilities."""
+    async def predict(request: Request, task: str, nearest: Annotated[int, Query(ge=0, le=20)] = 0) -> dict[str, Any]:
+        """Return of each picture, in the order of the files, all labels with their probabilities.
+
+        With ``nearest``, so many pictures of the support set beside each, the nearest first: the label of each, which
+        it was of those that were sent of that label (from 0), and how far away it is.
+        """
         with _observed("predict"):
-            found = await predictions.predict(task, await pictures_of(request, limits))
+            found = await predictions.predict(task, await pictures_of(request, limits), nearest)
         SERVED_PICTURES.inc(len(found["predictions"]))
         return found
 
