@@ -17,6 +17,7 @@ from phiforge.base.metrics import SERVED, SERVED_PICTURES, SERVED_SECONDS
 from phiforge.prediction.following import Followed
 from phiforge.prediction.model import Model
 from phiforge.runs.store import Store
+from phiforge_server.documented import ERRORS, PICTURES
 from phiforge_server.following import follow
 from phiforge_server.guard import Guard
 from phiforge_server.limits import Limits
@@ -26,20 +27,6 @@ from phiforge_server.uploads import pictures_of
 
 _PAGE = Path(__file__).parent / "page"
 _FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
-_PICTURES = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
-"""What the schema says of a body whose fields are the caller's own labels."""
 
 
 def make_app(models: Sequence[Model | Followed], store: Store, limits: Limits | None = None, key: str = "") -> FastAPI:
@@ -61,7 +48,9 @@ def make_app(models: Sequence[Model | Followed], store: Store, limits: Limits | 
         following.cancel()
         predictions.close()
 
-    app = FastAPI(title="Phiforge predictions", version="1", lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Phiforge predictions", version="1", lifespan=life, docs_url=None, redoc_url=None, responses=ERRORS
+    )
     _add_tasks(app, predictions, limits)
     _add_watching(app, predictions)
     _add_page(app)
@@ -76,7 +65,7 @@ def _add_tasks(app: FastAPI, predictions: Predictions, limits: Limits) -> None:
         """List the models: how many classes each takes (null: any number), and what it sees."""
         return predictions.models.described()
 
-    @app.post("/tasks", status_code=201, openapi_extra=_PICTURES)
+    @app.post("/tasks", status_code=201, openapi_extra=PICTURES)
     async def create(request: Request, model: str = "") -> dict[str, Any]:
         """Make a task of a support set: files whose field is the label of each. Returns its id."""
         with _observed("adapt"):
@@ -98,7 +87,7 @@ def _add_tasks(app: FastAPI, predictions: Predictions, limits: Limits) -> None:
         await predictions.delete(task)
         return Response(status_code=204)
 
-    @app.post("/tasks/{task}/predictions", openapi_extra=_PICTURES)
+    @app.post("/tasks/{task}/predictions", openapi_extra=PICTURES)
     async def predict(request: Request, task: str, nearest: Annotated[int, Query(ge=0, le=20)] = 0) -> dict[str, Any]:
         """Return of each picture, in the order of the files, all labels with their probabilities.
 
@@ -144,7 +133,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def not_there(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code)
+        said = {"error": f"{request.method} {request.url.path}: {error.detail}"}
+        return JSONResponse(said, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

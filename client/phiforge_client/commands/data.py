@@ -31,7 +31,7 @@ def inspect_(
         Path | None, typer.Option("--spec", metavar="FILE", help="Write the suggested spec, rather than print it.")
     ] = None,
     labels: Annotated[
-        str, typer.Option("--labels", metavar="FILE", help="A CSV among the pictures, of columns path and label.")
+        str, typer.Option("--labels", metavar="FILE", help="A table among the pictures: CSV, .jsonl or COCO's .json.")
     ] = "",
     group_by: Annotated[
         str,
