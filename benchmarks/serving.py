@@ -44,10 +44,10 @@ LEARNERS = {
 
 PAGE = """# Predictions over HTTP
 
-`python -m benchmarks.serving --seconds {seconds:g}` writes this page: one `phiforge serve` process on a folder, and so many
-clients in another process, each with one request under way; every request is a PNG of {side} x {side} pixels for a task
-of 5 classes with 5 pictures each (Conv-4 of 64 filters, 28 x 28). Batching: requests of one task that wait at the same
-time are computed as one."""
+`python -m benchmarks.serving --seconds {seconds:g}` writes this page: one `phiforge serve` process on a folder, and so
+many clients in another process, each with one request under way. Every request is a PNG of {side} x {side} pixels for a
+task of 5 classes with 5 pictures each (Conv-4 of 64 filters, 28 x 28). Batching: requests of one task that wait at the
+same time are computed as one."""
 
 NOTES = """Refused: answers that ask to come again, as only a few requests may wait; a client then waits 5 ms. Times are
 of requests that were answered. To make a task is to decode 25 pictures, adapt and write it down; its calibration was

@@ -76,9 +76,7 @@ def s3_identities(keys: Mapping[str, str]) -> str:
         }
         for service, key in keys.items()
     ]
-    policies = [
-        {"name": service, "content": (HERE / "policies" / f"{service}.json").read_text()} for service in keys
-    ]
+    policies = [{"name": service, "content": (HERE / "policies" / f"{service}.json").read_text()} for service in keys]
     return json.dumps({"identities": identities, "policies": policies}, indent=2)
 
 
