@@ -91,7 +91,10 @@ def test_as_many_ways_as_there_are_classes_for(classes: int, ways: int, tmp_path
     if ways < 2:
         assert found.spec is None
     else:
-        assert found.spec["task"] == {"n_way": ways, "k_shot": 1, "n_query": 1}
+        assert found.spec["evaluation"]["task"] == {"n_way": ways, "k_shot": 1, "n_query": 1}
+        # and to be trained by harder tasks, as far as there are classes.
+        trained = next(each.classes for each in found.carries if each.split == "train")
+        assert found.spec["task"] == {"n_way": min(20, trained), "k_shot": 1, "n_query": 1}
 
 
 def test_shares_of_classes() -> None:
