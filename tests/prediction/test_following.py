@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from phiforge.base.settings import Settings
+from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
 from phiforge.prediction.exporting import export
 from phiforge.prediction.following import Followed, served
@@ -46,14 +48,23 @@ def answered(caller, task):
     return answer.status_code, answer.json().get("version")
 
 
+@pytest.fixture
+def fleet(redis_url, tmp_path):
+    """A fleet that has no service yet, with a folder as object storage."""
+    platform = Platform.open(Settings(home=tmp_path / "fleet", redis_url=redis_url, namespace="served"))
+    yield platform
+    platform.close()
+
+
 @pytest.mark.services
-def test_a_run_that_is_trained_is_served_meanwhile(platform, settings, tmp_path):
+def test_a_run_that_is_trained_is_served_meanwhile(fleet, tmp_path):
     # Given a run that waits for its fleet, served by a real process, and a task that was made with its first version
     learner = {"learner": PROTO, "outer": {"versions": 60, "lr": 0.003}}
-    run = submit(platform, small_spec(**learner, evaluation={"every": 10, "validation_tasks": 20}))
+    run = submit(fleet, small_spec(**learner, evaluation={"every": 10, "validation_tasks": 20}))
     port = free_port()
     command = [sys.executable, "-m", "phiforge_client.cli", "serve", run, "--port", str(port), "--look", "0.2"]
-    process = ChildProcess(command, tmp_path / "log", {"PHIFORGE_HOME": str(settings.home), "OMP_NUM_THREADS": "1"})
+    environment = {"PHIFORGE_HOME": str(fleet.settings.home), "OMP_NUM_THREADS": "1"}
+    process = ChildProcess(command, tmp_path / "log", environment)
     caller = Caller(f"http://127.0.0.1:{port}")
     process.wait_until_ready(lambda: answers(caller), 60)
     first = caller.post("/tasks", files=SUPPORT).json()
@@ -74,9 +85,9 @@ def test_a_run_that_is_trained_is_served_meanwhile(platform, settings, tmp_path)
     threads = [threading.Thread(target=each) for each in (ask, make)]
     for thread in threads:
         thread.start()
-    with Stack(settings, trainers=1):
-        wait_for_end(platform, run)
-    best = platform.record.report(run)["best_version"]
+    with Stack(fleet.settings, trainers=1):
+        wait_for_end(fleet, run)
+    best = fleet.record.report(run)["best_version"]
     wait_until(lambda: caller.get("/models").json()[0]["version"] == best, "the best version to be served")
     time.sleep(0.5)
     over.set()
@@ -92,7 +103,7 @@ def test_a_run_that_is_trained_is_served_meanwhile(platform, settings, tmp_path)
     # each of which names its version in its answers, also after another process took over, which counts its swaps.
     assert "phiforge_served_swaps_total 0.0" not in caller.get("/metrics").text
     process.terminate(30)
-    with listening(make_app([Followed(platform.store, run)], platform.store)) as other:
+    with listening(make_app([Followed(fleet.store, run)], fleet.store)) as other:
         for _, version, task in (made[0], made[-1]):
             assert answered(other, task) == (200, version)
     assert "Traceback" not in (tmp_path / "log").read_text()
