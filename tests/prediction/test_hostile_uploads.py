@@ -86,6 +86,7 @@ def expect_no_fault_of_ours(answer):
         assert "Traceback" not in answer.text
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow tells of it, and goes on
 @pytest.mark.parametrize("what", PICTURES)
 def test_pictures_that_are_none(caller, task, what):
     # Given what is no picture, or one made to harm, if it is asked or learned from, I expect no fault of ours,
@@ -145,6 +146,7 @@ BODIES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile")  # of a part without an end, which the parser lets go
 @pytest.mark.parametrize("what", BODIES)
 @pytest.mark.parametrize("path", ["/tasks", "/tasks/{task}/predictions"])
 def test_bodies_that_are_none(caller, task, what, path):

@@ -32,6 +32,13 @@ def page(model, tmp_path, request):
     assert problems == []
 
 
+def give_key(page):
+    """Give the key, and wait until the page knows which models there are."""
+    page.get_by_label("Key").fill("geheim")
+    page.get_by_label("Key").press("Tab")
+    page.locator("#model option").wait_for(state="attached")
+
+
 def taught(page, support, letters):
     """Teach letters, two pictures of each, as a person does."""
     for _ in letters[2:]:
@@ -46,9 +53,7 @@ def taught(page, support, letters):
 def test_a_person_teaches_it_letters(page, support, query):
     # Given the page, if a picture is asked before anything was learned, I expect to be told what to do first.
     page.get_by_text("a key is needed").wait_for()
-    page.get_by_label("Key").fill("geheim")
-    page.get_by_label("Key").press("Tab")
-    page.locator("#model option").wait_for(state="attached")
+    give_key(page)
     asked = page.locator("#query input")
     asked.set_input_files(str(query / "A" / "2.png"))
     page.get_by_text("first give a few pictures of each class").wait_for()
@@ -68,6 +73,7 @@ def test_a_person_teaches_it_letters(page, support, query):
 
 def test_what_is_learned_from_is_shown_beside(page, support):
     # Given letters that it learned in an order of their own, if a picture is asked that it learned from,
+    give_key(page)
     taught(page, support, "TXAOK")
     page.locator("#query input").set_input_files(str(support / "K" / "1.png"))
     page.get_by_text("1 answered").wait_for()
