@@ -1,6 +1,6 @@
 """The body of a request with files, whole or not at all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -41,7 +41,7 @@ class _End:
     def __init__(self, stream: AsyncIterator[bytes]) -> None:
         self._stream, self.last = stream, b""
 
-    async def read(self) -> AsyncIterator[bytes]:
+    async def read(self) -> AsyncGenerator[bytes, None]:
         """Yield what comes."""
         async for part in self._stream:
             self.last = (self.last + part)[-_LONGEST_END:]

@@ -36,7 +36,8 @@ def test_pictures_that_are_well(tmp_path: Path) -> None:
     # I expect a spec that is accepted, of grey pictures as small as theirs are, each classified by itself.
     spec = parse_spec(yaml.safe_load(as_yaml(found.spec, found.found)))
     assert (spec.name, spec.data.colour, spec.data.image_size) == ("birds-of", "grey", 32)
-    assert (spec.task.n_way, spec.task.k_shot, spec.task.n_query) == (5, 1, 5)
+    judged = spec.evaluation_task
+    assert (judged.n_way, judged.k_shot, judged.n_query) == (5, 1, 5)
     assert spec.learner.network.norm == "running"
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from phiforge.base.errors import DataError
 from phiforge.tasks.datasets.bases.pictures.rows import Row, column, columns, row_of, text_of
@@ -70,13 +70,17 @@ def _object(text: str, what: str) -> Mapping[str, Any]:
     return found
 
 
-def _sections(found: Mapping[str, Any], file: str) -> Sequence[list[Mapping[str, Any]]]:
-    sections = [found.get(name) for name in _SECTIONS]
-    if not all(isinstance(each, list) and all(isinstance(one, dict) for one in each) for each in sections):
+def _sections(found: Mapping[str, Any], file: str) -> list[list[Mapping[str, Any]]]:
+    sections = [each for name in _SECTIONS if _are_objects(each := found.get(name))]
+    if len(sections) < len(_SECTIONS):
         raise DataError(
             f"{file!r} is no COCO file: expected lists of objects {', '.join(_SECTIONS)}; it has: {quoted(list(found))}"
         )
-    return sections  # type: ignore[return-value] - just looked at
+    return sections
+
+
+def _are_objects(section: Any) -> TypeGuard[list[Mapping[str, Any]]]:  # noqa: ANN401 - whatever JSON holds
+    return isinstance(section, list) and all(isinstance(each, dict) for each in section)
 
 
 def _fields(objects: Sequence[Mapping[str, Any]]) -> list[str]:
