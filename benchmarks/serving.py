@@ -37,7 +37,7 @@ from phiforge_server.serving import serve
 CLIENTS = (1, 8, 32)
 SIDE = 96
 NETWORK = {"name": "conv4", "channels": 64}
-LEARNERS = {
+LEARNERS: dict[str, dict[str, Any]] = {
     "ProtoNet": {"name": "prototypical", "network": NETWORK | {"norm": "running"}},
     "MAML": {"name": "maml", "inner_steps": 5, "network": NETWORK | {"norm": "running"}},
 }

@@ -66,7 +66,7 @@ def suggestion(
     if ways < 2 or fewest < FEWEST:
         return None
     trained = next(each.classes for each in carries if each.split == "train")
-    spec = {
+    spec: dict[str, Any] = {
         "name": _name(found.place.name),
         "data": _data(found, share),
         "task": _task(min(_TRAINED_WAYS, trained), fewest),
