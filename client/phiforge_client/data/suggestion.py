@@ -18,8 +18,10 @@ _WAYS, _QUERIES = 5, 5
 _TRAINED_WAYS = 20
 """Classes of a training task: more than are asked for, as a harder task teaches to compare better."""
 SecondsOf = Callable[[Mapping[str, Any]], float]
-_SIZES = (28, 32, 48, 64)
-"""Pixels a side; more takes long without a GPU."""
+_SIZES = (64, 48, 32, 28)
+"""Pixels a side, the finest first; more takes long without a GPU."""
+_ENOUGH = 3000
+"""Versions that a run should have: of finer images it sees fewer tasks in the same time."""
 _COLOURED = 0.02
 """Share of coloured pictures from which colours are looked at."""
 
@@ -75,7 +77,9 @@ def suggestion(
         "outer": {"versions": 1000, "meta_batch": 2, "job_size": 1, "lr": 0.001, "schedule": "cosine"},
         "sampling": {"augmentation": "turn"},
     }
-    versions = (budget or Budget()).versions(seconds(spec))
+    budget = budget or Budget()
+    spec["data"]["image_size"] = _size(found, spec, budget)
+    versions = budget.versions(seconds(spec))
     judged = _task(min(_WAYS, ways), fewest)
     return spec | {
         "outer": spec["outer"] | {"versions": versions},
@@ -100,7 +104,7 @@ def as_yaml(spec: Mapping[str, Any], found: Inspected, made_by: str = "phiforge 
 
 
 def _data(found: Inspected, share: float) -> dict[str, Any]:
-    data: dict[str, Any] = {"name": "images", "colour": _colour(found), "image_size": _size(found)}
+    data: dict[str, Any] = {"name": "images", "colour": _colour(found)}
     data |= {"validation": share, "test": share}
     data |= {"unreadable": "skip"} if found.unreadable else {}
     return data | ({"duplicates": "keep_first"} if found.doubled else {})
@@ -110,9 +114,14 @@ def _colour(found: Inspected) -> str:
     return "rgb" if found.coloured > _COLOURED * max(len(found.sizes), 1) else "grey"
 
 
-def _size(found: Inspected) -> int:
+def _size(found: Inspected, spec: Mapping[str, Any], budget: Budget) -> int:
+    """Return the finest size that most pictures have and the budget lets enough versions be of."""
     side = median(min(size) for size in found.sizes.values())
-    return max((size for size in _SIZES if size <= side), default=_SIZES[0])
+    for size in (each for each in _SIZES if each <= side):
+        fine = spec | {"data": spec["data"] | {"image_size": size}}
+        if budget.versions(typical_seconds(fine)) >= _ENOUGH:
+            return size
+    return _SIZES[-1]
 
 
 def _name(folder: str) -> str:
