@@ -268,7 +268,11 @@ PROBLEMS = [
         {"estimator": {"name": "backpropagation", "second_order_from": 1.1}},
         ["estimator.second_order_from: Input should be less than or equal to 1"],
     ),
-    ({"sampling": {"augmentation": "turn"}}, ["sampling.augmentation: Input should be 'none' or 'mirror'"]),
+    ({"sampling": {"augmentation": "flip"}}, ["sampling.augmentation: Input should be 'none', 'mirror' or 'turn'"]),
+    (
+        {"data": {"name": "glyphs", "rotations": True}, "sampling": {"augmentation": "turn"}},
+        ["sampling.augmentation: 'turn' turns classes that data.rotations turns too; allowed: one of the two"],
+    ),
     ({"data": {"name": "omniglot", "image_size": 106}}, ["data.image_size: Input should be less than or equal to 105"]),
     ({"data": {"name": "glyphs", "jitter": 2.5}}, ["data.jitter: Input should be less than or equal to 2"]),
     ({"evaluation": {"test_tasks": 1}}, ["evaluation.test_tasks: Input should be greater than or equal to 2"]),
