@@ -11,6 +11,10 @@ from phiforge.registry.section import Since
 OptimizerConfig = Annotated[PartConfig, PartOf(OPTIMIZERS)]
 _adam = DefaultPart(OPTIMIZERS, "adam")
 
+Schedule = Literal["constant", "cosine", "linear", "restarts", "halving"]
+PERIODIC = ("restarts", "halving")
+"""Schedules that need a period."""
+
 
 class ParameterGroup(Section):
     """Entries of φ that the outer optimiser moves at a rate of their own."""
@@ -29,7 +33,17 @@ class Outer(Section):
     job_size: int = Field(default=4, ge=1, description="Episodes a worker takes at a time; divides meta_batch.")
     optimizer: OptimizerConfig = Field(default_factory=_adam)
     lr: float = Field(default=1e-3, gt=0, description="Outer learning rate at its highest.")
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Schedule = Field(
+        default="constant",
+        description="How the rate goes: constant; cosine or linear, to zero at the last version; restarts, a cosine to "
+        "zero in each period; halving, by half after each period.",
+    )
+    period: Annotated[int, Since(2, absent=0)] = Field(
+        default=0, ge=0, description="Versions of the first period of 'restarts' and of each of 'halving'."
+    )
+    period_factor: Annotated[int, Since(2, absent=1)] = Field(
+        default=1, ge=1, le=10, description="How many times as long each period of 'restarts' is as the one before."
+    )
     warmup: int = Field(default=0, ge=0, description="Versions over which the rate rises linearly from zero.")
     clip_norm: float | None = Field(
         default=10.0, gt=0, description="Largest Euclidean norm of the gradient; null: any."

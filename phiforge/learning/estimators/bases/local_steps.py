@@ -79,7 +79,13 @@ class LocalSteps(Estimator):
 
 def _inside(outer: Outer) -> Outer:
     """Return the outer loop as it is inside a job: a rate of its own, without a schedule."""
-    own = {"optimizer": outer.local_optimizer, "lr": outer.local_lr, "schedule": "constant", "warmup": 0}
+    own = {
+        "optimizer": outer.local_optimizer,
+        "lr": outer.local_lr,
+        "schedule": "constant",
+        "warmup": 0,
+        "average": None,
+    }
     return outer.model_copy(update=own)
 
 
