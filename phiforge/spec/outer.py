@@ -25,6 +25,17 @@ class ParameterGroup(Section):
     lr: float = Field(ge=0, description="Outer learning rate of these at its highest; 0: they stay as they are.")
 
 
+class Average(Section):
+    """An exponential average of φ over its versions, kept beside it."""
+
+    decay: float = Field(
+        default=0.99, gt=0, lt=1, description="How much of the weight of a version is left a version later."
+    )
+    judged: bool = Field(
+        default=True, description="Whether the average stands for φ where it is judged and used; φ is learned as ever."
+    )
+
+
 class Outer(Section):
     """One outer update a version: a meta-batch of episodes, cut into jobs of a fixed size."""
 
@@ -55,6 +66,9 @@ class Outer(Section):
         default_factory=_adam, description="Of the steps inside a job, if there are several; starts afresh in each job."
     )
     local_lr: float = Field(default=1e-3, gt=0, description="Rate of the steps inside a job.")
+    average: Annotated[Average | None, Since(2, absent=None)] = Field(
+        default=None, description="Keep an exponential average of φ; null: none, and nothing changes."
+    )
     groups: Annotated[tuple[ParameterGroup, ...], Since(2, absent=())] = Field(
         default=(),
         max_length=100,
