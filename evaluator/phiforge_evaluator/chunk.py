@@ -99,8 +99,8 @@ class Evaluator:
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
-        found = judged(record.spec.outer, checkpoint.phi, checkpoint.optimizer)
-        phi = {name: value.to(device) for name, value in found.items()}
+        used = judged(record.spec.outer, checkpoint.phi, checkpoint.optimizer)
+        phi = {name: value.to(device) for name, value in used.items()}
         learner = learner_of(record, record.spec.evaluation_task)
         steps = steps_of(self.platform, record, split, version)
         name = _name(split, version, chunk)

@@ -95,7 +95,7 @@ def test_a_third_derivative_is_refused():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_a_network_and_its_second_derivative_are_those_of_torch(norm, dtype):
     # Given one network by both engines, with a block that does not pool, on odd sides
-    config = Conv4Config(channels=8, norm=norm, pools=3)
+    config = Conv4Config(channels=16, norm=norm, pools=3)
     ours, theirs = (build_network(config, (1, 21, 18), 0, engine) for engine in ("fused", "torch"))
     parameters = {name: value.to(dtype) for name, value in ours.init(torch_generator("phi")).items()}
     x = random_of(6, 1, 21, 18).to(dtype)

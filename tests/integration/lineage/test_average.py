@@ -71,7 +71,7 @@ def test_branches(platform: Platform, run: str, trained: str) -> None:
     same = branch(platform, run, 3)
     without = branch(platform, run, 3, ["outer.average=null"])
     other = branch(platform, run, 3, ["outer.optimizer={name: sgd}"])
-    begun = branch(platform, trained, 3, ["outer.average.decay=0.5"])
+    begun = branch(platform, trained, 3, ["outer.average={decay: 0.5}"])
     for each in (same, without, other, begun):
         move(platform, each)
         assert verify(platform, each, every=True).differences == []
@@ -81,7 +81,7 @@ def test_branches(platform: Platform, run: str, trained: str) -> None:
     # the third to go on with the one it had, the last to begin after the version it left at.
     before, found = platform.checkpoints.load(run, 3), platform.checkpoints.load(other, 3)
     assert fingerprint(kept(found.optimizer)) == fingerprint(kept(before.optimizer))
-    first = branch(platform, trained, 7, ["outer.average.decay=0.5"])
+    first = branch(platform, trained, 7, ["outer.average={decay: 0.5}"])
     move(platform, first)
     end = platform.checkpoints.load(first, VERSIONS)
     assert near(without_prefix(AVERAGE, end.optimizer), by_formula([end.phi]))

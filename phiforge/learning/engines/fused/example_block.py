@@ -142,7 +142,7 @@ class _Gradient(Function):
         refuse_third_derivative()
         g, z, scale, chosen = ctx.saved_tensors
         to_g, to_z, to_scale = torch.empty_like(g), torch.empty_like(z), _sums(z)
-        rows = [as_rows(each, z) for each in (scale, along_scale, along_shift)]
-        maps = [as_map(each) for each in (channels_last(h), g, chosen, z)]
-        loops.second(*maps, *rows, as_map(to_g), as_map(to_z), to_scale.numpy())
+        a, b, d = (as_rows(each, z) for each in (scale, along_scale, along_shift))
+        maps = as_map(to_g), as_map(to_z)
+        loops.second(as_map(channels_last(h)), as_map(g), as_map(chosen), as_map(z), a, b, d, *maps, to_scale.numpy())
         return to_g, to_z, to_scale.to(scale), None
