@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 
 from phiforge.learning.engines.fused.example_block import group_normalised_pooled, scaled_pooled
+from phiforge.learning.engines.fused.example_first_block import group_normalised_first_block, scaled_first_block
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.networks import build_network
 from phiforge.learning.networks.conv4 import Conv4Config
@@ -49,6 +50,27 @@ def test_a_block_is_that_of_torch(sides, groups):
     assert_equal_derivatives(partial(fused, groups), partial(plain, groups), last, *inputs[1:])
     assert gradcheck(partial(fused, groups), inputs)
     assert gradgradcheck(partial(fused, groups), inputs)
+
+
+def plain_first(groups, x, filters, *rows):
+    return plain(groups, F.conv2d(x, filters, padding=1), *rows)
+
+
+def fused_first(groups, x, filters, *rows):
+    if groups is None:
+        return scaled_first_block(x, filters, *rows)
+    return group_normalised_first_block(x, filters, *rows, groups)
+
+
+@pytest.mark.parametrize("groups", [None, 1, 2], ids=["none", "layer", "group"])
+@pytest.mark.parametrize("sides", SIDES, ids=str)
+def test_the_first_block_is_that_of_torch(sides, groups):
+    # Given images of one channel, If the whole first block is one operation
+    inputs = random_of(3, 1, *sides, seed=3), leaf(CHANNELS, 1, 3, 3), *inputs_of(*sides)[1:]
+    # Expect torch's values and derivatives in its parameters, and the finite differences of both.
+    assert_equal_derivatives(partial(fused_first, groups), partial(plain_first, groups), *inputs)
+    assert gradcheck(partial(fused_first, groups), inputs)
+    assert gradgradcheck(partial(fused_first, groups), inputs)
 
 
 @pytest.mark.parametrize("groups", [None, 1, 2], ids=["none", "layer", "group"])

@@ -7,6 +7,7 @@ from torch import Tensor
 from phiforge.learning.engines.fused.block import normalised_pooled
 from phiforge.learning.engines.fused.convolution import convolve
 from phiforge.learning.engines.fused.example_block import group_normalised_pooled, scaled_pooled
+from phiforge.learning.engines.fused.example_first_block import group_normalised_first_block, scaled_first_block
 from phiforge.learning.engines.fused.first_block import first_block
 from phiforge.learning.networks.bases.normalisation import (
     Norm,
@@ -26,17 +27,21 @@ def conv_block(kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], block: i
     """
     filters = parameters[f"conv{block}.weight"]
     weight, bias = scale_and_shift(kind, parameters, f"norm{block}", at)
+    grey = x.shape[1] == 1 and not x.requires_grad
     if not normalises_by_set(kind, at):
-        return _by_example(kind, convolve(x, filters), parameters[f"conv{block}.bias"], weight, bias)
-    if x.shape[1] == 1 and not x.requires_grad and not keeps_statistics(kind):
+        return _by_example(kind, x, filters, (parameters[f"conv{block}.bias"], weight, bias), grey=grey)
+    if grey and not keeps_statistics(kind):
         return first_block(x, filters, weight, bias)
     z = convolve(x, filters)
     note(kind, at, f"norm{block}", z)
     return normalised_pooled(z, weight, bias)
 
 
-def _by_example(kind: Norm, z: Tensor, inner: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _by_example(kind: Norm, x: Tensor, filters: Tensor, rows: tuple[Tensor, Tensor, Tensor], *, grey: bool) -> Tensor:
+    """As ``conv_block``; ``rows`` are the convolution's bias and the normalisation's weight and bias [channels]."""
     groups = groups_of(kind)
     if groups is None:
-        return scaled_pooled(z, inner, weight, bias)
-    return group_normalised_pooled(z, inner, weight, bias, groups)
+        return scaled_first_block(x, filters, *rows) if grey else scaled_pooled(convolve(x, filters), *rows)
+    if grey:
+        return group_normalised_first_block(x, filters, *rows, groups)
+    return group_normalised_pooled(convolve(x, filters), *rows, groups)

@@ -19,6 +19,7 @@ from torch.autograd import Function
 
 from phiforge.learning.engines.fused import example_loops as loops
 from phiforge.learning.engines.fused.block import EPSILON
+from phiforge.learning.engines.fused.example_first_block import of_groups
 from phiforge.learning.engines.fused.operation import (
     applied,
     as_map,
@@ -49,7 +50,7 @@ def group_normalised_pooled(z: Tensor, bias: Tensor, weight: Tensor, shift: Tens
     z, bias = channels_last(z), bias.double()
     mean, square = applied(_Moments, z)
     mean, square = mean + bias, square + 2 * bias * mean + bias * bias
-    middle, spread = _of_groups(mean, groups), _of_groups(square, groups)
+    middle, spread = of_groups(mean, groups), of_groups(square, groups)
     scale = weight.double() * (spread - middle * middle + EPSILON).rsqrt()
     return _pooled(z, scale, shift.double() + scale * (bias - middle))
 
@@ -58,13 +59,6 @@ def _pooled(z: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     shape = z.shape[:2]
     found: Tensor = applied(_Choice, z, scale.expand(shape).to(z.dtype), shift.expand(shape).to(z.dtype))
     return found
-
-
-def _of_groups(values: Tensor, groups: int) -> Tensor:
-    """Return for each channel the mean over its group; ``values`` [n, channels]."""
-    images, channels = values.shape
-    means = values.reshape(images, groups, -1).mean(dim=2, keepdim=True)
-    return means.expand(-1, -1, channels // groups).reshape(images, channels)
 
 
 def _sums(like: Tensor) -> Tensor:
