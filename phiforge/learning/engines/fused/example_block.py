@@ -48,7 +48,7 @@ def group_normalised_pooled(z: Tensor, bias: Tensor, weight: Tensor, shift: Tens
     One group is layer normalisation.
     """
     z, bias = channels_last(z), bias.double()
-    mean, square = applied(_Moments, z)
+    z, mean, square = applied(_Moments, z)
     mean, square = mean + bias, square + 2 * bias * mean + bias * bias
     middle, spread = of_groups(mean, groups), of_groups(square, groups)
     scale = weight.double() * (spread - middle * middle + EPSILON).rsqrt()
@@ -66,42 +66,46 @@ def _sums(like: Tensor) -> Tensor:
 
 
 class _Moments(Function):
-    """The mean and the mean square of each image and channel of ``z``, both [n, channels] in float64."""
+    """``z`` as it is, with the mean and the mean square of each of its images and channels [n, channels] in float64.
+
+    The map goes through here, so that its gradient and that by way of the sums are added in one pass.
+    """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, square = _sums(z), _sums(z)
         loops.moments(as_map(z), mean.numpy(), square.numpy())
         ctx.save_for_backward(z)
-        return mean, square
+        return z.view_as(z), mean, square
 
     @staticmethod
-    def backward(ctx: Any, to_mean: Tensor, to_square: Tensor) -> Tensor:
+    def backward(ctx: Any, to_z: Tensor, to_mean: Tensor, to_square: Tensor) -> Tensor:
         (z,) = ctx.saved_tensors
-        found: Tensor = applied(_MomentsGradient, z, to_mean, to_square)
+        found: Tensor = applied(_MomentsGradient, z, channels_last(to_z), to_mean, to_square)
         return found
 
 
 class _MomentsGradient(Function):
-    """(to_mean + 2 to_square z) / positions."""
+    """to_z + (to_mean + 2 to_square z) / positions."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, to_mean: Tensor, to_square: Tensor) -> Tensor:
+    def forward(ctx: Any, z: Tensor, to_z: Tensor, to_mean: Tensor, to_square: Tensor) -> Tensor:
         positions = z.shape[2] * z.shape[3]
         out = torch.empty_like(z)
-        loops.line(as_map(z), as_rows(to_mean / positions, z), as_rows(2 * to_square / positions, z), as_map(out))
+        rows = as_rows(to_mean / positions, z), as_rows(2 * to_square / positions, z)
+        loops.line(as_map(z), as_map(to_z), *rows, as_map(out))
         ctx.save_for_backward(z, to_square)
         return out
 
     @staticmethod
-    def backward(ctx: Any, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         refuse_third_derivative()
         z, to_square = ctx.saved_tensors
         h, positions = channels_last(h), z.shape[2] * z.shape[3]
-        to_z, plain, met = torch.empty_like(z), _sums(z), _sums(z)
+        along_z, plain, met = torch.empty_like(z), _sums(z), _sums(z)
         slope = as_rows(2 * to_square / positions, z)
-        loops.line_gradient(as_map(h), as_map(z), slope, as_map(to_z), plain.numpy(), met.numpy())
-        return to_z, plain / positions, 2 * met / positions
+        loops.line_gradient(as_map(h), as_map(z), slope, as_map(along_z), plain.numpy(), met.numpy())
+        return along_z, h, plain / positions, 2 * met / positions
 
 
 class _Choice(Function):

@@ -28,16 +28,16 @@ def moments(z: Array, mean: Array, square: Array) -> None:
 
 
 @compiled
-def line(z: Array, constant: Array, slope: Array, out: Array) -> None:
-    """Fill ``out`` = constant + slope z; ``constant`` and ``slope`` [n, channels]."""
+def line(z: Array, base: Array, constant: Array, slope: Array, out: Array) -> None:
+    """Fill ``out`` = base + constant + slope z; ``constant`` and ``slope`` [n, channels]."""
     images, height, width, channels = z.shape
     for n in range(images):
         a, b = constant[n], slope[n]
         for i in range(height):
             for j in range(width):
-                row, found = z[n, i, j], out[n, i, j]
+                row, under, found = z[n, i, j], base[n, i, j], out[n, i, j]
                 for c in range(channels):
-                    found[c] = a[c] + b[c] * row[c]
+                    found[c] = under[c] + (a[c] + b[c] * row[c])
 
 
 @compiled
