@@ -18,6 +18,8 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.page import parser, publish, table
+from benchmarks.protocols.compare import compared
+from benchmarks.protocols.figures import figure_of
 from benchmarks.published import NONE, PUBLISHED
 from phiforge.base.errors import RunError, ServiceError
 from phiforge.base.settings import Settings
@@ -43,6 +45,7 @@ COLUMNS = (
     "transductive",
     "published",
     "source",
+    "protocol",
 )
 INTRODUCTION = """# Every learner on real Omniglot
 
@@ -85,7 +88,7 @@ def main() -> None:
             platform = Platform.open(settings)
             rows: list[tuple[str, ...]] = []
             for raw in raws:
-                rows.append(row(raw["name"], judged_ways(raw), complete(platform, raw, console, stack)))
+                rows.append(row(raw, complete(platform, raw, console, stack)))
                 publish([INTRODUCTION, *table(COLUMNS, rows)], options.output)
 
 
@@ -146,13 +149,20 @@ def judged_ways(raw: dict[str, Any]) -> int:
     return int((raw["evaluation"].get("task") or raw["task"])["n_way"])
 
 
-def row(name: str, n_way: int, report: dict[str, Any] | str) -> tuple[str, ...]:
+def row(raw: dict[str, Any], report: dict[str, Any] | str) -> tuple[str, ...]:
     """Return a run's row of the table, beside what was published for as many ways."""
-    learner = name.removeprefix("omniglot-").rpartition("-")[0]
+    n_way = judged_ways(raw)
+    learner = raw["name"].removeprefix("omniglot-").rpartition("-")[0]
     published = PUBLISHED.get(learner, NONE)
     cells = (f"failed: {report}", "", "", "", "", "") if isinstance(report, str) else measured(report)
-    figure = published.five_way if n_way == FIVE else published.twenty_way
-    return (f"{learner}, {n_way}-way", *cells, figure, published.source)
+    accuracy = published.five_way if n_way == FIVE else published.twenty_way
+    return (f"{learner}, {n_way}-way", *cells, accuracy, published.source, protocol(raw, learner, n_way))
+
+
+def protocol(raw: dict[str, Any], learner: str, n_way: int) -> str:
+    """Return how a spec compares with the way in which the figure beside it was made; '' if there is none."""
+    figure = figure_of(learner, n_way)
+    return compared(figure, parse_spec(raw)).protocol if figure else ""
 
 
 def measured(report: dict[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Published accuracies on Omniglot, 1-shot, in per cent, with where they stand; '' where none was published.
 
 They were measured on other splits and with other budgets, mostly with batch statistics of the query set (transductive).
+How each was made, and in what ours differ: ``docs/protocols.md``, from ``benchmarks/protocols``.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,7 @@ PUBLISHED = {
     "reptile": Published("95.4 (97.7 transductive)", "88.1 (89.4 transductive)", "Nichol et al. 2018"),
     "meta-sgd": Published("99.5", "95.9", "Li et al. 2017"),
     "maml-plus-plus": Published("99.5", "97.7", "Antoniou et al. 2019"),
+    "implicit-maml": Published("99.2", "94.5", "Rajeswaran et al. 2019 (gradient descent)"),
     "anil": Published("", "96.2", "Raghu et al. 2020"),
     "meta-nas": Published("98.95 (one architecture), 99.36 (one a task)", "", "Lian et al. 2020"),
     "prototypical": Published("98.8", "96.0", "Snell et al. 2017"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from phiforge.base.errors import RunError, SpecError
 from phiforge.fleet.platform import Platform
-from phiforge.learning.optimizers import init_state
+from phiforge.learning.optimizers import carried_on, init_state, kept
 from phiforge.registry import DATA, PartConfig
 from phiforge.runs.changing import changed_spec, expect_fit
 from phiforge.runs.checkpoints import Checkpoint
@@ -73,11 +73,13 @@ def _facts(platform: Platform, parent: RunRecord, data: PartConfig, progress: Pr
 def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Checkpoint:
     """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind.
 
-    So with what else the checkpoint lists: where it is not right for the branch, that begins afresh.
+    An average of φ goes on too, or begins here if the parent kept none. So with what else the checkpoint lists: where
+    it is not right for the branch, that begins afresh.
     """
     if not consistency_of(record.spec).has_pace_of(consistency_of(parent.spec)):
         start = replace(start, extras={})
-    before, after = parent.spec.outer.optimizer, record.spec.outer.optimizer
-    if before.name == after.name:
-        return start
-    return replace(start, optimizer=init_state(record.spec.outer, start.phi, start.version))
+    before, after, state = parent.spec.outer.optimizer, record.spec.outer.optimizer, start.optimizer
+    if before.name != after.name:
+        plain = record.spec.outer.model_copy(update={"average": None})
+        state = init_state(plain, start.phi, start.version) | kept(state)
+    return replace(start, optimizer=carried_on(record.spec.outer, start.phi, state, start.version))

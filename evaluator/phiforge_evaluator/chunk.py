@@ -14,6 +14,7 @@ from phiforge.fleet.platform import Platform
 from phiforge.fleet.supervision import Asked, Supervision, Work
 from phiforge.fleet.working import working
 from phiforge.learning.device import require
+from phiforge.learning.optimizers import judged
 from phiforge.runs import judging
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.keys import evaluation_episodes_key
@@ -98,7 +99,8 @@ class Evaluator:
         torch.set_num_threads(record.spec.numerics.threads)
         device = self.platform.settings.device
         checkpoint: Checkpoint = self._checkpoint(record.run, version)
-        phi = {name: value.to(device) for name, value in checkpoint.phi.items()}
+        used = judged(record.spec.outer, checkpoint.phi, checkpoint.optimizer)
+        phi = {name: value.to(device) for name, value in used.items()}
         learner = learner_of(record, record.spec.evaluation_task)
         steps = steps_of(self.platform, record, split, version)
         name = _name(split, version, chunk)

@@ -6,6 +6,7 @@ from typing import Any
 
 from phiforge.base.errors import FormatError, RunError
 from phiforge.fleet.platform import Platform
+from phiforge.learning.optimizers import judged_by
 from phiforge.learning.tried_steps import BY_STEPS, STEPS
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.consistency.chosen import consistency_of
@@ -34,6 +35,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "parameters": sum(value.numel() for value in checkpoint.phi.values()),
         "best_version": best,
         "phi_hash": checkpoint.phi_hash,
+        "judged": judged_by(spec.outer),
         "final_phi_hash": judged_checkpoint(platform, record.run, spec.outer.versions).phi_hash,
         "tasks_seen": record.tasks_at(spec.outer.versions),
         "parent": record.parent._asdict() if record.parent else None,

@@ -7,7 +7,7 @@ from phiforge.base.errors import RunError
 from phiforge.learning.estimators import Estimator, Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.learners import Learner, Phi
-from phiforge.learning.optimizers import init_state
+from phiforge.learning.optimizers import init_state, judged
 from phiforge.learning.reduction import Reduced, reduce
 from phiforge.learning.repeatable import as_a_trainer
 from phiforge.learning.scoring import score
@@ -23,12 +23,16 @@ EpisodesOf = Callable[[int, int], Sequence[Episode]]
 
 
 class Version(NamedTuple):
-    """One version of φ: its number, its tensors, their hash, and the mean scores of the tasks that led to it."""
+    """One version of φ: its number, its tensors, their hash, and the mean scores of the tasks that led to it.
+
+    ``judged`` is what stands for φ where it is judged: φ, or its average if the spec says so.
+    """
 
     version: int
     phi: Tensors
     phi_hash: str
     scores: Mapping[str, float]
+    judged: Tensors
 
 
 def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -> Iterator[Version]:
@@ -52,12 +56,12 @@ def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -
     learner, estimator = learner_for(spec, spec.task, input_shape, train_classes), estimator_of(spec)
     phi = decode(encode(first_phi(spec, learner)))
     optimizer = init_state(spec.outer, phi)
-    yield Version(0, phi, fingerprint(phi), {})
+    yield Version(0, phi, fingerprint(phi), {}, judged(spec.outer, phi, optimizer))
     for version in range(spec.outer.versions):
         with as_a_trainer(spec.numerics.threads):
             found = _updated(learner, estimator, Step(spec, version), phi, optimizer, episodes_of)
         phi, optimizer = decode(found.phi), decode(found.optimizer)
-        yield Version(version + 1, phi, found.phi_hash, found.scores)
+        yield Version(version + 1, phi, found.phi_hash, found.scores, judged(spec.outer, phi, optimizer))
 
 
 def judge(

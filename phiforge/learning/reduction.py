@@ -30,6 +30,8 @@ class Reduced(NamedTuple):
 def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, payloads: Sequence[bytes]) -> Reduced:
     """Return version + 1 from φ, the optimiser's state and every job's contribution, in order of job.
 
+    If the spec keeps an average of φ, it is in the optimiser's state.
+
     Raises NotFiniteError if the loss or φ stops being finite: such a run cannot get better.
     """
     contributions = [Contribution.from_bytes(payload) for payload in payloads]
@@ -40,6 +42,7 @@ def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, p
     direction = estimator.combine(phi, contributions, step)
     updated = optimizers.update(step.spec.outer, step.version, phi, optimizer, direction)
     new_phi = updated.phi | averaged(phi, contributions)
+    state = updated.state | optimizers.moved_on(step.spec.outer, step.version, updated.state, new_phi)
     if not math.isfinite(loss) or not all_finite((*new_phi.values(),)):
         sizes = [size(contribution) if is_finite(contribution) else math.inf for contribution in contributions]
         job = sizes.index(max(sizes))
@@ -50,9 +53,9 @@ def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, p
         )
     return Reduced(
         phi=encode(new_phi),
-        optimizer=encode(updated.state),
+        optimizer=encode(state),
         phi_hash=fingerprint(new_phi),
-        optimizer_hash=fingerprint(updated.state),
+        optimizer_hash=fingerprint(state),
         scores=scores,
     )
 

@@ -83,7 +83,8 @@ def judge_again(
     record = Record(store)
     meant = record.run(run_of(record, run))
     spec = _changed(store, meant, overrides)
-    learned = learned_of(record, meant, chosen_version(record, meant) if version is None else version)
+    judged_at = chosen_version(record, meant) if version is None else version
+    learned = learned_of(record, meant._replace(spec=spec), judged_at)
     learned = replace(learned, spec=spec, inner_steps=None)
     learner = learned.learner_for(spec.evaluation_task)
     expect_fit(learned.phi, first_phi(spec, learner), f"version {learned.version} of run {learned.run!r}")

@@ -6,6 +6,8 @@ from typing import Any
 from phiforge.base.environment import read_settings
 from phiforge.base.errors import DataError, FormatError, MissingObjectError, RunError
 from phiforge.base.settings import Settings
+from phiforge.learning.optimizers import judged
+from phiforge.learning.tensors import fingerprint
 from phiforge.learning.tried_steps import STEPS
 from phiforge.prediction.classifier import Classifier
 from phiforge.prediction.files import is_written, read_file
@@ -90,17 +92,21 @@ def chosen_version(record: Record, run: RunRecord) -> int:
 
 
 def learned_of(record: Record, run: RunRecord, version: int) -> Learned:
-    """Return φ of a version that has a checkpoint; raises RunError, with what there is, if it has none."""
+    """Return φ of a version that has a checkpoint, or its average if the run is judged by it.
+
+    Raises RunError, with what there is, if it has none.
+    """
     if version not in (there := record.checkpoints(run.run)):
         raise RunError(f"run {run.run!r} has no checkpoint of version {version}; allowed: {', '.join(map(str, there))}")
     checkpoint = Checkpoints(record).load(run.run, version)
+    phi = judged(run.spec.outer, checkpoint.phi, checkpoint.optimizer)
     return Learned(
         run=run.run,
         version=version,
         spec=run.spec,
         spec_hash=run.spec_hash,
-        phi=checkpoint.phi,
-        phi_hash=checkpoint.phi_hash,
+        phi=phi,
+        phi_hash=fingerprint(phi),
         input_shape=run.input_shape,
         train_classes=run.train_classes,
         wanted=preprocessing_of(run.spec.data),

@@ -4,6 +4,7 @@ import logging
 
 from phiforge.base.errors import FormatError, RunError
 from phiforge.base.metrics import RESTORED
+from phiforge.learning.optimizers import AVERAGE
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import OPTIMIZERS
 from phiforge.runs import judging
@@ -66,7 +67,7 @@ def check_fit(record: RunRecord, checkpoint: Checkpoint) -> None:
     of = f"checkpoint {checkpoint.version} of run {record.run!r}"
     expected = {name: tuple(value.shape) for name, value in initial_phi(by_torch(record)).items()}
     _expect_shapes(f"{of}: φ", checkpoint.phi, expected)
-    slots = OPTIMIZERS[record.spec.outer.optimizer.name].slots
+    slots = [*OPTIMIZERS[record.spec.outer.optimizer.name].slots, *([AVERAGE] if record.spec.outer.average else [])]
     state = {f"{slot}/{name}": shape for slot in slots for name, shape in expected.items()}
     moments = {name: value for name, value in checkpoint.optimizer.items() if "/" in name}  # not since when they are
     _expect_shapes(f"{of}: the optimiser's state", moments, state)

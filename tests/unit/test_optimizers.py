@@ -284,3 +284,33 @@ def test_no_groups_and_a_group_of_the_same_rate_are_the_same_to_the_bit():
         for groups in ([{"pattern": "*", "lr": 0.05}], [])
     )
     assert [fingerprint(each) for each in with_group] == [fingerprint(each) for each in without]
+
+
+TORCH_SCHEDULES = [
+    (
+        {"schedule": "restarts", "period": 3, "period_factor": 2},
+        lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 3, 2),
+    ),
+    (
+        {"schedule": "restarts", "period": 7},
+        lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 7),
+    ),
+    ({"schedule": "halving", "period": 4}, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 4, 0.5)),
+    ({"schedule": "linear"}, lambda optimizer: torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, STEPS)),
+]
+
+
+@pytest.mark.parametrize(("parts", "scheduler_of"), TORCH_SCHEDULES, ids=lambda each: str(each)[:50])
+def test_schedules_against_torch(parts, scheduler_of):
+    # Given a schedule, and torch's own
+    outer = outer_of(SgdConfig(), **parts)
+    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], outer.lr)
+    scheduler = scheduler_of(reference)
+    for version in range(STEPS):
+        # Expect the same rate at every version,
+        assert learning_rate(outer, version) == pytest.approx(scheduler.get_last_lr()[0], rel=1e-12, abs=1e-17)
+        reference.step()
+        scheduler.step()
+    # and it to begin after a warm-up.
+    warm = outer_of(SgdConfig(), warmup=5, **parts)
+    assert [learning_rate(warm, version) / warm.lr for version in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, Learner, Phi, Predictor
+from phiforge.learning.optimizers import judged
 from phiforge.registry import DATA
 from phiforge.runs.datasets import load_catalogue
 from phiforge.runs.keys import evaluation_episodes_key
@@ -76,7 +77,8 @@ def answers(
     if DATA[record.spec.data.name].regression:
         return None
     try:
-        phi = platform.checkpoints.load(record.run, report["best_version"]).phi
+        checkpoint = platform.checkpoints.load(record.run, report["best_version"])
+        phi = judged(record.spec.outer, checkpoint.phi, checkpoint.optimizer)
         most = min(most, record.spec.evaluation.test_tasks)
         batches = list(_batches(platform, record, most))
         catalogue = load_catalogue(record.dataset, platform.store)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 
 from phiforge.base.errors import FormatError, MissingObjectError
+from phiforge.learning.optimizers import judged
 from phiforge.learning.tensors import Tensors
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.platform import RunPlatform
@@ -31,10 +32,10 @@ class Learned(NamedTuple):
 def learned(platform: RunPlatform, record: RunRecord, version: int) -> list[Learned]:
     """Return what became of each entry of φ by ``version``; nothing if that checkpoint is gone or damaged."""
     try:
-        phi = platform.checkpoints.load(record.run, version).phi
+        checkpoint = platform.checkpoints.load(record.run, version)
     except (MissingObjectError, FormatError):
         return []
-    start = _start(platform, record)
+    phi, start = judged(record.spec.outer, checkpoint.phi, checkpoint.optimizer), _start(platform, record)
     return [_of(name, start[name], phi[name]) for name in sorted(phi) if name in start]
 
 

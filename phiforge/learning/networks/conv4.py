@@ -15,6 +15,7 @@ from phiforge.learning.networks.bases.network import MapNetwork, multiplying, un
 from phiforge.learning.networks.bases.normalisation import (
     PLAIN,
     Pass,
+    by_example,
     init_norm,
     is_transductive,
     keeps_statistics,
@@ -81,8 +82,8 @@ class Conv4(MapNetwork):
 
     @classmethod
     def has_fused_blocks(cls, config: Conv4Config) -> bool:
-        """Where blocks normalise by the set at hand."""
-        return normalises_by_set(config.norm, PLAIN)
+        """Where blocks normalise by the set at hand, or each example by itself, which is always in meta-training."""
+        return normalises_by_set(config.norm, PLAIN) or by_example(config.norm)
 
     def __init__(
         self,
@@ -135,7 +136,7 @@ class Conv4(MapNetwork):
         with multiplying(x, self.bfloat16):
             for block in range(BLOCKS):
                 pooling = block < self.config.pools
-                if pooling and self.fused and normalises_by_set(self.config.norm, at):
+                if pooling and self.fused and (normalises_by_set(self.norm, at) or by_example(self.norm)):
                     x = self.fused(self.config.norm, x, parameters, block, at)
                 else:
                     x = self._plain_block(x, parameters, block, at)

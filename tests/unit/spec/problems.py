@@ -202,7 +202,23 @@ PROBLEMS = [
     ),
     ({"outer": {"local_steps": 0}}, ["outer.local_steps: Input should be greater than or equal to 1"]),
     ({"outer": {"local_lr": 0}}, ["outer.local_lr: Input should be greater than 0"]),
-    ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
+    (
+        {"outer": {"schedule": "step"}},
+        ["outer.schedule: Input should be 'constant', 'cosine', 'linear', 'restarts' or 'halving'"],
+    ),
+    (
+        {"outer": {"schedule": "restarts"}},
+        ["outer.period: 0, but schedule 'restarts' goes by periods; allowed: 1 or more versions"],
+    ),
+    (
+        {"outer": {"schedule": "cosine", "period": 5}},
+        ["outer.period: 5, but schedule 'cosine' has no periods; allowed: 0, or schedule 'restarts' or 'halving'"],
+    ),
+    (
+        {"outer": {"schedule": "halving", "period": 5, "period_factor": 2}},
+        ["outer.period_factor: 2, but periods grow under schedule 'restarts' alone, not 'halving'; allowed: 1"],
+    ),
+    ({"outer": {"average": {"decay": 1}}}, ["outer.average.decay: Input should be less than 1"]),
     ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32', 'float64' or 'bfloat16'"]),
     # what cannot be computed as asked
     (

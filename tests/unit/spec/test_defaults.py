@@ -55,7 +55,7 @@ def test_which_versions_are_recorded_and_validated(version, records, validates):
     [
         ({}, {}, "cpu", "fused"),
         ({}, {"norm": "per_step"}, "cpu", "fused"),
-        ({}, {"norm": "layer"}, "cpu", "torch"),
+        ({}, {"norm": "layer"}, "cpu", "fused"),
         ({}, {"name": "mlp"}, "cpu", "torch"),
         ({}, {}, "cuda:0", "vmap"),
         ({}, {"name": "mlp"}, "cuda:0", "vmap"),

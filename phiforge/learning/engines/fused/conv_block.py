@@ -1,4 +1,4 @@
-"""One block of Conv-4 (convolution, normalisation by the set at hand, ReLU, 2x2 max-pooling) by the fused kernels."""
+"""One block of Conv-4 (convolution, normalisation, ReLU, 2x2 max-pooling) by the fused kernels."""
 
 from collections.abc import Mapping
 
@@ -6,17 +6,42 @@ from torch import Tensor
 
 from phiforge.learning.engines.fused.block import normalised_pooled
 from phiforge.learning.engines.fused.convolution import convolve
+from phiforge.learning.engines.fused.example_block import group_normalised_pooled, scaled_pooled
+from phiforge.learning.engines.fused.example_first_block import group_normalised_first_block, scaled_first_block
 from phiforge.learning.engines.fused.first_block import first_block
-from phiforge.learning.networks.bases.normalisation import Pass, keeps_statistics, note, scale_and_shift
+from phiforge.learning.networks.bases.normalisation import (
+    Pass,
+    groups_of,
+    keeps_statistics,
+    normalises_by_set,
+    note,
+    scale_and_shift,
+)
 from phiforge.spec.norms import Norm
 
 
 def conv_block(kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
-    """Map ``x`` [n, channels, height, width] to [n, filters, height // 2, width // 2]."""
+    """Map ``x`` [n, channels, height, width] to [n, filters, height // 2, width // 2].
+
+    The normalisation is by the set at hand, of each image by itself, or none; not by averages.
+    """
     filters = parameters[f"conv{block}.weight"]
     weight, bias = scale_and_shift(kind, parameters, f"norm{block}", at)
-    if x.shape[1] == 1 and not x.requires_grad and not keeps_statistics(kind):
+    grey = x.shape[1] == 1 and not x.requires_grad
+    if not normalises_by_set(kind, at):
+        return _by_example(kind, x, filters, (parameters[f"conv{block}.bias"], weight, bias), grey=grey)
+    if grey and not keeps_statistics(kind):
         return first_block(x, filters, weight, bias)
     z = convolve(x, filters)
     note(kind, at, f"norm{block}", z)
     return normalised_pooled(z, weight, bias)
+
+
+def _by_example(kind: Norm, x: Tensor, filters: Tensor, rows: tuple[Tensor, Tensor, Tensor], *, grey: bool) -> Tensor:
+    """As ``conv_block``; ``rows`` are the convolution's bias and the normalisation's weight and bias [channels]."""
+    groups = groups_of(kind)
+    if groups is None:
+        return scaled_first_block(x, filters, *rows) if grey else scaled_pooled(convolve(x, filters), *rows)
+    if grey:
+        return group_normalised_first_block(x, filters, *rows, groups)
+    return group_normalised_pooled(convolve(x, filters), *rows, groups)

@@ -34,7 +34,15 @@ def first_block(x: Tensor, filters: Tensor, weight: Tensor, bias: Tensor) -> Ten
     scale = weight.double() * (variance + EPSILON).rsqrt()
     shift = bias.double() - scale * (flat @ torch.from_numpy(mean))
     folded = (flat * scale[:, None]).T.contiguous()
-    found: Tensor = applied(_Choice, padded, folded.to(x.dtype), shift.to(x.dtype))
+    return chosen_of(padded, folded.to(x.dtype), shift.to(x.dtype))
+
+
+def chosen_of(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
+    """Return relu(max_pool2d(conv2d(x, weight) + shift)); differentiable twice, not in x.
+
+    ``x`` [n, height + 2, width + 2] is padded already, ``weight`` [9, channels], ``shift`` [channels].
+    """
+    found: Tensor = applied(_Choice, x, weight, shift)
     return found
 
 

@@ -79,8 +79,8 @@ class LocalSteps(Estimator):
 
 def _inside(outer: Outer) -> Outer:
     """Return the outer loop as it is inside a job: a rate of its own, without a schedule."""
-    own = {"optimizer": outer.local_optimizer, "lr": outer.local_lr, "schedule": "constant", "warmup": 0}
-    return outer.model_copy(update=own)
+    own = {"optimizer": outer.local_optimizer, "lr": outer.local_lr}
+    return outer.model_copy(update=own | {"schedule": "constant", "warmup": 0, "average": None})
 
 
 def _gone(phi: Phi, local: Phi, taken: Sequence[Contribution]) -> Contribution:

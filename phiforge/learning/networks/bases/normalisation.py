@@ -54,6 +54,16 @@ def normalises_by_set(kind: Norm, at: Pass) -> bool:
     return kind == "batch" or (keeps_statistics(kind) and at.training)
 
 
+def by_example(kind: Norm) -> bool:
+    """Say whether a normalisation looks at one example alone, if at any."""
+    return kind in ("layer", "group", "none")
+
+
+def groups_of(kind: Norm) -> int | None:
+    """Return in how many groups of channels an example is normalised by itself, None if it is not."""
+    return {"layer": 1, "group": GROUPS}.get(kind)
+
+
 def init_norm(kind: Norm, layer: str, channels: int, inner_steps: int) -> Tensors:
     """Return the identity: ``layer.weight``, ``layer.bias`` [channels], and statistics if ``kind`` keeps them.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from phiforge.learning.optimizers.bases import averaging
 from phiforge.learning.optimizers.bases.clipping import clipped
 from phiforge.learning.optimizers.bases.optimizer import SINCE, build_optimizer
 from phiforge.learning.optimizers.bases.rates import rate_of
@@ -24,11 +25,14 @@ class Updated(NamedTuple):
 def init_state(outer: Outer, phi: Mapping[str, Tensor], version: int = 0) -> Tensors:
     """Return the state before the first update: zeros of φ's shapes, under the optimiser's slots as ``mean/NAME``.
 
-    Where the first update is not that of version 0, an optimiser that counts its updates must know which it is.
+    Where the first update is not that of version 0, an optimiser that counts its updates must know which it is. If
+    ``outer`` keeps an average of φ, it begins here too.
     """
     optimizer = OPTIMIZERS[outer.optimizer.name]
     state = {f"{slot}/{name}": torch.zeros_like(value) for slot in optimizer.slots for name, value in phi.items()}
-    return state | {SINCE: torch.tensor(version)} if optimizer.counts_updates and version else state
+    if optimizer.counts_updates and version:
+        state[SINCE] = torch.tensor(version)
+    return state | averaging.begun(outer, phi, version)
 
 
 def update(
