@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from phiforge.base.errors import SpecError
 from phiforge.base.seeds import numpy_generator
-from phiforge.registry import PROPOSERS
+from phiforge.registry import PROPOSERS, SCHEDULERS
 from phiforge.search.proposers import lacking
 from phiforge.search.trials import Planned, planned
 from phiforge.spec.read import parse_spec, sections
@@ -51,6 +51,7 @@ def parse_study(raw: Mapping[str, Any], base_of: BaseOf | None = None) -> StudyS
         problems += [f"proposer.name: {why}" for why in [lacking(part)] if why]
         refused = part.refuses(values["proposer"], Space(dimensions), values["generation"])
         problems += [f"proposer.name: {reason}" for reason in refused]
+    problems += _order_problems(values)
     if problems or spec is None:
         raise SpecError(problems, of="study")
     study = StudySpec.model_validate({**values, "base": base, "space": dimensions})
@@ -110,6 +111,26 @@ def _budget_problems(values: Mapping[str, Any]) -> Iterator[str]:
     budget = values["budget"]
     if budget.trials is budget.tasks is budget.minutes is None and not PROPOSERS[values["proposer"].name].ends:
         yield "budget: nothing ends this study; give budget.trials, budget.tasks or budget.minutes"
+
+
+def _order_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield parts that cannot take trials in generations, or one by one, as the study has them."""
+    if "proposals" not in values:
+        return
+    asynchronous = values["proposals"] == "asynchronous"
+    if "scheduler" in values:
+        part = SCHEDULERS[values["scheduler"].name]
+        if asynchronous and not part.one_by_one:
+            yield (
+                f"scheduler.name: {part.name!r} compares the trials of a generation; allowed with asynchronous "
+                f"proposals: {', '.join(name for name in SCHEDULERS if SCHEDULERS[name].one_by_one)}"
+            )
+        if not asynchronous and not part.by_generation:
+            yield f"scheduler.name: {part.name!r} needs asynchronous proposals; give proposals: asynchronous"
+    if asynchronous and "proposer" in values and not PROPOSERS[values["proposer"].name].one_by_one:
+        name = values["proposer"].name
+        allowed = ", ".join(each for each in PROPOSERS if PROPOSERS[each].one_by_one)
+        yield f"proposer.name: {name!r} learns of whole generations; allowed with asynchronous proposals: {allowed}"
 
 
 def _trial_problems(study: StudySpec) -> Iterator[str]:

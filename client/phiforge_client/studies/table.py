@@ -46,7 +46,8 @@ def sentence(view: StudyView) -> str:
     found = f"best {objective.score} {figure(best.value)} of trial {best.number}" if best else "nothing found yet"
     more = f"; {going} trials go on or wait" if going and not view.over else ""
     why = f" ({view.reason})" if view.reason else ""
-    return f"{view.record.study}: {view.status}{why}; {view.budget}; {found}{more}"
+    order = "; asynchronous: depends on the order in which trials end" if view.spec.is_asynchronous else ""
+    return f"{view.record.study}: {view.status}{why}; {view.budget}; {found}{more}{order}"
 
 
 def figure(value: float | None) -> str:

@@ -96,20 +96,35 @@ class Result(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Who went on from a rung: costs by number of the trial, lower is better, and the numbers of those who went on."""
+    """Who went on from a rung.
+
+    Args:
+        costs: there, by number of the trial, lower is better: of all that were known when it was decided
+        goes_on: the numbers of those who went on
+        why: what those are told who did not, beside their place
+    """
 
     costs: Mapping[int, float]
     goes_on: tuple[int, ...]
+    why: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"costs": {str(number): cost for number, cost in self.costs.items()}, "goes_on": list(self.goes_on)}
+        costs = {str(number): cost for number, cost in self.costs.items()}
+        return {"costs": costs, "goes_on": list(self.goes_on), "why": self.why}
+
+    def place(self, number: int) -> str:
+        """Say how a trial did there that was stopped."""
+        order = sorted(self.costs, key=lambda each: (self.costs[each], each))
+        kept = sum(each in self.goes_on for each in order)
+        why = f"; {self.why}" if self.why else ""
+        return f"number {order.index(number) + 1} of {len(order)} at this rung; {kept} went on{why}"
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Return what ``to_json`` gave; raises what Python does for anything else."""
         costs = {int(number): float(cost) for number, cost in fields["costs"].items()}
-        return cls(costs, tuple(int(number) for number in fields["goes_on"]))
+        return cls(costs, tuple(int(number) for number in fields["goes_on"]), str(fields.get("why", "")))
 
 
 def run_of_trial(study: str, number: int) -> str:

@@ -23,13 +23,14 @@ def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
         count = min(count, spec.budget.trials - first)
     proposer = build_proposer(spec.proposer, spec.points, spec.seed)
     points = proposer.propose(found.told(spec), range(first, first + count))
-    proposals = [_proposal(spec, first + index, generation, point) for index, point in enumerate(points)]
+    proposals = [proposed(spec, first + index, generation, point) for index, point in enumerate(points)]
     if spec.budget.tasks is None:
         return proposals
     return fitting(spec, proposals, spec.budget.tasks - found.tasks)
 
 
-def _proposal(spec: StudySpec, number: int, generation: int, point: Point) -> Proposal:
+def proposed(spec: StudySpec, number: int, generation: int, point: Point) -> Proposal:
+    """Return the trial at ``point``; one that is no run says why."""
     try:
         trial = planned(spec, point, generation)
     except SpecError as error:

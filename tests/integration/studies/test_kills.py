@@ -29,8 +29,13 @@ HALVED = {
     "generation": TRIALS,
     "scheduler": {"name": "successive_halving", "factor": 2, "rungs": 2},
 }
+MEDIAN = {
+    "budget": {"trials": TRIALS},
+    "generation": 1,
+    "scheduler": {"name": "median_stopping", "rungs": 2, "startup": 1},
+}
 RUNGS = (2, 4)
-"""Of the halved study."""
+"""Of the studies that stop trials."""
 
 
 def told(platform: Platform, submitted: str) -> list[tuple]:
@@ -95,7 +100,7 @@ def expect_each_trial_once(platform: Platform, submitted: str) -> None:
     assert platform.once(studies_of).active() == []
 
 
-@pytest.mark.parametrize("changes", [PLAIN, HALVED], ids=["plain", "halved"])
+@pytest.mark.parametrize("changes", [PLAIN, HALVED, MEDIAN], ids=["plain", "halved", "median"])
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
 def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, Any], wiped: bool) -> None:
     # Given what a study tries, and what comes of it, if nothing happens
@@ -112,7 +117,7 @@ def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, An
     pytest.fail(f"a study writes more than {MOST_WRITES} times")
 
 
-@pytest.mark.parametrize("changes", [PLAIN, HALVED], ids=["plain", "halved"])
+@pytest.mark.parametrize("changes", [PLAIN, HALVED, MEDIAN], ids=["plain", "halved", "median"])
 def test_others_look_between_any_two_writes(platform: Platform, settings: Settings, changes: dict[str, Any]) -> None:
     # Given a second process that looks, and what a study tries if nobody else does
     other = Platform.open(settings)

@@ -30,7 +30,7 @@ class OptunaProposer(Proposer):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         seed = seed_of(self.seed, self.name, numbers.start) % 2**32
         study = optuna.create_study(sampler=self.sampler(seed))
-        study.add_trials([self._frozen(each) for each in history])
+        study.add_trials([self._frozen(each) for each in history] + [self._running(each) for each in self.under_way])
         return [self._asked(study.ask()) for _ in numbers]
 
     def _asked(self, trial: Any) -> Point:  # noqa: ANN401 - of Optuna
@@ -40,17 +40,26 @@ class OptunaProposer(Proposer):
         """Return a trial as Optuna takes it; one that failed is as bad as can be."""
         from optuna.trial import TrialState, create_trial
 
-        params = {field: _plain(self.space[field], value) for field, value in told.point.items()}
-        distributions = {field: _distribution(self.space[field]) for field in told.point}
         whole = told.cost is not None and told.share == 1
         reached = {} if whole or told.cost is None else {round(_STEPS * told.share): told.cost}
         return create_trial(
             state=TrialState.COMPLETE if whole else TrialState.PRUNED,
             value=told.cost if whole else None,
-            params=params,
-            distributions=distributions,
             intermediate_values=reached,
+            **self._where(told.point),
         )
+
+    def _running(self, point: Point) -> Any:  # noqa: ANN401 - of Optuna
+        """Return a trial that is under way as Optuna takes it."""
+        from optuna.trial import TrialState, create_trial
+
+        return create_trial(state=TrialState.RUNNING, **self._where(point))
+
+    def _where(self, point: Point) -> dict[str, Any]:
+        return {
+            "params": {field: _plain(self.space[field], value) for field, value in point.items()},
+            "distributions": {field: _distribution(self.space[field]) for field in point},
+        }
 
 
 def _plain(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - any value of a spec

@@ -27,6 +27,9 @@ class Proposer(ProposerPart, ABC):
         points = proposer.propose([], range(8))
     """
 
+    under_way: Sequence[Point] = ()
+    """Points of trials that are not over while it proposes: there are some with asynchronous proposals alone."""
+
     def __init__(self, config: Any, space: Space, seed: int) -> None:  # noqa: ANN401 - its own configuration
         self.config, self.space, self.seed = config, space, seed
 
