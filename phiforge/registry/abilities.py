@@ -161,6 +161,8 @@ class ProposerPart(Part):
     """Whether what it proposes depends on the results of earlier generations."""
     ends: ClassVar[bool] = False
     """Whether it runs out of proposals by itself, so that a study with it needs no budget."""
+    continues: ClassVar[bool] = False
+    """Whether its trials go on from trials of earlier generations, with their φ."""
     one_by_one: ClassVar[bool] = True
     """Whether it can propose one trial while others are under way; else it learns of whole generations."""
 

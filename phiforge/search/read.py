@@ -52,6 +52,7 @@ def parse_study(raw: Mapping[str, Any], base_of: BaseOf | None = None) -> StudyS
         refused = part.refuses(values["proposer"], Space(dimensions), values["generation"])
         problems += [f"proposer.name: {reason}" for reason in refused]
     problems += _order_problems(values)
+    problems += _continuing_problems(values, base, dimensions)
     if problems or spec is None:
         raise SpecError(problems, of="study")
     study = StudySpec.model_validate({**values, "base": base, "space": dimensions})
@@ -131,6 +132,22 @@ def _order_problems(values: Mapping[str, Any]) -> Iterator[str]:
         name = values["proposer"].name
         allowed = ", ".join(each for each in PROPOSERS if PROPOSERS[each].one_by_one)
         yield f"proposer.name: {name!r} learns of whole generations; allowed with asynchronous proposals: {allowed}"
+
+
+def _continuing_problems(
+    values: Mapping[str, Any], base: Mapping[str, Any], dimensions: Mapping[str, Dimension]
+) -> Iterator[str]:
+    """Yield what cannot be where trials go on from each other."""
+    if "proposer" not in values or not PROPOSERS[values["proposer"].name].continues:
+        return
+    name, outer = values["proposer"].name, base.get("outer", {})
+    if "scheduler" in values and SCHEDULERS[values["scheduler"].name].stops:
+        allowed = ", ".join(each for each in SCHEDULERS if not SCHEDULERS[each].stops)
+        yield f"scheduler.name: trials of {name!r} go on from each other, and none is stopped; allowed: {allowed}"
+    if "outer.schedule" in dimensions or (
+        isinstance(outer, Mapping) and outer.get("schedule", "constant") != "constant"
+    ):
+        yield f"base.outer.schedule: {name!r} learns the schedule itself; allowed: constant, which is not in the space"
 
 
 def _trial_problems(study: StudySpec) -> Iterator[str]:

@@ -7,20 +7,26 @@ import yaml
 from phiforge.base.errors import StudyError
 from phiforge.spec.run import RunSpec
 from phiforge.spec.studies.trial import of_length, raw_of
+from phiforge_client.studies.schedule import remarks, schedule
 from phiforge_client.studies.table import figure
 from phiforge_client.studies.view import StudyView
 
 
 def best_spec(view: StudyView) -> str:
-    """Return the spec of the best trial as YAML that ``phiforge submit`` takes; raises StudyError if there is none."""
+    """Return the spec of the best trial as YAML that ``phiforge submit`` takes; raises StudyError if there is none.
+
+    Of a trial that went on from others it is where all began, with how to go on from there as a comment.
+    """
     best = view.best
     if best is None:
         raise StudyError(f"study {view.record.study!r} has found nothing yet; `phiforge study show` says where it is")
-    proposal = view.found.proposals[best.number]
-    raw = of_length(raw_of(view.spec, proposal.point), proposal.rungs[-1:])
+    stretches = schedule(view, view.found.proposals[best.number])
+    raw = of_length(raw_of(view.spec, stretches[0].point), (stretches[0].end,))
     raw = {name: raw[name] for name in RunSpec.model_fields if name in raw}
     score = f"validation {view.spec.objective.score} {figure(best.value)} at version {best.version}"
-    return f"# Trial {best.number} of study {view.record.study}: {score}.\n" + yaml.safe_dump(raw, sort_keys=False)
+    said = [f"Trial {best.number} of study {view.record.study}: {score}."]
+    said += remarks(stretches) if len(stretches) > 1 else []
+    return "".join(f"# {line}\n" for line in said) + yaml.safe_dump(raw, sort_keys=False)
 
 
 def reasons(view: StudyView, trial: int | None) -> Iterator[str]:

@@ -86,4 +86,6 @@ def trial_json(view: StudyView, proposal: Proposal) -> dict[str, Any]:
         "point": dict(proposal.point),
         "rungs": list(proposal.rungs),
     }
+    if proposal.parent is not None:
+        fields |= {"parent": proposal.parent, "start": proposal.start}
     return fields | ({"end": None} if result is None else {k: v for k, v in result._asdict().items() if k != "number"})

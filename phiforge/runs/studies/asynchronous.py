@@ -27,8 +27,4 @@ def next_trial(spec: StudySpec, found: Found, under_way: list[Proposal]) -> list
     proposer.under_way = [each.point for each in found.open]
     points = proposer.propose(found.told(spec), range(number, number + 1))
     trials = [proposed(spec, number, len(found.generations), point) for point in points]
-    return [each for each in trials if each.refused or _first(each) <= tasks_left(spec, found)]
-
-
-def _first(proposal: Proposal) -> int:
-    return proposal.rungs[0] * proposal.version_tasks
+    return [each for each in trials if each.refused or each.tasks_to(0) <= tasks_left(spec, found)]

@@ -105,7 +105,7 @@ class Deciding:
 
     def _tasks_to_next(self, proposal: Proposal) -> int:
         rung = self._found.rung_of(proposal)
-        return (proposal.rungs[rung + 1] - proposal.rungs[rung]) * proposal.version_tasks
+        return proposal.tasks_to(rung + 1) - proposal.tasks_to(rung)
 
 
 def tasks_left(spec: StudySpec, found: Found) -> float:
@@ -116,6 +116,4 @@ def tasks_left(spec: StudySpec, found: Found) -> float:
 
 
 def _tasks_due(found: Found, proposal: Proposal) -> int:
-    if proposal.refused:
-        return 0
-    return proposal.rungs[min(found.rung_of(proposal), len(proposal.rungs) - 1)] * proposal.version_tasks
+    return 0 if proposal.refused else proposal.tasks_to(min(found.rung_of(proposal), len(proposal.rungs) - 1))

@@ -39,6 +39,8 @@ class Proposal(NamedTuple):
         rungs: versions at which it is compared with others, the last is its end; none if it is refused
         version_tasks: tasks that one version is learned from
         refused: why it is no run, if it is none
+        parent: the number of the trial that it goes on from; None: it begins with φ₀
+        start: the version at which it begins
     """
 
     number: int
@@ -47,11 +49,22 @@ class Proposal(NamedTuple):
     rungs: tuple[int, ...] = ()
     version_tasks: int = 0
     refused: str = ""
+    parent: int | None = None
+    start: int = 0
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of the whole trial."""
+        return self.tasks_to(len(self.rungs) - 1) if self.rungs else 0
+
+    def tasks_to(self, rung: int) -> int:
+        """Return how many tasks it is trained on up to a rung."""
+        return (self.rungs[rung] - self.start) * self.version_tasks
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Return what ``_asdict`` gave; raises what Python does for anything else."""
-        rungs = tuple(int(rung) for rung in fields["rungs"])
+        rungs, parent = tuple(int(rung) for rung in fields["rungs"]), fields.get("parent")
         return cls(
             int(fields["number"]),
             int(fields["generation"]),
@@ -59,6 +72,8 @@ class Proposal(NamedTuple):
             rungs,
             int(fields["version_tasks"]),
             str(fields["refused"]),
+            None if parent is None else int(parent),
+            int(fields.get("start", 0)),
         )
 
 

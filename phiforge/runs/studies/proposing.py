@@ -11,6 +11,9 @@ from phiforge.search.trials import Planned, planned, tasks_together
 from phiforge.spec.studies.space import Point
 from phiforge.spec.studies.study import StudySpec
 
+Parent = tuple[int | None, int]
+"""The number of the trial that another goes on from, and at which version."""
+
 
 def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
     """Return the trials to try next; none if the proposer has run out, or no further trial fits the budget.
@@ -22,20 +25,27 @@ def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
     if spec.budget.trials is not None:
         count = min(count, spec.budget.trials - first)
     proposer = build_proposer(spec.proposer, spec.points, spec.seed)
-    points = proposer.propose(found.told(spec), range(first, first + count))
-    proposals = [proposed(spec, first + index, generation, point) for index, point in enumerate(points)]
+    numbers = range(first, first + count)
+    points, parents = (ask(found.told(spec), numbers) for ask in (proposer.propose, proposer.parents))
+    asked = zip(numbers, points, parents, strict=False)  # there may be fewer points, if it has run out
+    proposals = [proposed(spec, number, generation, point, _ends(found, parent)) for number, point, parent in asked]
     if spec.budget.tasks is None:
         return proposals
     return fitting(spec, proposals, spec.budget.tasks - found.tasks)
 
 
-def proposed(spec: StudySpec, number: int, generation: int, point: Point) -> Proposal:
-    """Return the trial at ``point``; one that is no run says why."""
+def _ends(found: Found, parent: int | None) -> Parent:
+    """Return a trial that another goes on from, and the version at which it ended."""
+    return (None, 0) if parent is None else (parent, found.proposals[parent].rungs[-1])
+
+
+def proposed(spec: StudySpec, number: int, generation: int, point: Point, parent: Parent = (None, 0)) -> Proposal:
+    """Return the trial at ``point``, which goes on from ``parent``; one that is no run says why."""
     try:
-        trial = planned(spec, point, generation)
+        trial = planned(spec, point, generation, parent[1])
     except SpecError as error:
         return Proposal(number, generation, dict(point), refused="; ".join(error.problems))
-    return Proposal(number, generation, dict(point), trial.rungs, trial.version_tasks)
+    return Proposal(number, generation, dict(point), trial.rungs, trial.version_tasks, "", *parent)
 
 
 def fitting(spec: StudySpec, proposals: Sequence[Proposal], tasks: int) -> list[Proposal]:
@@ -48,4 +58,4 @@ def fitting(spec: StudySpec, proposals: Sequence[Proposal], tasks: int) -> list[
 
 
 def _planned(proposals: Iterable[Proposal]) -> list[Planned]:
-    return [Planned({}, each.rungs, each.version_tasks) for each in proposals if not each.refused]
+    return [Planned({}, each.rungs, each.version_tasks, each.start) for each in proposals if not each.refused]

@@ -29,7 +29,7 @@ def judged(
         value=value,
         version=version,
         share=version / proposal.rungs[-1],
-        tasks=version * proposal.version_tasks,
+        tasks=proposal.tasks_to(rung),
         phi_hash=str(scores.get("phi_hash", "")),
         scores=shown,
     )
@@ -54,6 +54,6 @@ def _unjudged(run: str, proposal: Proposal, rung: int, end: TrialEnd, why: str) 
         end,
         version=version,
         share=version / proposal.rungs[-1],
-        tasks=version * proposal.version_tasks,
+        tasks=proposal.tasks_to(rung),
         why=why,
     )

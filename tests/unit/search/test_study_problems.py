@@ -163,6 +163,16 @@ def test_who_waits_for_whom(sections, said):
     only(said, **sections)
 
 
+def test_population_based_training_has_no_other_schedule():
+    # Given trials that go on from each other, I expect schedulers, schedules and populations of one to be refused.
+    pbt = {"proposer": {"name": "population_based_training"}}
+    only("none is stopped; allowed: to_the_end", **pbt, scheduler={"name": "successive_halving"})
+    only("populations of 2 trials or more, and generation is 1", **pbt, generation=1)
+    only("learns of whole generations", **pbt, proposals="asynchronous")
+    space = parse_text(GOOD)["space"] | {"outer.schedule": {"type": "choice", "values": ["constant", "cosine"]}}
+    only("learns the schedule itself", **pbt, space=space)
+
+
 def test_what_is_not_used_is_not_recorded():
     # Given a study as earlier versions know them, I expect them to be able to read it, and one that says more not.
     study, asynchronous = parse_study(changed()), parse_study(changed(proposals="asynchronous"))

@@ -42,6 +42,13 @@ class Proposer(ProposerPart, ABC):
             numbers: of the trials that are proposed.
         """
 
+    def parents(self, history: Sequence[Told], numbers: range) -> list[int | None]:
+        """Return, of each of the trials that ``propose`` returns, the number of the one that it goes on from.
+
+        None: from φ₀, as all trials do by default.
+        """
+        return [None for _ in numbers]
+
     def drawn(self, *name: SeedPart) -> float:
         """Return a number in [0, 1) that depends on the seed and ``name`` alone."""
         return float(numpy_generator(self.seed, self.name, *name).random())
