@@ -103,9 +103,9 @@ def test_what_changes_the_shape_of_phi_is_refused(submitted: Submit, platform: P
     # Given a space with a field that decides how large the network is, I expect it to be refused, with its name.
     space = {
         "outer.lr": {"type": "log", "low": 1e-3, "high": 1e-1},
-        "learner.network.hidden": {"type": "choice", "values": [[8, 8], [16, 16]]},
+        "learner.network.width": {"type": "int", "low": 4, "high": 8},
     }
-    with pytest.raises(SpecError, match=r"space\.learner\.network\.hidden: it changes the shape of φ"):
+    with pytest.raises(SpecError, match=r"space\.learner\.network\.width: it changes the shape of φ"):
         submitted(**PBT | {"space": space})
     assert Studies(platform.store).all() == []
 
