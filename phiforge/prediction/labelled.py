@@ -57,7 +57,7 @@ def evaluate(classifier: Classifier, query: Support) -> tuple[Evaluated, list[Pr
         )
     right = [float(found[index].label == truth[index]) for index in known]
     score = estimate(right)
-    others = [each for index, each in enumerate(found) if index not in set(known)]
+    others = [each for each, label in zip(found, truth, strict=True) if label not in classifier.labels]
     return Evaluated(
         pictures=len(known),
         accuracy=score.mean,

@@ -18,6 +18,7 @@ from phiforge_client.chaos.spec import small_run
 from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.verdict import hashes
 from phiforge_client.studies.submission import submit_study
+from tests.thorough import NIGHTLY
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -35,6 +36,10 @@ STUDY = {
     "generation": GENERATION,
 }
 """The second half is proposed of what came of the first."""
+
+BY_DAY = ["study.judged"]
+BY_NIGHT = [pytest.param(point, marks=NIGHTLY) for point in OF_STUDIES if point not in BY_DAY]
+"""Points to die at."""
 
 
 class Outcome(NamedTuple):
@@ -95,7 +100,7 @@ def wipe(stage: Stage) -> None:
     stage.platform.exchange.redis.flushall()
 
 
-@pytest.mark.parametrize("results", [0, GENERATION])
+@pytest.mark.parametrize("results", [pytest.param(0, marks=NIGHTLY), GENERATION])
 @pytest.mark.parametrize("act", [kill_everything, wipe], ids=["kill-everything", "wipe-redis"])
 def test_a_study_under_faults(
     on_folder: Stage, undisturbed: Outcome, act: Callable[[Stage], None], results: int
@@ -105,7 +110,7 @@ def test_a_study_under_faults(
     assert go_through(on_folder, once_at(results, act)) == undisturbed
 
 
-@pytest.mark.parametrize("point", OF_STUDIES)
+@pytest.mark.parametrize("point", BY_DAY + BY_NIGHT)
 def test_killed_while_a_study_is_moved(on_folder: Stage, undisturbed: Outcome, point: str) -> None:
     # Given a study on a fleet
     ordered = once_at(0, lambda stage: stage.own.order(f"{point}=kill"))

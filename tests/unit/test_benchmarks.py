@@ -10,10 +10,12 @@ import pytest
 from benchmarks.__main__ import NAMES, command_of, run_all
 from benchmarks.curves.axes import AXES, points
 from benchmarks.curves.fit import fitted
+from benchmarks.homework import minutes_to
 from benchmarks.omniglot import SPECS, shortened
 from benchmarks.operations import Shape, operations
 from benchmarks.page import publish, spread, table
 from phiforge.spec.read import parse_spec, read_spec
+from phiforge_client.results.findings import Point
 
 ROOT = Path(__file__).parents[2]
 QUICK_SECONDS = 120
@@ -172,6 +174,11 @@ def test_a_row_as_wide_as_no_head_is_refused():
 
 def test_a_spread_is_the_median_and_the_ends():
     assert spread([3.0, 1.0, 2.0], "x") == "2x (1 to 3)"
+
+
+def test_a_mark_is_reached_at_the_first_version_that_comes_to_it():
+    validation = [Point(32 * n, float(n), {"accuracy": accuracy}) for n, accuracy in enumerate([0.2, 0.7, 0.6, 0.9])]
+    assert [minutes_to(mark, validation) for mark in (0.7, 0.8, 0.95)] == ["1.0", "3.0", "not in this run"]
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)

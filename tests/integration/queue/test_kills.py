@@ -15,6 +15,7 @@ from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
 from tests.integration.queue.conftest import Submit, waiting
 from tests.integration.steps.test_reconcile import just_before
+from tests.thorough import every
 
 pytestmark = pytest.mark.services
 
@@ -114,13 +115,14 @@ MOVES = (
 )
 
 
+@pytest.mark.parametrize("step", every(3))
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
 @pytest.mark.parametrize("move", MOVES, ids=[move.__name__ for move in MOVES])
 def test_killed_between_any_two_writes(
-    platform: Platform, line: Line, queued: Submit, move: Callable[..., None], wiped: bool
+    platform: Platform, line: Line, queued: Submit, move: Callable[..., None], wiped: bool, step: int
 ) -> None:
     # Given one run that is active, one that waits, one that is held and one that waits for the first
-    for writes in range(MOST_WRITES):
+    for writes in range(0, MOST_WRITES, step):
         first, second, held = queued(), queued(), queued(hold=True)
         runs = [first, second, held, queued(after=(first,))]
         assert platform.record.active() == [first]
@@ -146,10 +148,11 @@ def test_killed_between_any_two_writes(
     pytest.fail(f"{move.__name__} writes more than {MOST_WRITES} times")
 
 
+@pytest.mark.parametrize("step", every(3))
 @pytest.mark.parametrize("most_active", [2, 5])
 @pytest.mark.parametrize("move", MOVES, ids=[move.__name__ for move in MOVES])
 def test_others_admit_between_any_two_writes(
-    platform: Platform, line: Line, queued: Submit, move: Callable[..., None], most_active: int
+    platform: Platform, line: Line, queued: Submit, move: Callable[..., None], most_active: int, step: int
 ) -> None:
     def look() -> None:
         if most_active > 2:
@@ -158,7 +161,7 @@ def test_others_admit_between_any_two_writes(
         reconcile_all(platform)
 
     # Given one run that is active, one that waits, one that is held and one that waits for the first
-    for writes in range(MOST_WRITES):
+    for writes in range(0, MOST_WRITES, step):
         first, second, held = queued(), queued(), queued(hold=True)
         runs = [first, second, held, queued(after=(first,))]
         # If a service looks and admits after so many writes of whoever moves one, the lock being free again, and maybe

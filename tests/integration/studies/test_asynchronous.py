@@ -27,6 +27,7 @@ from tests.integration.studies.conftest import (
     trials_that_go_on,
     wait_for_study,
 )
+from tests.thorough import every
 
 pytestmark = pytest.mark.services
 
@@ -152,10 +153,11 @@ MOST_WRITES, MOST_ROUNDS = 150, 40
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("step", every(11))
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
-def test_killed_between_any_two_writes(platform: Platform, wiped: bool) -> None:
+def test_killed_between_any_two_writes(platform: Platform, wiped: bool, step: int) -> None:
     # Given ASHA, if whoever moves it dies after so many writes, maybe with Redis
-    for writes in range(MOST_WRITES):
+    for writes in range(0, MOST_WRITES, step):
         mine, decided, died = disturbed(platform, writes, wiped)
         found = found_of(platform, mine)
         # I expect what was written down before to be as it was, and every trial to be the run that was proposed, once.

@@ -17,6 +17,7 @@ from phiforge.search.read import parse_study
 from phiforge_client.studies.submission import submit_study
 from tests.integration.queue.test_kills import Killed, between_writes, die
 from tests.integration.studies.conftest import finish, judge, loss_at, study, trials_that_go_on
+from tests.thorough import every
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -100,15 +101,16 @@ def expect_each_trial_once(platform: Platform, submitted: str) -> None:
     assert platform.once(studies_of).active() == []
 
 
+@pytest.mark.parametrize("step", every(7))
 @pytest.mark.parametrize("changes", [PLAIN, HALVED, MEDIAN], ids=["plain", "halved", "median"])
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
-def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, Any], wiped: bool) -> None:
+def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, Any], wiped: bool, step: int) -> None:
     # Given what a study tries, and what comes of it, if nothing happens
     undisturbed, _ = disturbed(platform, changes, 10_000, lambda _: None)
     expected = told(platform, undisturbed)
     assert len(expected) == TRIALS
     # If whoever moves it dies after so many writes, maybe with Redis, I expect the same, each trial once.
-    for writes in range(MOST_WRITES):
+    for writes in range(0, MOST_WRITES, step):
         submitted, did = disturbed(platform, changes, writes, lambda _: die(), wiped)
         assert told(platform, submitted) == expected, writes
         expect_each_trial_once(platform, submitted)
@@ -117,14 +119,17 @@ def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, An
     pytest.fail(f"a study writes more than {MOST_WRITES} times")
 
 
+@pytest.mark.parametrize("step", every(7))
 @pytest.mark.parametrize("changes", [PLAIN, HALVED, MEDIAN], ids=["plain", "halved", "median"])
-def test_others_look_between_any_two_writes(platform: Platform, settings: Settings, changes: dict[str, Any]) -> None:
+def test_others_look_between_any_two_writes(
+    platform: Platform, settings: Settings, changes: dict[str, Any], step: int
+) -> None:
     # Given a second process that looks, and what a study tries if nobody else does
     other = Platform.open(settings)
     undisturbed, _ = disturbed(platform, changes, 10_000, lambda _: None)
     expected = told(platform, undisturbed)
     # If it looks after so many writes of the first, without minding any lock, I expect the same, each trial once.
-    for writes in range(MOST_WRITES):
+    for writes in range(0, MOST_WRITES, step):
         submitted, did = disturbed(platform, changes, writes, lambda mine: mine and look(other, mine))
         assert told(platform, submitted) == expected, writes
         expect_each_trial_once(platform, submitted)

@@ -25,6 +25,7 @@ from phiforge_client.submission import submit
 from tests.fleet import hashes, wait_for_end
 from tests.integration.queue.test_kills import Killed, between_writes, die
 from tests.integration.studies.conftest import Submit, finish, loss_at, study, trials_that_go_on, wait_for_study
+from tests.thorough import every
 
 pytestmark = pytest.mark.services
 
@@ -111,13 +112,14 @@ def test_what_changes_the_shape_of_phi_is_refused(submitted: Submit, platform: P
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("step", every(11))
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
-def test_killed_between_any_two_writes(platform: Platform, wiped: bool) -> None:
+def test_killed_between_any_two_writes(platform: Platform, wiped: bool, step: int) -> None:
     # Given what a population tries if nothing happens
     short = PBT | {"budget": {"trials": 2 * POPULATION}}
     expected = told(go_through(platform, submit_study(platform, parse_study(study(**short)))))
     # If whoever moves it dies after so many writes, maybe with Redis, I expect the same, each trial once.
-    for writes in range(200):
+    for writes in range(0, 200, step):
         mine, died = submit_study(platform, parse_study(study(**short))), False
         with pytest.MonkeyPatch.context() as patch:
             left = between_writes(platform, patch, writes, die)
