@@ -161,6 +161,8 @@ class ProposerPart(Part):
     """Whether what it proposes depends on the results of earlier generations."""
     ends: ClassVar[bool] = False
     """Whether it runs out of proposals by itself, so that a study with it needs no budget."""
+    several: ClassVar[bool] = False
+    """Whether it takes several objectives."""
     continues: ClassVar[bool] = False
     """Whether its trials go on from trials of earlier generations, with their φ."""
     one_by_one: ClassVar[bool] = True

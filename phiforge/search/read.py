@@ -45,6 +45,7 @@ def parse_study(raw: Mapping[str, Any], base_of: BaseOf | None = None) -> StudyS
         problems += checks.field_problems(base, dimensions)
     if spec and "objective" in values:
         problems += checks.objective_problems(values["objective"], spec)
+        problems += checks.aims_problems(values["objective"], values.get("objectives", ()), spec)
     problems += _budget_problems(values)
     if not space_problems and "proposer" in values and "generation" in values:
         part = PROPOSERS[values["proposer"].name]
@@ -52,14 +53,25 @@ def parse_study(raw: Mapping[str, Any], base_of: BaseOf | None = None) -> StudyS
         refused = part.refuses(values["proposer"], Space(dimensions), values["generation"])
         problems += [f"proposer.name: {reason}" for reason in refused]
     problems += _order_problems(values)
+    problems += _several_problems(values)
     problems += _continuing_problems(values, base, dimensions)
     if problems or spec is None:
         raise SpecError(problems, of="study")
     study = StudySpec.model_validate({**values, "base": base, "space": dimensions})
-    study = study.model_copy(update={"objective": checks.settled_objective(study.objective, spec)})
+    study = _settled(study, spec)
     if problems := list(_trial_problems(study)):
         raise SpecError(problems, of="study")
     return study
+
+
+def _settled(study: StudySpec, base: RunSpec) -> StudySpec:
+    """Return a study with all objectives said whole; the first of several is the one that ``objective`` names."""
+    aims = checks.settled_aims(study.objectives)
+    if aims:
+        objective = study.objective.model_copy(update={"score": aims[0].score, "goal": aims[0].goal})
+    else:
+        objective = checks.settled_objective(study.objective, base)
+    return study.model_copy(update={"objective": objective, "objectives": aims})
 
 
 def _base(raw: Mapping[str, Any], base_of: BaseOf | None) -> tuple[dict[str, Any], list[str]]:
@@ -132,6 +144,18 @@ def _order_problems(values: Mapping[str, Any]) -> Iterator[str]:
         name = values["proposer"].name
         allowed = ", ".join(each for each in PROPOSERS if PROPOSERS[each].one_by_one)
         yield f"proposer.name: {name!r} learns of whole generations; allowed with asynchronous proposals: {allowed}"
+
+
+def _several_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield parts that compare trials by one number, where there are several objectives."""
+    if not values.get("objectives"):
+        return
+    if "proposer" in values and not PROPOSERS[values["proposer"].name].several:
+        allowed = ", ".join(each for each in PROPOSERS if PROPOSERS[each].several)
+        yield f"proposer.name: {values['proposer'].name!r} takes one objective; allowed with several: {allowed}"
+    if "scheduler" in values and SCHEDULERS[values["scheduler"].name].stops:
+        allowed = ", ".join(each for each in SCHEDULERS if not SCHEDULERS[each].stops)
+        yield f"scheduler.name: {values['scheduler'].name!r} compares by one objective; allowed with several: {allowed}"
 
 
 def _continuing_problems(

@@ -84,13 +84,17 @@ def show(study: StudyId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def best(study: StudyId, as_json: AsJson = False) -> None:
+def best(
+    study: StudyId,
+    trial: Annotated[int | None, typer.Option("--trial", min=0, help="Of another trial: by its number.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Print the spec of the best trial of STUDY, to be submitted: `phiforge study best STUDY > found.yaml`."""
     import yaml
 
     from phiforge_client.studies.findings import best_spec
 
-    spec = best_spec(_view(study))
+    spec = best_spec(_view(study), trial)
     answer(yaml.safe_load(spec), as_json, [], lambda: typer.echo(spec, nl=False))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from phiforge.spec.studies.measures import MEASURES
 from phiforge_client.studies.plot import plot_study
 from phiforge_client.studies.table import sentence
 from phiforge_client.studies.view import StudyView, to_json, trial_json
@@ -33,7 +34,13 @@ def export(view: StudyView, folder: Path) -> list[Path]:
 def headings(view: StudyView) -> list[str]:
     """Return the columns of the table: what came of trials, then what they tried, then their other scores."""
     scores = sorted({name for result in view.found.results.values() for name in result.scores})
-    return [*_COLUMNS, *view.spec.space, *(f"validation_{name}" for name in scores)]
+    measures = [aim.score for aim in view.spec.objectives if aim.score in MEASURES]
+    return [
+        *_COLUMNS,
+        *view.spec.space,
+        *(f"validation_{name}" for name in scores),
+        *(f"cost_{name}" for name in measures),
+    ]
 
 
 def trial_rows(view: StudyView) -> list[dict[str, Any]]:
@@ -44,7 +51,8 @@ def trial_rows(view: StudyView) -> list[dict[str, Any]]:
 def _row(trial: Mapping[str, Any]) -> dict[str, Any]:
     point = {field: json.dumps(each) if isinstance(each, dict) else each for field, each in trial["point"].items()}
     scores = {f"validation_{name}": value for name, value in trial.get("scores", {}).items()}
-    return {name: trial[name] for name in _COLUMNS if trial.get(name) is not None} | point | scores
+    costs = {f"cost_{name}": value for name, value in trial.get("measures", {}).items()}
+    return {name: trial[name] for name in _COLUMNS if trial.get(name) is not None} | point | scores | costs
 
 
 def _page(view: StudyView, rows: Sequence[Mapping[str, Any]], picture: bytes) -> str:

@@ -7,8 +7,7 @@ written down before it becomes a run, and stays as it is.
 from phiforge.runs.studies.deciding import tasks_left
 from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.outcome import Proposal
-from phiforge.runs.studies.proposing import proposed
-from phiforge.search.proposers import build_proposer
+from phiforge.runs.studies.proposing import proposed, proposer_of
 from phiforge.spec.studies.study import StudySpec
 
 
@@ -23,7 +22,7 @@ def next_trial(spec: StudySpec, found: Found, under_way: list[Proposal]) -> list
     number = len(found.proposals)
     if len(under_way) >= spec.generation or number == spec.budget.trials:
         return []
-    proposer = build_proposer(spec.proposer, spec.points, spec.seed)
+    proposer = proposer_of(spec)
     proposer.under_way = [each.point for each in found.open]
     points = proposer.propose(found.told(spec), range(number, number + 1))
     trials = [proposed(spec, number, len(found.generations), point) for point in points]

@@ -52,6 +52,8 @@ def final(spec: StudySpec, found: Found, reason: str) -> tuple[StudyStatus, dict
         why = _first_reason(found) if found.results else "there was none"
         return StudyStatus.FAILED, {"reason": f"no trial came to anything; {why}"}
     fields = {"reason": reason, "trials": len(found.results), "tasks": found.tasks, "best": _best(best, found)}
+    if spec.objectives:
+        fields["front"] = [result.number for result in found.front(spec)]
     return StudyStatus.COMPLETE, fields
 
 

@@ -9,6 +9,7 @@ from typing import Self
 from phiforge.runs.studies.outcome import Decision, Proposal, Result, TrialEnd
 from phiforge.runs.studies.record import Studies, decision_name, generation_name
 from phiforge.search.history import Told, best
+from phiforge.search.pareto import front
 from phiforge.search.schedulers.bases.curve import Curve
 from phiforge.spec.studies.study import Objective, StudySpec
 
@@ -92,15 +93,29 @@ class Found:
                 each.point,
                 cost_of(spec.objective, self.results[each.number].value),
                 self.results[each.number].share,
+                costs_of(spec, self.results[each.number]) if spec.objectives else (),
             )
             for each in self.proposals
             if each.number in self.results
         ]
 
+    def front(self, spec: StudySpec) -> list[Result]:
+        """Return the trials that no other dominates, in order of number; none if there is but one objective."""
+        costs = {told.number: told.costs for told in self.told(spec) if told.costs and told.share == 1}
+        return [self.results[number] for number in front(costs)]
+
     def best(self, spec: StudySpec) -> Result | None:
         """Return the best trial so far that has a value; None if none has."""
         found = best(self.told(spec))
         return self.results[found.number] if found else None
+
+
+def costs_of(spec: StudySpec, result: Result) -> tuple[float, ...]:
+    """Return each objective of a result as a cost, lower is better; none if it has no value."""
+    if result.value is None:
+        return ()
+    there = {**result.scores, **result.measures}
+    return tuple(-there[aim.score] if aim.goal == "maximise" else there[aim.score] for aim in spec.aims)
 
 
 def cost_of(objective: Objective, value: float | None) -> float | None:

@@ -91,6 +91,7 @@ class Result(NamedTuple):
         phi_hash: of the φ that was judged
         scores: of the validation tasks, by name
         why: what is to be said of the end
+        measures: what it costs, of what the study looks for little of, by name
     """
 
     number: int
@@ -103,10 +104,16 @@ class Result(NamedTuple):
     phi_hash: str = ""
     scores: Mapping[str, float] = {}
     why: str = ""
+    measures: Mapping[str, float] = {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values; what is not measured is left out, as earlier versions do not know it."""
+        fields = self._asdict()
+        return fields if self.measures else {name: each for name, each in fields.items() if name != "measures"}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """Return what ``_asdict`` gave; raises what Python does for anything else."""
+        """Return what ``to_json`` gave; raises what Python does for anything else."""
         return cls(**{**fields, "end": TrialEnd(fields["end"])})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from phiforge.base.errors import SpecError
 from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.outcome import Proposal
-from phiforge.search.proposers import build_proposer
+from phiforge.search.proposers import Proposer, build_proposer
 from phiforge.search.schedulers import build_scheduler
 from phiforge.search.trials import Planned, planned, tasks_together
 from phiforge.spec.studies.space import Point
@@ -24,7 +24,7 @@ def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
     count = spec.generation
     if spec.budget.trials is not None:
         count = min(count, spec.budget.trials - first)
-    proposer = build_proposer(spec.proposer, spec.points, spec.seed)
+    proposer = proposer_of(spec)
     numbers = range(first, first + count)
     points, parents = (ask(found.told(spec), numbers) for ask in (proposer.propose, proposer.parents))
     asked = zip(numbers, points, parents, strict=False)  # there may be fewer points, if it has run out
@@ -32,6 +32,13 @@ def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
     if spec.budget.tasks is None:
         return proposals
     return fitting(spec, proposals, spec.budget.tasks - found.tasks)
+
+
+def proposer_of(spec: StudySpec) -> Proposer:
+    """Return the proposer of a study, told how many objectives there are."""
+    proposer = build_proposer(spec.proposer, spec.points, spec.seed)
+    proposer.aims = len(spec.aims)
+    return proposer
 
 
 def _ends(found: Found, parent: int | None) -> Parent:

@@ -153,7 +153,7 @@ class Studies:
 
     def save_result(self, study: str, result: Result) -> None:
         """Write down what came of a trial, unless it is there."""
-        self._once(study, result_name(result.number), result._asdict())
+        self._once(study, result_name(result.number), result.to_json())
 
     def result(self, study: str, number: int) -> Result:
         """Return what came of a trial; raises FormatError if it is damaged."""

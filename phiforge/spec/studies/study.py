@@ -32,6 +32,13 @@ class Objective(Section):
     )
 
 
+class Aim(Section):
+    """One of several objectives."""
+
+    score: str = Field(description="A score of the validation tasks as in objective, or a cost: parameters, tasks.")
+    goal: Goal | None = Field(default=None, description="null: the better way of the score, less of a cost.")
+
+
 class Budget(Section):
     """When a study ends: with whichever is reached first."""
 
@@ -61,6 +68,11 @@ class StudySpec(Section):
         default_factory=lambda: default_of(PROPOSERS, "random"), description="Chooses the trials."
     )
     objective: Objective = Objective()
+    objectives: Annotated[tuple[Aim, ...], Since(2, absent=())] = Field(
+        default=(),
+        max_length=5,
+        description="Two or more, instead of the score in objective: what is found is a Pareto front.",
+    )
     budget: Budget = Budget()
     scheduler: Annotated[PartConfig, PartOf(SCHEDULERS)] = Field(
         default_factory=lambda: default_of(SCHEDULERS, "to_the_end"), description="Stops trials early."
@@ -85,6 +97,11 @@ class StudySpec(Section):
     def is_asynchronous(self) -> bool:
         """Whether what is tried depends on the order in which trials come to their rungs and ends."""
         return self.proposals == "asynchronous"
+
+    @property
+    def aims(self) -> tuple[Aim, ...]:
+        """Its objectives: one, or several."""
+        return self.objectives or (Aim(score=str(self.objective.score), goal=self.objective.goal),)
 
     @property
     def schema_version(self) -> int:

@@ -20,8 +20,12 @@ class OptunaProposer(Proposer):
     needs: ClassVar[tuple[str, ...]] = ("optuna",)
 
     @abstractmethod
-    def sampler(self, seed: int) -> Any:  # noqa: ANN401 - of Optuna, which is imported only where it is used
+    def sampler(self, seed: int, history: Sequence[Told]) -> Any:  # noqa: ANN401 - of Optuna, imported where it is used
         """Return the sampler."""
+
+    def attributes(self, told: Told) -> dict[str, Any]:
+        """Return what the sampler keeps of a trial beside its values."""
+        return {}
 
     def propose(self, history: Sequence[Told], numbers: range) -> list[Point]:
         """Return the points that the sampler is asked for, one after the other, each knowing those before."""
@@ -29,7 +33,8 @@ class OptunaProposer(Proposer):
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         seed = seed_of(self.seed, self.name, numbers.start) % 2**32
-        study = optuna.create_study(sampler=self.sampler(seed))
+        sampler = self.sampler(seed, history)
+        study = optuna.create_study(sampler=sampler, directions=["minimize"] * self.aims)
         study.add_trials([self._frozen(each) for each in history] + [self._running(each) for each in self.under_way])
         return [self._asked(study.ask()) for _ in numbers]
 
@@ -44,8 +49,9 @@ class OptunaProposer(Proposer):
         reached = {} if whole or told.cost is None else {round(_STEPS * told.share): told.cost}
         return create_trial(
             state=TrialState.COMPLETE if whole else TrialState.PRUNED,
-            value=told.cost if whole else None,
+            values=list(told.costs or [told.cost]) if whole else None,
             intermediate_values=reached,
+            system_attrs=self.attributes(told),
             **self._where(told.point),
         )
 
@@ -57,19 +63,20 @@ class OptunaProposer(Proposer):
 
     def _where(self, point: Point) -> dict[str, Any]:
         return {
-            "params": {field: _plain(self.space[field], value) for field, value in point.items()},
-            "distributions": {field: _distribution(self.space[field]) for field in point},
+            "params": {field: plain(self.space[field], value) for field, value in point.items()},
+            "distributions": {field: distribution(self.space[field]) for field in point},
         }
 
 
-def _plain(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - any value of a spec
+def plain(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - any value of a spec
     """Return a value as Optuna takes it: of a choice its position, for a value may be a whole section."""
     if dimension.is_choice:
         return position_of(value, dimension.values)
     return int(value) if dimension.is_whole else float(value)
 
 
-def _distribution(dimension: Dimension) -> Any:  # noqa: ANN401 - of Optuna
+def distribution(dimension: Dimension) -> Any:  # noqa: ANN401 - of Optuna
+    """Return a field as Optuna takes it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if dimension.is_choice:

@@ -30,6 +30,9 @@ class Proposer(ProposerPart, ABC):
     under_way: Sequence[Point] = ()
     """Points of trials that are not over while it proposes: there are some with asynchronous proposals alone."""
 
+    aims: int = 1
+    """How many objectives there are."""
+
     def __init__(self, config: Any, space: Space, seed: int) -> None:  # noqa: ANN401 - its own configuration
         self.config, self.space, self.seed = config, space, seed
 
