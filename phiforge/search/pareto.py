@@ -10,9 +10,8 @@ def front(costs: Mapping[int, Sequence[float]]) -> list[int]:
 
         front({0: (1.0, 5.0), 1: (2.0, 4.0), 2: (2.0, 6.0)})   # [0, 1]
     """
-    return sorted(
-        number for number, mine in costs.items() if not any(_dominates(each, mine) for each in costs.values())
-    )
+    every = list(costs.values())
+    return sorted(number for number, mine in costs.items() if not any(_dominates(each, mine) for each in every))
 
 
 def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -121,7 +121,7 @@ def export(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write STUDY to FOLDER: trials.csv, study.json, study.png, and study.html, which needs no other file."""
+    """Write STUDY to FOLDER: trials.csv, study.json, PNGs of what it found, and study.html, which holds them all."""
     from phiforge_client.studies.export import export as export_study
 
     view = _view(study)

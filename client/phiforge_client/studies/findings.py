@@ -43,9 +43,8 @@ def _with_value(view: StudyView, trial: int) -> Result:
     result = view.found.results.get(trial)
     if result is None or result.value is None:
         judged = sorted(number for number, each in view.found.results.items() if each.value is not None)
-        raise StudyError(
-            f"trial {trial} of study {view.record.study!r} has no value; allowed: {', '.join(map(str, judged)) or 'none yet'}"
-        )
+        allowed = ", ".join(map(str, judged)) or "none yet"
+        raise StudyError(f"trial {trial} of study {view.record.study!r} has no value; allowed: {allowed}")
     return result
 
 
