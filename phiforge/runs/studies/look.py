@@ -6,12 +6,14 @@ comes twice finds the same proposals.
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, StoreError, StudyError
 from phiforge.base.fault_points import reach
-from phiforge.base.metrics import STUDY_GENERATIONS
+from phiforge.base.metrics import FAILED_STUDIES, STUDY_GENERATIONS
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.studies.asynchronous import next_trial
 from phiforge.runs.studies.ending import final, hopeless, run_out, spent
@@ -53,7 +55,7 @@ def _look_alone(platform: RunPlatform, study: str) -> list[str]:
     except (FormatError, StudyError) as error:
         log.error("study %s failed: %s", study, error)
         studies = platform.once(studies_of)
-        studies.end(study, StudyStatus.FAILED, {"reason": f"it cannot go on: {error}"})
+        _end(studies, study, StudyStatus.FAILED, {"reason": f"it cannot go on: {error}"})
         studies.deactivate(study)
     except RedisError:
         raise
@@ -85,7 +87,7 @@ def look(platform: RunPlatform, study: str) -> None:
 def _step(platform: RunPlatform, studies: Studies, record: StudyRecord, spec: StudySpec, found: Found) -> bool:
     """Do what is due, and say whether that may have made more due."""
     if why := hopeless(found, spec.budget.trials):
-        studies.end(record.study, StudyStatus.FAILED, {"reason": why})
+        _end(studies, record.study, StudyStatus.FAILED, {"reason": why})
         return True
     tending = Tending(platform, studies, record, spec, found)
     if found.open and tending.tend():
@@ -105,9 +107,15 @@ def _step(platform: RunPlatform, studies: Studies, record: StudyRecord, spec: St
         tending.close()
         return True
     status, fields = final(spec, found, reason or run_out(spec))
-    studies.end(record.study, status, fields)
+    _end(studies, record.study, status, fields)
     log.info("study %s is %s: %s", record.study, status, fields["reason"])
     return True
+
+
+def _end(studies: Studies, study: str, status: StudyStatus, fields: Mapping[str, Any]) -> None:
+    studies.end(study, status, fields)
+    if status is StudyStatus.FAILED:
+        FAILED_STUDIES.inc()
 
 
 def _next(spec: StudySpec, found: Found, tending: Tending) -> list[Proposal]:
