@@ -13,10 +13,8 @@ pytestmark = pytest.mark.services
 
 def samples(platform: Platform, name: str) -> dict[tuple[str, ...], float]:
     """Return the values of a metric, by their labels."""
-    metrics = RunCollector(platform).collect()
-    return {
-        tuple(each.labels.values()): each.value for metric in metrics if metric.name == name for each in metric.samples
-    }
+    [metric] = [each for each in RunCollector(platform).collect() if each.name == name]
+    return {tuple(each.labels.values()): each.value for each in metric.samples}
 
 
 def test_a_study_that_goes_on(platform: Platform, submitted: Submit) -> None:

@@ -70,7 +70,7 @@ def test_each_of_them_can_be_submitted(platform: Platform, found: str) -> None:
     assert parse_spec(yaml.safe_load(best_spec(view))).learner.network.width == 16
     smallest = next(each for each in view.found.proposals if each.point["learner.network.width"] == 2)
     assert parse_spec(yaml.safe_load(best_spec(view, smallest.number))).learner.network.width == 2
-    with pytest.raises(StudyError, match="trial 9 of study .* has no value; allowed: 0, 1, 2, 3"):
+    with pytest.raises(StudyError, match=r"trial 9 of study .* has no value; allowed: 0, 1, 2, 3"):
         best_spec(view, 9)
 
 
