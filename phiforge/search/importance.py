@@ -7,6 +7,7 @@ needed.
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 from phiforge.search.history import Told
 from phiforge.search.proposers.bases.by_optuna import distribution, plain
@@ -50,7 +51,7 @@ def _shares(space: Space, whole: Sequence[Told]) -> Mapping[str, float]:
         return dict(get_param_importances(study, evaluator=evaluator))
 
 
-def _frozen(space: Space, told: Told) -> object:
+def _frozen(space: Space, told: Told) -> Any:  # noqa: ANN401 - of Optuna
     from optuna.trial import create_trial
 
     return create_trial(

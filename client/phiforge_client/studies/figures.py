@@ -110,16 +110,16 @@ def _front(view: StudyView) -> Figure | None:
     first, second = (aim.score for aim in view.spec.aims[:2])
     results = [result for _, result, _ in _judged(view)]
     figure, axes = _figure(4)
-    axes.scatter(*_places(results, first, second), s=16, color="0.6", label="trials")
     front = sorted(view.front, key=lambda result: value_at(result, first) or 0.0)
-    axes.plot(*_places(front, first, second), marker="o", color="tab:blue", label="dominated by none")
+    axes.scatter(_places(results, first), _places(results, second), s=16, color="0.6", label="trials")
+    axes.plot(_places(front, first), _places(front, second), marker="o", color="tab:blue", label="dominated by none")
     axes.set(xlabel=first, ylabel=second)
     axes.legend(fontsize="small")
     return figure
 
 
-def _places(results: Sequence[Result], *scores: str) -> list[list[float]]:
-    return [[value_at(result, score) or 0.0 for result in results] for score in scores]
+def _places(results: Sequence[Result], score: str) -> list[float]:
+    return [value_at(result, score) or 0.0 for result in results]
 
 
 def _judged(view: StudyView) -> list[tuple[Proposal, Result, float]]:

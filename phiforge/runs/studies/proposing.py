@@ -25,8 +25,8 @@ def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
     if spec.budget.trials is not None:
         count = min(count, spec.budget.trials - first)
     proposer = proposer_of(spec)
-    numbers = range(first, first + count)
-    points, parents = (ask(found.told(spec), numbers) for ask in (proposer.propose, proposer.parents))
+    history, numbers = found.told(spec), range(first, first + count)
+    points, parents = proposer.propose(history, numbers), proposer.parents(history, numbers)
     asked = zip(numbers, points, parents, strict=False)  # there may be fewer points, if it has run out
     proposals = [proposed(spec, number, generation, point, _ends(found, parent)) for number, point, parent in asked]
     if spec.budget.tasks is None:

@@ -49,7 +49,7 @@ class OptunaProposer(Proposer):
         reached = {} if whole or told.cost is None else {round(_STEPS * told.share): told.cost}
         return create_trial(
             state=TrialState.COMPLETE if whole else TrialState.PRUNED,
-            values=list(told.costs or [told.cost]) if whole else None,
+            values=_costs(told) if whole else None,
             intermediate_values=reached,
             system_attrs=self.attributes(told),
             **self._where(told.point),
@@ -66,6 +66,10 @@ class OptunaProposer(Proposer):
             "params": {field: plain(self.space[field], value) for field, value in point.items()},
             "distributions": {field: distribution(self.space[field]) for field in point},
         }
+
+
+def _costs(told: Told) -> list[float]:
+    return list(told.costs) or [each for each in [told.cost] if each is not None]
 
 
 def plain(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - any value of a spec
