@@ -11,6 +11,9 @@ from phiforge_client.commands.options import AsJson, Overrides, Priority, Quiet,
 from phiforge_client.commands.output import answer, console, echo_json, progress, say, screen, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phiforge.fleet.platform import Platform
     from phiforge.runs.platform import RunPlatform
     from phiforge_client.studies.view import StudyView
 
@@ -134,10 +137,7 @@ def cancel(study: StudyId, as_json: AsJson = False, quiet: Quiet = False) -> Non
     """End STUDY, and those of its trials that go on; `phiforge study resume` lets all go on."""
     from phiforge_client.studies.steering import cancel_study
 
-    platform = open_platform()
-    meant = _id_of(platform, study)
-    expect_redis(platform)
-    cancel_study(platform, meant)
+    meant = _steered(study, cancel_study)
     said = f"cancelled {meant}; `phiforge study resume {meant}` lets it go on"
     answer({"cancelled": meant}, as_json, [meant], lambda: say(said))
 
@@ -147,11 +147,17 @@ def resume(study: StudyId, as_json: AsJson = False, quiet: Quiet = False) -> Non
     """Let a cancelled or failed STUDY go on: to the same proposals and results as if it had never stopped."""
     from phiforge_client.studies.steering import resume_study
 
+    meant = _steered(study, resume_study)
+    answer({"resumed": meant}, as_json, [meant], lambda: say(f"resumed {meant}"))
+
+
+def _steered(study: str, move: "Callable[[Platform, str], None]") -> str:
+    """Let ``move`` be done to the study that is meant, and return its id."""
     platform = open_platform()
     meant = _id_of(platform, study)
     expect_redis(platform)
-    resume_study(platform, meant)
-    answer({"resumed": meant}, as_json, [meant], lambda: say(f"resumed {meant}"))
+    move(platform, meant)
+    return meant
 
 
 def _watch(platform: "RunPlatform", study: str, as_json: bool) -> None:
