@@ -7,11 +7,11 @@ import pytest
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 
-__all__ = ["platform"]
+__all__ = ["idle_platform"]
 
 
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
+@pytest.fixture(name="platform")
+def idle_platform(settings: Settings) -> Iterator[Platform]:
     """The connections of that fleet."""
     platform = Platform.open(settings)
     yield platform

@@ -12,7 +12,7 @@ from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.wish import Wish
 from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
-from tests.integration.idle import platform  # noqa: F401 - a fixture
+from tests.integration.idle import idle_platform  # noqa: F401 - a fixture
 
 Submit = Callable[..., str]
 

@@ -16,7 +16,7 @@ from phiforge_client.stack import Stack
 from phiforge_client.studies.submission import submit_study
 from tests.badinput.conftest import waves
 from tests.fleet import wait_until
-from tests.integration.idle import platform  # noqa: F401 - a fixture
+from tests.integration.idle import idle_platform  # noqa: F401 - a fixture
 
 Submit = Callable[..., str]
 
