@@ -2,6 +2,7 @@
 
 import pytest
 
+from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.record import RunStatus
@@ -154,11 +155,12 @@ MOST_WRITES, MOST_ROUNDS = 150, 40
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", every(11))
-@pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
-def test_killed_between_any_two_writes(platform: Platform, wiped: bool, step: int) -> None:
-    # Given ASHA, if whoever moves it dies after so many writes, maybe with Redis
+@pytest.mark.parametrize("how", ["killed", "killed-and-wiped", "another-looks"])
+def test_disturbed_between_any_two_writes(platform: Platform, settings: Settings, how: str, step: int) -> None:
+    # Given ASHA, if whoever moves it dies after so many writes, maybe with Redis, or another looks just then
+    other = Platform.open(settings)
     for writes in range(0, MOST_WRITES, step):
-        mine, decided, died = disturbed(platform, writes, wiped)
+        mine, decided, did = disturbed(platform, writes, other if how == "another-looks" else None, "wiped" in how)
         found = found_of(platform, mine)
         # I expect what was written down before to be as it was, and every trial to be the run that was proposed, once.
         for name, fields in decided.items():
@@ -170,17 +172,18 @@ def test_killed_between_any_two_writes(platform: Platform, wiped: bool, step: in
             assert platform.record.status(run) is not RunStatus.RUNNING
         assert list(Line(platform.store, platform.exchange).all()) == []
         assert platform.record.active() == []
-        if not died:
+        if not did:
+            other.close()
             return
     pytest.fail(f"a study writes more than {MOST_WRITES} times")
 
 
-def disturbed(platform: Platform, writes: int, wiped: bool) -> tuple[str, dict, bool]:
-    """Go through a study that is broken off after so many writes; return what was written down by then."""
+def disturbed(platform: Platform, writes: int, other: Platform | None, wiped: bool) -> tuple[str, dict, bool]:
+    """Go through a study that is disturbed after so many writes; return what was written down by then."""
     studies, mine, decided = Studies(platform.store), "", {}
     with pytest.MonkeyPatch.context() as patch:
         mine = submit_study(platform, parse_study(study(**ASHA)))
-        left = between_writes(platform, patch, writes, die)
+        left = between_writes(platform, patch, writes, lambda: look(other, mine) if other else die())
         for _ in range(MOST_ROUNDS):
             try:
                 for run in trials_that_go_on(platform, mine):
