@@ -29,7 +29,7 @@ PAGE = """# A study with one trainer and with two
 
 `python -m benchmarks.study_scaling` writes this: {trials} trials in one generation, each {length} versions of MAML on
 5-way 1-shot `glyphs`, one job a version. Seconds from submission to the end of the study, test tasks included."""
-COLUMNS = ("proposals", "trainers", "seconds", "trials a minute", "faster than with one")
+COLUMNS = ("trainers", "seconds", "trials a minute", "faster than with one")
 
 
 class Timed(NamedTuple):
@@ -51,7 +51,7 @@ def main() -> int:
     for count, timed in found.items():
         faster = found[options.trainers[0]].seconds / timed.seconds
         pace = f"{60 * options.trials / timed.seconds:.1f}"
-        rows.append(("generations", str(count), f"{timed.seconds:.1f}", pace, f"{faster:.2f}"))
+        rows.append((str(count), f"{timed.seconds:.1f}", pace, f"{faster:.2f}"))
         values.append(timed.values)
     head = PAGE.format(trials=options.trials, length=options.versions)
     same = all(each == values[0] for each in values)
