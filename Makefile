@@ -72,7 +72,7 @@ audit: $(READY) ## known vulnerabilities of what is locked (asks a database on t
 	$(BIN)/python deploy/audit.py requirements.lock requirements-dev.lock
 
 lock: $(READY) ## pin every dependency again
-	for extras in "requirements.lock --extra embedded --extra search" "requirements-dev.lock --extra embedded --extra dev"; do \
+	for extras in "requirements.lock --extra embedded --extra search --extra serve" "requirements-dev.lock --extra embedded --extra dev"; do \
 	  $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
 	    pyproject.toml --output-file $$extras || exit 1; done
 	sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' requirements.lock requirements-dev.lock

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.page import say
 
-NAMES = ("performance", "sampling", "pipeline", "scale", "curves", "recovery", "queue")
+NAMES = ("performance", "sampling", "pipeline", "scale", "curves", "recovery", "queue", "serving")
 Command = Sequence[str | Path]
 
 

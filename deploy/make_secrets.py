@@ -20,6 +20,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SERVICES = ("sampler", "trainer", "evaluator", "client")
+WITHOUT_REDIS = ("serve",)
+"""Those that need object storage alone."""
 SERVERS = ("redis", "object-store")
 DAYS = 825
 
@@ -46,11 +48,12 @@ def main() -> None:
 def all_secrets(work: Path, hosts: Sequence[str]) -> dict[str, str]:
     """Return every file's content by its name."""
     redis = {service: secrets.token_urlsafe(32) for service in SERVICES}
-    s3 = {service: secrets.token_urlsafe(32) for service in SERVICES}
+    s3 = {service: secrets.token_urlsafe(32) for service in SERVICES + WITHOUT_REDIS}
     return {
         **{f"{service}-redis-password": password for service, password in redis.items()},
         **{f"{service}-s3-secret-key": key for service, key in s3.items()},
         "grafana-admin-password": secrets.token_urlsafe(32),
+        "serve-key": secrets.token_urlsafe(32),
         "redis-users.acl": redis_users(redis),
         "object-store-identities.json": s3_identities(s3),
         **certificates(work, hosts),
@@ -73,9 +76,7 @@ def s3_identities(keys: Mapping[str, str]) -> str:
         }
         for service, key in keys.items()
     ]
-    policies = [
-        {"name": service, "content": (HERE / "policies" / f"{service}.json").read_text()} for service in SERVICES
-    ]
+    policies = [{"name": service, "content": (HERE / "policies" / f"{service}.json").read_text()} for service in keys]
     return json.dumps({"identities": identities, "policies": policies}, indent=2)
 
 

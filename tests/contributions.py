@@ -12,6 +12,7 @@ from phiforge.learning.tensors import decode, encode
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Engine
 from phiforge.tasks.episodes import Episode
+from tests.networks import fitting
 
 N_WAY, SIDE = 5, 16
 
@@ -22,7 +23,7 @@ def spec_of(name: str) -> RunSpec:
     if name == "maml_plus_plus":
         network |= {"norm": "per_step"}
     estimator = "reinforce" if LEARNERS[name].chooses else "backpropagation"
-    learner = {"name": name, "network": network}
+    learner = {"name": name, "network": fitting(name, network)}
     return RunSpec.model_validate({"learner": learner, "estimator": {"name": estimator}, "numerics": {"chunk": 2}})
 
 

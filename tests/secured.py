@@ -12,6 +12,8 @@ from tests.servers import require
 
 MAKE_SECRETS = Path(__file__).parents[1] / "deploy" / "make_secrets.py"
 USERS = ("sampler", "trainer", "evaluator", "client")
+S3_USERS = (*USERS, "serve")
+"""Who has a user on S3; who serves predictions has none on Redis."""
 
 
 def make_secrets(folder: Path) -> Path:
@@ -23,9 +25,12 @@ def make_secrets(folder: Path) -> Path:
 
 def settings_of(user: str, common: Settings, secrets: Path) -> Settings:
     """Return the settings of one service, as itself."""
-    own = {
-        "redis_user": user,
-        "redis_password": (secrets / f"{user}-redis-password").read_text(),
+    on_redis = (
+        {"redis_user": user, "redis_password": (secrets / f"{user}-redis-password").read_text()}
+        if user in USERS
+        else {}
+    )
+    own = on_redis | {
         "redis_ca": secrets / "ca.crt",
         "s3_access_key": user,
         "s3_secret_key": (secrets / f"{user}-s3-secret-key").read_text(),

@@ -20,7 +20,8 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
     """Return the report of a run whose test episodes have been scored at version ``best``."""
     spec, rules = record.spec, consistency_of(record.spec)
     test = platform.record.scores(record.run, "test", best)
-    checkpoint = judged_checkpoint(platform, record.run, best)
+    checkpoint, learner = judged_checkpoint(platform, record.run, best), learner_of(record, spec.evaluation_task)
+    architecture = learner.architecture(checkpoint.phi)
     return {
         "run": record.run,
         "spec_hash": record.spec_hash,
@@ -29,7 +30,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "estimator": spec.estimator.name,
         "consistency": rules.name,
         "bit_reproducible": rules.bit_reproducible,
-        "transductive": learner_of(record, spec.evaluation_task).transductive,
+        "transductive": learner.transductive,
         "parameters": sum(value.numel() for value in checkpoint.phi.values()),
         "best_version": best,
         "phi_hash": checkpoint.phi_hash,
@@ -39,6 +40,7 @@ def build_report(platform: Platform, record: RunRecord, best: int) -> dict[str, 
         "seconds": time.time() - record.created_at,
         "calibration": calibration_of(platform, record, best),
         "inner_steps": _inner_steps(test, platform.record.scores(record.run, "validation", best)),
+        **({"architecture": architecture} if architecture else {}),
         "test": {name: value for name, value in test.items() if name not in ("per_task", BY_STEPS)},
         "validation": [
             _point(platform, record, version) for version in platform.record.scored(record.run, "validation")

@@ -86,6 +86,7 @@ SERVED = Counter(
     ["outcome"],
 )
 SERVED_PICTURES = Counter("phiforge_served_pictures_total", "Pictures that predictions were made for.")
+SERVED_SWAPS = Counter("phiforge_served_swaps_total", "Better versions of a run that took the place of the one served.")
 SERVED_SECONDS = Histogram(
     "phiforge_served_seconds", "Time of a request, by kind: adapt, predict.", ["kind"], buckets=_SECONDS
 )

@@ -11,6 +11,7 @@ from phiforge.learning.learners import EVALUATION, Learner, Predictor
 from phiforge.prediction.alone import in_batches, one_at_a_time
 from phiforge.prediction.calibration import Calibration, largest
 from phiforge.prediction.learned import Learned
+from phiforge.prediction.neighbours import Neighbours
 from phiforge.prediction.pictures import Picture, inputs_of
 from phiforge.prediction.predictions import Prediction
 from phiforge.prediction.support import Support
@@ -42,6 +43,7 @@ class Classifier:
         learner = learned.learner(len(support.labels))
         self.transductive = transductive and learner.transductive
         self._predict = adapted(learner, learned, support.x, support.y, transductive=self.transductive)
+        self.neighbours = Neighbours(learner, learned, support)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,7 +65,10 @@ class Classifier:
 
     def predictions(self, x: Tensor, names: Sequence[str]) -> list[Prediction]:
         """Return the predictions for inputs ``x`` [n, channels, height, width]."""
-        outputs = self.outputs(x)
+        return self.of_outputs(self.outputs(x), names)
+
+    def of_outputs(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
+        """Return the predictions that ``outputs`` [n, classes] of the model come to."""
         rows = zip(names, self.probabilities(outputs).tolist(), largest(outputs).tolist(), strict=True)
         return [self._prediction(name, row, most) for name, row, most in rows]
 

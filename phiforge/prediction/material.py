@@ -30,6 +30,7 @@ class Material:
 
     def __init__(self, store: Store, dataset: str, *, keep: bool = True) -> None:
         self._store, self._dataset, self._keep = store, dataset, keep
+        self._found: dict[str, Calibration] = {}
 
     @cached_property
     def pool(self) -> Pool:
@@ -37,10 +38,16 @@ class Material:
         return Pool(load(self._dataset, self._store))
 
     def calibration(self, learned: Learned, shape: Shape, false_accept: float, tasks: int = TASKS) -> Calibration:
-        """Return what the validation tasks teach about tasks of ``shape``; see ``calibrated``."""
+        """Return what the validation tasks teach about tasks of ``shape``; see ``calibrated``.
+
+        It is computed once here, whether it may be kept in object storage or not.
+        """
         key = _key(learned, self._dataset, shape, false_accept, tasks)
-        if (known := self._known(key)) is not None:
-            return known
+        if key not in self._found:
+            self._found[key] = self._known(key) or self._learned(key, learned, shape, false_accept, tasks)
+        return self._found[key]
+
+    def _learned(self, key: str, learned: Learned, shape: Shape, false_accept: float, tasks: int) -> Calibration:
         found = calibrated(learned, self.pool, shape, false_accept, tasks)
         if self._keep:
             self._put(key, found)

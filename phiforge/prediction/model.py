@@ -33,6 +33,11 @@ class Model:
         self.learned, self.calibrations, self.material = learned, tuple(calibrations), material
 
     @property
+    def run(self) -> str:
+        """The id of the run that learned it."""
+        return self.learned.run
+
+    @property
     def transductive(self) -> bool:
         """Whether its learner can look at all pictures together, which it does only if ``adapt`` is told so."""
         return self.learned.learner(self.learned.spec.task.n_way).transductive
@@ -72,6 +77,10 @@ class Model:
     ) -> Calibration | None:
         """Return the calibration for tasks of the shape of a support set, if there is any."""
         shape = Shape(len(support.labels), support.shots, transductive and self.transductive)
+        return self.calibration_of(shape, false_accept)
+
+    def calibration_of(self, shape: Shape, false_accept: float | None = None) -> Calibration | None:
+        """Return the calibration for tasks of a shape, if there is any."""
         rate = FALSE_ACCEPT if false_accept is None else false_accept
         found = self.material.calibration(self.learned, shape, rate) if self.material else self._nearest(shape)
         if false_accept is not None and (found is None or (found.n_way, found.false_accept) != (shape.n_way, rate)):

@@ -35,6 +35,8 @@ class LearnerPart(Part):
     """Whether a GPU may capture what engine ``vmap`` computes of it: no progress changes it, and no check stops it."""
     any_n_way: ClassVar[bool] = False
     """Whether the same φ serves tasks of any number of ways."""
+    searches: ClassVar[bool] = False
+    """Whether φ holds the logits of an architecture, which its network mixes operations by."""
 
     @classmethod
     def without_constants(cls, config: Any) -> Any:  # noqa: ANN401 - its own configuration
@@ -81,6 +83,8 @@ class NetworkPart(Part):
     """Whether it looks at images alone."""
     maps: ClassVar[bool] = False
     """Whether it can return feature maps, which learners that relate maps need."""
+    relaxed: ClassVar[bool] = False
+    """Whether it mixes operations by logits among its parameters, which learners that search architectures need."""
 
     @classmethod
     def smallest_image(cls, config: Any) -> int:  # noqa: ANN401 - its own configuration

@@ -15,6 +15,7 @@ from phiforge.runs.submitted import RunRecord
 from phiforge.spec.checks import DatasetFacts
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
+from phiforge.tasks.pool import AUGMENTATIONS
 
 FactsOf = Callable[[PartConfig], Facts]
 """Returns what is known of a dataset."""
@@ -57,5 +58,5 @@ def first_checkpoint(record: RunRecord) -> Checkpoint:
 
 
 def _train_classes(spec: RunSpec, facts: Facts) -> int:
-    """Return how many classes training tasks are drawn from; a mirror image is a class of its own."""
-    return facts.classes.get("train", 0) * (2 if spec.sampling.augmentation == "mirror" else 1)
+    """Return how many classes training tasks are drawn from; one turned or mirrored is a class of its own."""
+    return facts.classes.get("train", 0) * len(AUGMENTATIONS[spec.sampling.augmentation])

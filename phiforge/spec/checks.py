@@ -44,6 +44,8 @@ def check_parts(values: Values) -> list[str]:
         problems += _network_problems(values["learner"], values["data"])
     if "data" in values:
         problems += _regression_problems(values)
+    if "data" in values and "sampling" in values:
+        problems += _turn_problems(values["sampling"], values["data"])
     if "data" in values and "scores" in values:
         problems += _score_problems(values["scores"], values["data"])
     return problems
@@ -168,6 +170,20 @@ def _network_problems(learner: Any, data: Any) -> list[str]:  # noqa: ANN401 - s
 
 def _network(config: Any) -> type[NetworkPart]:  # noqa: ANN401 - a section
     return NETWORKS[config.name]
+
+
+def _turn_problems(sampling: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+    """Return why classes cannot be turned: they are already, so that two would be one; or no square."""
+    if sampling.augmentation != "turn":
+        return []
+    shape = DATA[data.name].input_shape(data)
+    if getattr(data, "rotations", False):
+        return ["sampling.augmentation: 'turn' turns classes that data.rotations turns too; allowed: one of the two"]
+    if len(shape) == _IMAGE and shape[1] != shape[2]:
+        return [
+            f"sampling.augmentation: 'turn' needs square images, not {shape[1]} x {shape[2]}; allowed: none, mirror"
+        ]
+    return []
 
 
 def _score_problems(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections

@@ -76,7 +76,8 @@ class Sampling(Section):
     """How far the sampler runs ahead of the trainers, and what it makes of the training classes."""
 
     window: int = Field(default=4, ge=1, le=1000, description="Versions sampled ahead of the newest φ.")
-    augmentation: Literal["none", "mirror"] = Field(
+    augmentation: Literal["none", "mirror", "turn"] = Field(
         default="none",
-        description="mirror: each class of a training task is, by a coin, its mirror image: a new class.",
+        description="mirror: each class of a training task is, by a coin, its mirror image: a new class; turn: besides "
+        "that turned by 0, 90, 180 or 270 degrees.",
     )

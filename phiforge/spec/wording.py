@@ -1,6 +1,7 @@
 """A field of a spec in words: what may stand in it, within which bounds, and what is meant where it is not given."""
 
 import json
+from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -51,6 +52,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - any annotation
         return " or ".join(map(_type, arguments))
     if origin in (tuple, list):
         return f"list of {_type(arguments[0])}s"
+    if origin is Mapping:
+        return f"mapping to {_type(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
     return _type(arguments[0]) if arguments else _PLAIN.get(annotation, getattr(annotation, "__name__", "value"))

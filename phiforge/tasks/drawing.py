@@ -12,10 +12,8 @@ from phiforge.spec.task import Task
 from phiforge.tasks.datasets import build_source
 from phiforge.tasks.episodes import Episode, EpisodeBatch
 from phiforge.tasks.families import build_family
-from phiforge.tasks.pool import Pool
+from phiforge.tasks.pool import AUGMENTATIONS, Pool
 from phiforge.tasks.sampling import sample_batch, training_seed
-
-MIRROR = "mirror"
 
 
 class Tasks:
@@ -40,15 +38,15 @@ class Tasks:
 
     @property
     def train_classes(self) -> int:
-        """How many classes training tasks are drawn from; a mirror image is one of its own."""
+        """How many classes training tasks are drawn from; one that is turned or mirrored is one of its own."""
         classes = len(self._pool.dataset.splits["train"]) if self._pool else 0
-        return classes * (2 if self.spec.sampling.augmentation == MIRROR else 1)
+        return classes * len(AUGMENTATIONS[self.spec.sampling.augmentation])
 
     def training(self, version: int, job: int) -> list[Episode]:
         """Return the episodes that ``job`` takes in the step from ``version``."""
         spec, seed = self.spec, training_seed(self.spec, version, job)
-        mirror = spec.sampling.augmentation == MIRROR
-        return self._episodes(self._batch("train", spec.task, spec.outer.job_tasks, *seed, mirror=mirror))
+        by = spec.sampling.augmentation
+        return self._episodes(self._batch("train", spec.task, spec.outer.job_tasks, *seed, augmentation=by))
 
     def judged(self, split: str = "validation") -> Iterator[list[Episode]]:
         """Yield the fixed episodes of ``split``, chunk by chunk."""
@@ -59,10 +57,12 @@ class Tasks:
             episodes = self._episodes(self._batch(split, spec.evaluation_task, judging.chunk_size, *seed))
             yield episodes[: tasks - first]
 
-    def _batch(self, split: str, task: Task, episodes: int, *seed: SeedPart, mirror: bool = False) -> EpisodeBatch:
+    def _batch(
+        self, split: str, task: Task, episodes: int, *seed: SeedPart, augmentation: str = "none"
+    ) -> EpisodeBatch:
         if self._pool is None:
             return build_family(self.spec.data).sample(split, task, episodes, *seed)
-        return sample_batch(self._pool, split, task, episodes, *seed, mirror=mirror)
+        return sample_batch(self._pool, split, task, episodes, *seed, augmentation=augmentation)
 
     def _episodes(self, batch: EpisodeBatch) -> list[Episode]:
         dtype = torch.float64 if self.spec.numerics.kept == "float64" else torch.float32

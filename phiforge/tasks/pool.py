@@ -9,6 +9,8 @@ from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset
 
 MIRROR = 4
 """Added to the quarter turns of an image that is then mirrored."""
+AUGMENTATIONS = {"none": (0,), "mirror": (0, MIRROR), "turn": tuple(range(2 * MIRROR))}
+"""The turns that each class of a training task may get by chance, by what ``sampling.augmentation`` says."""
 
 POOL_BYTES = 2**30
 """Most bytes for datasets and what is made of them: Omniglot with all its turns takes a fifth of it, and a sampler

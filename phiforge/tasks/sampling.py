@@ -10,7 +10,7 @@ from phiforge.base.seeds import SeedPart, numpy_generator
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import EpisodeBatch
-from phiforge.tasks.pool import MIRROR, Pool
+from phiforge.tasks.pool import AUGMENTATIONS, MIRROR, Pool
 
 Integers = NDArray[np.int64]
 
@@ -31,15 +31,15 @@ def training_seed(spec: RunSpec, version: int, job: int) -> tuple[SeedPart, ...]
 
 
 def sample_batch(
-    pool: Pool, split: str, task: Task, episodes: int, *seed: SeedPart, mirror: bool = False
+    pool: Pool, split: str, task: Task, episodes: int, *seed: SeedPart, augmentation: str = "none"
 ) -> EpisodeBatch:
     """Return ``episodes`` episodes of ``split``; equal arguments give equal episodes on any machine.
 
-    Labels are the order in which an episode's classes were drawn; support and query never share an image. With
-    ``mirror``, each class is by a coin its mirror image, a class of its own beyond those of the split. The turn in an
-    episode's origin is in quarters, and four more if the image was then mirrored.
+    Labels are the order in which an episode's classes were drawn; support and query never share an image. With an
+    ``augmentation`` each class is turned or mirrored by chance, and then a class of its own beyond those of the split.
+    The turn in an episode's origin is in quarters, and four more if the image was then mirrored.
     """
-    origin, classes = draw(pool.table(split), task, episodes, *seed, mirror=mirror)
+    origin, classes = draw(pool.table(split), task, episodes, *seed, augmentation=augmentation)
     support, query = (_flat(part) for part in np.split(origin, [task.k_shot], axis=2))
     return EpisodeBatch(
         support_x=pool.images(support),
@@ -51,17 +51,23 @@ def sample_batch(
     )
 
 
-def draw(table: Integers, task: Task, episodes: int, *seed: SeedPart, mirror: bool = False) -> Drawn:
+def draw(table: Integers, task: Task, episodes: int, *seed: SeedPart, augmentation: str = "none") -> Drawn:
     """Return what ``sample_batch`` makes its episodes of, from the ``table`` of a split (``pool.table_of``)."""
     generator, count = numpy_generator(*seed), table.shape[1]
     classes = without_replacement(generator, np.full(episodes, count), task.n_way)
-    mirrored = generator.integers(2, size=classes.shape) if mirror else np.zeros_like(classes)
+    further = np.array(AUGMENTATIONS[augmentation])
+    chosen = generator.integers(len(further), size=classes.shape) if len(further) > 1 else np.zeros_like(classes)
     first, drawings, turns = table[:, classes]
     drawn = without_replacement(generator, drawings.ravel(), task.drawings).reshape(*classes.shape, -1)
     origin = np.empty((*drawn.shape, 2), dtype=np.int32)
     origin[..., 0] = first[..., None] + drawn
-    origin[..., 1] = (turns + MIRROR * mirrored)[..., None]
-    return Drawn(origin, classes + mirrored * count)
+    origin[..., 1] = _turned(turns, further[chosen])[..., None]
+    return Drawn(origin, classes + chosen * count)
+
+
+def _turned(turns: Integers, further: Integers) -> Integers:
+    """Return ``turns`` with ``further`` quarters, and mirrored after that where ``further`` says so."""
+    return (turns + further) % MIRROR + MIRROR * (further // MIRROR)
 
 
 def without_replacement(generator: Generator, sizes: Integers, count: int) -> Integers:

@@ -70,10 +70,10 @@ def appearances(
         images: numbers of images in the dataset.
         jobs: (version, job) of each job that the version is made of, in order; appearances number jobs by this order.
     """
-    mirror, table = spec.sampling.augmentation == "mirror", table_of(catalogue, "train")
+    by, table = spec.sampling.augmentation, table_of(catalogue, "train")
     for place, job in enumerate(jobs):
         seed = training_seed(spec, *job)
-        origins = draw(table, spec.task, spec.outer.job_tasks, *seed, mirror=mirror).origin
+        origins = draw(table, spec.task, spec.outer.job_tasks, *seed, augmentation=by).origin
         for episode, row, drawing in np.argwhere(np.isin(origins[..., 0], images)):
             role = "support" if drawing < spec.task.k_shot else "query"
             yield Appearance(version, place, int(episode), role, _item(catalogue, origins[episode, row, drawing]))

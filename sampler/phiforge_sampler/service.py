@@ -129,8 +129,8 @@ class Sampler:
         episodes = spec.outer.job_tasks if training else spec.evaluation.chunk_size
         if spec.data.name in FAMILIES:
             return build_family(spec.data).sample(split, task, episodes, *seed)
-        mirror = training and spec.sampling.augmentation == "mirror"
-        return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, mirror=mirror)
+        by = spec.sampling.augmentation if training else "none"
+        return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, augmentation=by)
 
     def _load(self, digest: str) -> Pool:
         return Pool(load(digest, self.platform.store))

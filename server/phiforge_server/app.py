@@ -1,11 +1,12 @@
 """The service as a web application: tasks, predictions, what watches it, and a page for people."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,8 +14,11 @@ from starlette.exceptions import HTTPException
 
 from phiforge.base.errors import PhiforgeError
 from phiforge.base.metrics import SERVED, SERVED_PICTURES, SERVED_SECONDS
+from phiforge.prediction.following import Followed
 from phiforge.prediction.model import Model
 from phiforge.runs.store import Store
+from phiforge_server.documented import ERRORS, PICTURES
+from phiforge_server.following import follow
 from phiforge_server.guard import Guard
 from phiforge_server.limits import Limits
 from phiforge_server.refusals import status_of
@@ -23,27 +27,13 @@ from phiforge_server.uploads import pictures_of
 
 _PAGE = Path(__file__).parent / "page"
 _FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
-_PICTURES = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
-"""What the schema says of a body whose fields are the caller's own labels."""
 
 
-def make_app(models: Sequence[Model], store: Store, limits: Limits | None = None, key: str = "") -> FastAPI:
+def make_app(models: Sequence[Model | Followed], store: Store, limits: Limits | None = None, key: str = "") -> FastAPI:
     """Return the application.
 
     Args:
-        models: those that are offered; the first is meant where a request names none.
+        models: those that are offered, and runs that are followed; the first is meant where a request names none.
         store: where tasks are kept.
         limits: what is refused beyond.
         key: what callers must know; empty if anybody may call.
@@ -53,10 +43,14 @@ def make_app(models: Sequence[Model], store: Store, limits: Limits | None = None
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(follow(predictions.models.all, limits.look_seconds))
         yield
+        following.cancel()
         predictions.close()
 
-    app = FastAPI(title="Phiforge predictions", version="1", lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Phiforge predictions", version="1", lifespan=life, docs_url=None, redoc_url=None, responses=ERRORS
+    )
     _add_tasks(app, predictions, limits)
     _add_watching(app, predictions)
     _add_page(app)
@@ -71,7 +65,7 @@ def _add_tasks(app: FastAPI, predictions: Predictions, limits: Limits) -> None:
         """List the models: how many classes each takes (null: any number), and what it sees."""
         return predictions.models.described()
 
-    @app.post("/tasks", status_code=201, openapi_extra=_PICTURES)
+    @app.post("/tasks", status_code=201, openapi_extra=PICTURES)
     async def create(request: Request, model: str = "") -> dict[str, Any]:
         """Make a task of a support set: files whose field is the label of each. Returns its id."""
         with _observed("adapt"):
@@ -93,11 +87,15 @@ def _add_tasks(app: FastAPI, predictions: Predictions, limits: Limits) -> None:
         await predictions.delete(task)
         return Response(status_code=204)
 
-    @app.post("/tasks/{task}/predictions", openapi_extra=_PICTURES)
-    async def predict(request: Request, task: str) -> dict[str, Any]:
-        """Return of each picture, in the order of the files, all labels with their probabilities."""
+    @app.post("/tasks/{task}/predictions", openapi_extra=PICTURES)
+    async def predict(request: Request, task: str, nearest: Annotated[int, Query(ge=0, le=20)] = 0) -> dict[str, Any]:
+        """Return of each picture, in the order of the files, all labels with their probabilities.
+
+        With ``nearest``, so many pictures of the support set beside each, the nearest first: the label of each, which
+        it was of those that were sent of that label (from 0), and how far away it is.
+        """
         with _observed("predict"):
-            found = await predictions.predict(task, await pictures_of(request, limits))
+            found = await predictions.predict(task, await pictures_of(request, limits), nearest)
         SERVED_PICTURES.inc(len(found["predictions"]))
         return found
 
@@ -135,7 +133,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def not_there(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code)
+        said = {"error": f"{request.method} {request.url.path}: {error.detail}"}
+        return JSONResponse(said, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -8,6 +8,8 @@ class Limits:
     """What is refused beyond: bytes and pictures of a request, pixels of a picture, tasks and their life.
 
     ``at_once``: requests that are computed side by side. ``patience_seconds``: how long one waits and computes.
+    ``look_seconds``: how often it looks for a better version of a run that it serves. ``batching``: whether requests of
+    one task that wait at the same time are computed as one.
     """
 
     request_bytes: int = 32 * 2**20
@@ -18,3 +20,5 @@ class Limits:
     task_seconds: float = 24 * 3600.0
     at_once: int = 1
     patience_seconds: float = 60.0
+    look_seconds: float = 5.0
+    batching: bool = True

@@ -6,32 +6,38 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from phiforge.prediction.classifier import Classifier
+from phiforge.prediction.following import Followed
 from phiforge.prediction.model import Model
 from phiforge.registry import LEARNERS
 from phiforge_server.refusals import RefusedError
+from phiforge_server.versions import Versions
 
 
 class Models:
     """Models by the name of their run.
 
     Args:
-        models: those that are offered; the first is meant where none is named.
+        served: those that are offered, of exported folders, and runs that are followed, each by its best version so
+            far; the first is meant where none is named.
+
+    Raises RunError if a run that is followed has no version to use yet.
     """
 
-    def __init__(self, models: Iterable[Model]) -> None:
-        self._models = {model.learned.run: model for model in models}
+    def __init__(self, served: Iterable[Model | Followed]) -> None:
+        self.all = [_versions(each) for each in served]
+        self._by_name = {each.offered.learned.run: each for each in self.all}
 
-    def __getitem__(self, name: str) -> Model:
+    def __getitem__(self, name: str) -> Versions:
         """Return the model of that name, or the first for an empty one; raises RefusedError if there is none."""
         if not name:
-            return next(iter(self._models.values()))
-        if name not in self._models:
-            raise RefusedError(404, f"model {name!r} is not served here; allowed: {', '.join(self._models)}")
-        return self._models[name]
+            return self.all[0]
+        if name not in self._by_name:
+            raise RefusedError(404, f"model {name!r} is not served here; allowed: {', '.join(self._by_name)}")
+        return self._by_name[name]
 
     def described(self) -> list[dict[str, Any]]:
         """Return what there is to know of each before it is used."""
-        return [_described(model) for model in self._models.values()]
+        return [_described(each) for each in self.all]
 
 
 class Kept:
@@ -65,12 +71,17 @@ class Kept:
             self._held.pop(task, None)
 
 
-def _described(model: Model) -> dict[str, Any]:
-    learned = model.learned
+def _versions(served: Model | Followed) -> Versions:
+    return Versions(served) if isinstance(served, Model) else Versions(served.model(served.best()), served)
+
+
+def _described(versions: Versions) -> dict[str, Any]:
+    learned = versions.offered.learned
     free = LEARNERS[learned.spec.learner.name].any_n_way
     return {
         "name": learned.run,
         "version": learned.version,
+        "followed": versions.followed is not None,
         "phi_hash": learned.phi_hash,
         "learner": learned.spec.learner.name,
         "classes": None if free else learned.spec.task.n_way,

@@ -6,6 +6,7 @@ import uvicorn
 
 from phiforge.base.errors import SettingsError
 from phiforge.base.transport import is_loopback
+from phiforge.prediction.following import Followed
 from phiforge.prediction.model import Model
 from phiforge.runs.store import Store
 from phiforge_server.app import make_app
@@ -14,11 +15,13 @@ from phiforge_server.limits import Limits
 _GRACE_SECONDS = 30
 
 
-def serve(models: Sequence[Model], store: Store, host: str, port: int, key: str, limits: Limits | None = None) -> None:
+def serve(
+    models: Sequence[Model | Followed], store: Store, host: str, port: int, key: str, limits: Limits | None = None
+) -> None:
     """Serve ``models`` until SIGTERM or Ctrl-C.
 
     Args:
-        models: those that are offered.
+        models: those that are offered, and runs that are followed.
         store: where tasks are kept.
         host: where it listens; others than this machine need a key.
         port: of it.

@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 
 from phiforge.tasks.datasets.bases.pictures import formats
 from phiforge_server.limits import Limits
+from phiforge_server.multipart import form_of
 from phiforge_server.refusals import RefusedError
 
 
@@ -16,13 +17,15 @@ async def pictures_of(request: Request, limits: Limits) -> list[tuple[str, str, 
     """Return (field, file name, bytes) of every file of a multipart request, in order.
 
     Raises:
-        RefusedError: if it is no multipart request, or beyond a limit.
-        HTTPException: if it is damaged, or has too many parts.
+        RefusedError: if it is no whole multipart request, or beyond a limit.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise RefusedError(415, "pictures are sent as multipart/form-data, as `curl --form` does")
-    async with request.form(max_files=limits.pictures, max_fields=0) as form:
+    form = await form_of(request, limits.pictures)
+    try:
         found = [await _read(field, file, limits) for field, file in form.multi_items()]
+    finally:
+        await form.close()
     if not found:
         raise RefusedError(422, "the request holds no picture: send at least one")
     return found

@@ -15,8 +15,13 @@ from tests.certificate.material import Figure, configured, estimating
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
+RELAXED = {"name": "relaxed_cell", "channels": 4, "stages": 1, "average": False}
+"""One cell, whose features are places: means over places have slopes so small that differences are rounding."""
+CELLS = {"name": "cell", "stages": 2, "normal": {"0-1": "conv1x1", "0-2": "skip"}, "reduction": {"0-1": "pool3x3"}}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
+FITTING = {("maml", "implicit"): {"proximal": 1.0}, ("meta_nas", "darts"): {"adapts": "weights"}}
+"""Settings of a learner without which an estimator refuses it."""
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
 
@@ -40,7 +45,7 @@ class Variant(NamedTuple):
 def refusal(learner: str, estimator: str) -> str | None:
     """Return why a submitted spec of the pair is refused, or None: what ``parse_spec`` says, of settings that fit."""
     versions = 0 if estimator == "none" else 10
-    settings = {"proximal": 1.0} if (learner, estimator) == ("maml", "implicit") else {}
+    settings = FITTING.get((learner, estimator), {})
     raw = {"learner": {"name": learner} | settings, "estimator": {"name": estimator}, "outer": {"versions": versions}}
     try:
         parse_spec(raw)
@@ -98,6 +103,22 @@ def _mamls() -> list[Variant]:
     return [*found, Variant("proximal, 3 steps", configured("maml", inner_lr=0.1, inner_steps=3, proximal=0.5))]
 
 
+def _architectures() -> list[Variant]:
+    annealed = {"temperature": 0.8, "temperature_last": 0.2}
+    reducing = RELAXED | {"stages": 2, "search_reduction": True}
+    settings: dict[str, tuple[dict, int]] = {
+        "1 step": ({"inner_steps": 1}, 0),
+        "3 steps, annealed over a task": ({"inner_steps": 3, "annealed": "over_task"} | annealed, 0),
+        "2 steps, weights alone": ({"inner_steps": 2, "adapts": "weights"}, 0),
+        "architecture alone, annealed over the run": ({"adapts": "architecture"} | annealed, LATE),
+        "1 step, two types of cells": ({"network": reducing}, 0),
+    }
+    return [
+        Variant(label, configured("meta_nas", **({"network": RELAXED} | each)), version)
+        for label, (each, version) in settings.items()
+    ]
+
+
 def _leos() -> list[Variant]:
     settings = [(1, 1), (3, 2)]
     return [
@@ -128,6 +149,7 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     "maml": _mamls,
     "maml_plus_plus": _plus_plus,
     "matching": _contexts,
+    "meta_nas": _architectures,
     "meta_lstm": lambda: _stepped("meta_lstm", 1, 2),
     "meta_sgd": lambda: _stepped("meta_sgd", 1, 3, inner_lr=0.1),
     "pooled": lambda: [
@@ -140,6 +162,12 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     "siamese": lambda: [Variant("plain", configured("siamese"))],
 }
 """What is proven of each learner that has a gradient; the first is also proven in float32."""
+
+OF_CELLS: dict[str, Callable[[], Variant]] = {
+    "maml": lambda: Variant("cells, 2 steps", configured("maml", inner_lr=0.1, inner_steps=2, network=CELLS)),
+    "prototypical": lambda: Variant("cells", configured("prototypical", network=CELLS)),
+}
+"""Learners that stand for all with a network of cells, which no second formulation knows."""
 
 
 def _variants(learner: str) -> list[Variant]:
@@ -163,9 +191,17 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
         if label in BY_VMAP.get(learner, ()):
             by_vmap = partial(proofs.finite_differences, exact, version, "vmap")
             yield Proof("finite differences", f"{label}, vmap", by_vmap)
+    if learner in OF_CELLS:
+        yield from _of_cells(*OF_CELLS[learner]())
     yield from _gradient(learner, "backpropagation", variants)
     if learner in ("maml", "maml_plus_plus"):
         yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
+
+
+def _of_cells(label: str, config: Section, version: int) -> Iterator[Proof]:
+    yield Proof("finite differences", label, partial(proofs.finite_differences, config, version))
+    yield Proof("finite differences", f"{label}, vmap", partial(proofs.finite_differences, config, version, "vmap"))
+    yield Proof("by vmap", label, partial(proofs.by_vmap, config, estimating("backpropagation"), version))
 
 
 def _engines(label: str, config: Section, estimator: Section, version: int = 0) -> Iterator[Proof]:
@@ -249,6 +285,19 @@ def _choices() -> Section:
     return configured("chosen_training", steps=(1, 3), network={"name": "conv4", "channels": 16})
 
 
+def _darts(learner: str) -> Iterator[Proof]:
+    cases = [("second", 1), ("second", 3), ("first", 1), ("first", 3)]
+    for order, steps in cases:
+        settings = {"adapts": "weights", "temperature": 0.5, "temperature_last": 0.5, "network": RELAXED}
+        config = configured(learner, inner_steps=steps, **settings)
+        estimator, label = estimating("darts", order=order), f"{order} order, {_steps(steps)}"
+        yield Proof("second formulation", label, partial(proofs.support_and_query, config, estimator))
+    several = configured(learner, adapts="weights", inner_steps=2, network=RELAXED)
+    for order in ("second", "first"):
+        estimator = estimating("darts", order=order)
+        yield Proof("sum of episodes", f"{order} order", partial(proofs.sum_of_episodes, several, estimator))
+
+
 def _reinforce(learner: str) -> Iterator[Proof]:
     yield Proof("second formulation", "5 draws", partial(proofs.score_function, _choices()))
     yield Proof("both engines", "5 draws", partial(proofs.by_engine, _choices(), estimating("reinforce"), count=5))
@@ -264,6 +313,7 @@ def _none(learner: str) -> Iterator[Proof]:
 
 BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {
     "backpropagation": _backpropagation,
+    "darts": _darts,
     "evolution": _evolution,
     "first_order": _first_order,
     "implicit": _implicit,

@@ -11,7 +11,7 @@ from phiforge.learning.learners import Learner
 from phiforge.registry.section import Section
 from phiforge.tasks.episodes import Episode
 from tests.certificate.material import JOB, doubled, norm_of, plain
-from tests.references import gradient, latent, metric, optimizers, untrained
+from tests.references import architecture, gradient, latent, metric, optimizers, untrained
 from tests.references.tasks import PlainTask
 
 Loss = Callable[[dict, PlainTask], torch.Tensor]
@@ -53,6 +53,20 @@ def _leo(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     return partial(latent.leo, steps=config.latent_steps, **settings, **looped)
 
 
+def temperatures(config: Section, progress: float) -> list[float]:
+    """Return the temperature that logits are divided by after 0, 1, ... inner steps of meta-training."""
+    first, last, steps = config.temperature, config.temperature_last, config.inner_steps
+    shares = [progress if config.annealed == "over_run" else step / steps for step in range(steps + 1)]
+    return [first ** (1 - share) * last**share for share in shares]
+
+
+def _meta_nas(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
+    names = ("inner_lr", "architecture_lr", "adapts")
+    settings = {name: getattr(config, name) for name in names} | {"steps": config.inner_steps}
+    settings |= {"temperatures": temperatures(config, progress)}
+    return partial(architecture.t_nas, **settings, **looped)
+
+
 def _matching(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     steps = config.steps if config.full_context else 0
     return partial(metric.matching, scale=config.scale, context_steps=steps, **norm)
@@ -83,6 +97,7 @@ FORMULATIONS: dict[str, Callable[..., Loss]] = {
     "maml": _inner(gradient.maml, "inner_lr", "proximal"),
     "maml_plus_plus": _maml_plus_plus,
     "matching": _matching,
+    "meta_nas": _meta_nas,
     "meta_lstm": _inner(optimizers.meta_lstm),
     "meta_sgd": _inner(gradient.meta_sgd),
     "pooled": _pooled,

@@ -30,7 +30,7 @@ from tests.certificate.material import (
     small,
     step_of,
 )
-from tests.references import estimators
+from tests.references import architecture, estimators
 from tests.references.tasks import PlainTask, leaves_of, summed_gradient
 from tests.references.untrained import choice_probability, drawn_choice, nearest_pixels_loss, trained_loss
 
@@ -228,6 +228,20 @@ def implicit(config: Section, estimator: Section) -> Figure:
         guarded=estimator.negative_curvature == "stop",
     )
     return Figure(relative_error(found, expected), 1e-8)
+
+
+def support_and_query(config: Section, estimator: Section) -> Figure:
+    """DARTS' two directions on the real network against its equation 7, written out for several steps."""
+    learner, tasks, step = learner_of(config, REAL), episodes(config, REAL, count=2, k_shot=2), step_of()
+    phi = phi_of(learner, torch.float64)
+    found = contribution(estimator, learner, phi, tasks, step)
+    settings = {"inner_lr": config.inner_lr, "steps": config.inner_steps, "temperature": config.temperature}
+    directions = [
+        architecture.darts_direction(phi, task, order=estimator.order, norm=norm_of(config), **settings)
+        for task in plain_tasks(learner, tasks, step)
+    ]
+    expected = {name: sum(each[name] for each in directions) for name in directions[0]}
+    return Figure(relative_error(found.values, expected), 1e-10)
 
 
 def antithetic(config: Section, pairs: int = 2, sigma: float = 0.05) -> Figure:

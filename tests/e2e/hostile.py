@@ -27,6 +27,7 @@ for slow in (
     "background.status",
     "branching",
     "certificate",
+    "data.budget",
     "data.inspection",
     "data.view",
     "demo",

@@ -26,7 +26,7 @@ RUN = "a-run-with-a-rather-long-name-20261130-111610-ab12"
 OTHER = "other-20261130-121212-cd34"
 WITHOUT_AN_ANSWER = ("sampler", "trainer", "evaluator", "serve")
 """Services: they log."""
-NOTHING_BUT_AN_ANSWER = ("show", "replay", "why", "explain", "logs", "study show", "study best", "study why")
+NOTHING_BUT_AN_ANSWER = ("show", "replay", "why", "cell", "explain", "logs", "study show", "study best", "study why")
 """Commands of which --quiet would leave nothing."""
 LOOKING: dict[str, list[str]] = {
     "runs": [],

@@ -56,6 +56,8 @@ OTHERS: dict[str, list[str]] = {
     "queue": [],
     "certify": ["nobody"],
     "data inspect": [],
+    "data suggest": [],
+    "data publish": ["sinusoid-maml"],
     "data list": [],
     "data remove": ["--yes", "abcdef"],
     "study submit": ["demo-study"],
@@ -82,7 +84,7 @@ class Place(NamedTuple):
 
 ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS, *OF_THE_STACK)
 ACTING = (*WITH_A_RUN, *OTHERS, *OF_THE_STACK)
-LOOKING = ("runs", "queue", "study list", "data list", "data inspect", "down")
+LOOKING = ("runs", "queue", "study list", "data list", "data inspect", "data suggest", "down")
 """What has nothing to find, and says so, where there is no home and none can be made."""
 NO_STORE = (
     *WITH_A_RUN,
@@ -92,6 +94,7 @@ NO_STORE = (
     *(each for each in OTHERS if each.startswith("study")),
     "data list",
     "data remove",
+    "data publish",
     "certify",
     "status",
     "logs",
@@ -104,6 +107,8 @@ PRINTING = (
     "watch",
     "data list",
     "data inspect",
+    "data suggest",
+    "data publish",
     "status",
     "down",
     "doctor",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import urllib3
 import uvicorn
 from fastapi import FastAPI
+from urllib3.exceptions import HTTPError
 
 from phiforge_client.processes import free_port
 
@@ -59,6 +60,14 @@ class Caller:
     def delete(self, path: str) -> Answer:
         """Send a DELETE."""
         return self.request("DELETE", path)
+
+
+def answers(caller: Caller) -> bool:
+    """Say whether a service answers yet."""
+    try:
+        return caller.get("/healthz").status_code == 200
+    except HTTPError:
+        return False
 
 
 @contextmanager

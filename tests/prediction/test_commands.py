@@ -8,12 +8,11 @@ import threading
 import time
 
 import pytest
-from urllib3.exceptions import HTTPError
 
 from phiforge import load_classifier
 from phiforge_client.prediction_view import COLUMNS
 from phiforge_client.processes import ChildProcess, free_port
-from tests.prediction.calling import Caller
+from tests.prediction.calling import Caller, answers
 from tests.prediction.drawn import folders, letter
 
 
@@ -122,14 +121,6 @@ def test_serve(home, runs, support, query, tmp_path):
     asking.join()
     assert answer == [200]
     assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-def answers(caller):
-    """Say whether a service answers yet."""
-    try:
-        return caller.get("/healthz").status_code == 200
-    except HTTPError:
-        return False
 
 
 def test_who_listens_to_others_needs_a_key(phiforge, runs):

@@ -12,6 +12,7 @@ from phiforge.prediction.model import Model
 from phiforge.prediction.opening import preprocessing_of
 from phiforge.registry import LEARNERS
 from phiforge.spec.run import RunSpec
+from tests.networks import fitting
 
 SMALL = {"channels": 8}
 LIGHTER = {"pooled": {"finetuning_steps": 3}, "from_scratch": {"inner_steps": 2}, "relation": {"hidden": 4}}
@@ -23,7 +24,7 @@ def learned(name):
     """Return φ₀ of a learner, with all else at its defaults."""
     raw = {"name": name} | LIGHTER.get(name, {})
     if "network" in LEARNERS[name].Config.model_fields:
-        raw["network"] = {"name": "conv4"} | SMALL | ({"pools": 2} if name == "relation" else {})
+        raw["network"] = fitting(name, {"name": "conv4"} | SMALL | ({"pools": 2} if name == "relation" else {}))
     data = {"name": "glyphs", "image_size": 16}
     spec = RunSpec.model_validate({"data": data, "task": {"n_way": 5}, "learner": raw})
     found = Learned(name, 0, spec, spec.hash, {}, "", (1, 16, 16), 7, preprocessing_of(spec.data))

@@ -2,21 +2,24 @@
 
 import torch
 
-from phiforge.learning.networks.conv4 import Conv4Config
+from phiforge.learning.networks import NETWORKS
 from phiforge.learning.tensors import decode, encode
+from tests.certificate.cells import FITTING
 from tests.certificate.material import configured, episodes
+from tests.networks import fitting
 
 SIDE = 16
 
 
 def config_of(name, estimator):
     """A learner on a small network, of few steps; one stands for those whose normalisation keeps averages."""
-    config = configured(name, **({"proximal": 1.0} if estimator == "implicit" else {}))
+    config = configured(name, **FITTING.get((name, estimator), {}))
     few = {"inner_steps": 2, "inner_steps_evaluation": 1, "finetuning_steps": 2}
     changed = {field: value for field, value in few.items() if field in type(config).model_fields}
     if "network" in type(config).model_fields:
         norm = "running" if (name, estimator) == ("maml", "backpropagation") else config.network.norm
-        changed["network"] = Conv4Config(channels=8, norm=norm, pools=2)
+        network = fitting(name, {"name": "conv4", "channels": 8, "norm": norm, "pools": 2})
+        changed["network"] = NETWORKS[network["name"]].Config.model_validate(network)
     return config.model_copy(update=changed)
 
 

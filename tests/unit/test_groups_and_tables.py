@@ -147,7 +147,7 @@ def test_a_table_or_column_that_is_not_there(photos: Path) -> None:
         built(photos, labels="label.csv")
     with pytest.raises(DataError, match=r"no column photograper.*did you mean 'photographer'"):
         built(photos, labels="labels.csv", group_by="photograper")
-    with pytest.raises(DataError, match="'labels' must name a CSV"):
+    with pytest.raises(DataError, match="'labels' must name a table"):
         inspect(Settings(images=photos), None, lambda *_: None, group_by="photographer")
 
 

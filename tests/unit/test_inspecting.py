@@ -36,7 +36,8 @@ def test_pictures_that_are_well(tmp_path: Path) -> None:
     # I expect a spec that is accepted, of grey pictures as small as theirs are, each classified by itself.
     spec = parse_spec(yaml.safe_load(as_yaml(found.spec, found.found)))
     assert (spec.name, spec.data.colour, spec.data.image_size) == ("birds-of", "grey", 32)
-    assert (spec.task.n_way, spec.task.k_shot, spec.task.n_query) == (5, 1, 5)
+    judged = spec.evaluation_task
+    assert (judged.n_way, judged.k_shot, judged.n_query) == (5, 1, 5)
     assert spec.learner.network.norm == "running"
 
 
@@ -91,7 +92,10 @@ def test_as_many_ways_as_there_are_classes_for(classes: int, ways: int, tmp_path
     if ways < 2:
         assert found.spec is None
     else:
-        assert found.spec["task"] == {"n_way": ways, "k_shot": 1, "n_query": 1}
+        assert found.spec["evaluation"]["task"] == {"n_way": ways, "k_shot": 1, "n_query": 1}
+        # and to be trained by harder tasks, as far as there are classes.
+        trained = next(each.classes for each in found.carries if each.split == "train")
+        assert found.spec["task"] == {"n_way": min(20, trained), "k_shot": 1, "n_query": 1}
 
 
 def test_shares_of_classes() -> None:

@@ -113,9 +113,10 @@ def test_what_is_there_is_not_written_again(sampled):
     assert store.get(key) == b"written before"
 
 
-def test_only_training_is_mirrored(sampled):
+@pytest.mark.parametrize("augmentation", ["mirror", "turn"])
+def test_only_training_is_mirrored(sampled, augmentation):
     # Given a run that mirrors its training classes, and one that does not
-    record, store = sampled("mirror", spec_of(sampling={"augmentation": "mirror"}))
+    record, store = sampled("mirror", spec_of(sampling={"augmentation": augmentation}))
     _, plain = sampled("plain", spec_of())
 
     def batch(key):

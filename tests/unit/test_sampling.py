@@ -91,7 +91,7 @@ def test_mirrored_classes(given_arguments):
     # Given any task that a split can give, if its classes may be mirrored
     pool, split, task, episodes, seed = given_arguments
     dataset = pool.dataset
-    batch = sample_batch(pool, split, task, episodes, seed, mirror=True)
+    batch = sample_batch(pool, split, task, episodes, seed, augmentation="mirror")
     count = len(dataset.splits[split])
     for index in range(episodes):
         labels = np.concatenate([batch.support_y[index], batch.query_y[index]])
@@ -112,7 +112,7 @@ def test_a_mirrored_image_by_hand():
     image = np.array([[1, 2], [3, 4]], np.uint8).reshape(1, 1, 2, 2)
     splits = {"train": (TaskClass(0, 0), TaskClass(0, 1))}
     dataset = Dataset("one", np.repeat(image, 2, axis=0), (SourceClass("a", 0, 2),), splits)
-    batch = sample_batch(Pool(dataset), "train", Task(n_way=2, k_shot=1, n_query=1), 50, 0, mirror=True)
+    batch = sample_batch(Pool(dataset), "train", Task(n_way=2, k_shot=1, n_query=1), 50, 0, augmentation="mirror")
     found = {
         int(turn): x.tolist()
         for images, origin in zip(batch.support_x[:, :, 0], batch.origin, strict=True)
@@ -124,9 +124,37 @@ def test_a_mirrored_image_by_hand():
 
 def test_about_half_of_the_classes_are_mirrored():
     # Given many classes, I expect each to be mirrored about as often as not (five standard errors).
-    mirrored = sample_batch(TURNED, "train", Task(n_way=24, n_query=1), 500, 0, mirror=True).classes >= 24
+    mirrored = sample_batch(TURNED, "train", Task(n_way=24, n_query=1), 500, 0, augmentation="mirror").classes >= 24
     assert np.abs(mirrored.mean(axis=0) - 0.5).max() < 5 * 0.5 / 500**0.5
     assert abs(mirrored.mean() - 0.5) < 5 * 0.5 / mirrored.size**0.5
+
+
+@given(arguments())
+def test_turned_and_mirrored_classes(given_arguments):
+    # Given any task that a split can give, if its classes may be turned and mirrored
+    pool, split, task, episodes, seed = given_arguments
+    dataset, count = pool.dataset, len(pool.dataset.splits[split])
+    batch = sample_batch(pool, split, task, episodes, seed, augmentation="turn")
+    for index in range(episodes):
+        labels = np.concatenate([batch.support_y[index], batch.query_y[index]])
+        images = np.concatenate([batch.support_x[index], batch.query_x[index]])
+        for label, image, (drawing, turn) in zip(labels, images, batch.origin[index], strict=True):
+            # I expect each image to be the one that its origin names, turned and then mirrored as that says,
+            upright = turned(dataset.images[drawing, 0], turn % 4)
+            assert np.array_equal(image[0], upright[:, ::-1] if turn >= 4 else upright)
+            # and each of the eight kinds of a class to be one of its own, whose turn comes on top of the class's.
+            further, position = divmod(int(batch.classes[index][label]), count)
+            source, turns = dataset.splits[split][position]
+            assert (drawing // DRAWINGS, turn // 4) == (source, further // 4)
+            assert turn % 4 == (turns + further) % 4
+        assert len(set(batch.classes[index] % count)) == task.n_way
+
+
+def test_each_turn_comes_as_often():
+    # Given many classes, I expect each of the eight kinds as often as any other (five standard errors).
+    kinds = sample_batch(TURNED, "train", Task(n_way=24, n_query=1), 500, 0, augmentation="turn").classes // 24
+    shares = np.bincount(kinds.ravel(), minlength=8) / kinds.size
+    assert np.abs(shares - 1 / 8).max() < 5 * (7 / 64 / kinds.size) ** 0.5
 
 
 @given(arguments())
@@ -135,7 +163,7 @@ def test_nothing_is_mirrored_unless_asked_for(given_arguments):
     pool, split, task, episodes, seed = given_arguments
     dataset = pool.dataset
     batch = sample_batch(pool, split, task, episodes, seed)
-    assert batch.to_bytes() == sample_batch(pool, split, task, episodes, seed, mirror=False).to_bytes()
+    assert batch.to_bytes() == sample_batch(pool, split, task, episodes, seed, augmentation="none").to_bytes()
     assert batch.origin[:, :, 1].max() < 4
     assert batch.classes.max() < len(dataset.splits[split])
 

@@ -15,6 +15,7 @@ from phiforge.learning.scoring import ChunkScores, score, score_by_steps
 from phiforge.learning.tried_steps import TriedScores, summary_of_best, tried_steps
 from phiforge.registry import LEARNERS
 from phiforge.tasks.episodes import Episode
+from tests.networks import fitting
 
 TRYING = sorted(name for name, each in LEARNERS.items() if each.tries_steps)
 NETWORK = {"name": "conv4", "channels": 4}
@@ -22,7 +23,7 @@ NETWORK = {"name": "conv4", "channels": 4}
 
 def config_of(name, **changes):
     """Return the configuration of a learner of few inner steps and a small network."""
-    changes = {"inner_steps": 2, "network": NETWORK} | changes
+    changes = {"inner_steps": 2, "network": fitting(name, NETWORK)} | changes
     return LEARNERS[name].Config.model_validate({"name": name} | changes)
 
 

@@ -22,6 +22,7 @@ from tests.certificate.material import (
     relative_error,
     step_of,
 )
+from tests.networks import fitting
 
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 SIDE = 16
@@ -32,9 +33,10 @@ EXACT = 1e-10
 
 
 def config_of(name, norm="batch", **settings):
-    """A learner on a Conv-4 of 8 channels."""
+    """A learner on a Conv-4 of 8 channels, or on a relaxed cell."""
     pools = 2 if name == "relation" else 4
-    return configured(name, network={"name": "conv4", "channels": 8, "norm": norm, "pools": pools}, **settings)
+    network = fitting(name, {"name": "conv4", "channels": 8, "norm": norm, "pools": pools})
+    return configured(name, network=network, **settings)
 
 
 def of_steps(name, norm="batch"):

@@ -1,5 +1,6 @@
 """Data: a person's own pictures, looked at before they are learned from; and the datasets that are published."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +9,9 @@ from rich.markup import escape
 
 from phiforge.base.environment import read_settings
 from phiforge_client.commands.opening import look, open_platform
-from phiforge_client.commands.options import AsJson, Quiet, Yes
+from phiforge_client.commands.options import AsJson, Overrides, Quiet, SpecFile, Trainers, Yes
 from phiforge_client.commands.output import answer, console, progress, say, say_where
+from phiforge_client.ready_made import found_or_ready_made
 
 if TYPE_CHECKING:
     from phiforge_client.data.inspection import Inspection
@@ -19,26 +21,32 @@ group = typer.Typer(name="data", help="Your own pictures, and published datasets
 app.add_typer(group, rich_help_panel="Data")
 
 
+Place = Annotated[
+    Path | None, typer.Argument(metavar="PLACE", help="A folder, zip or tar of pictures; default: PHIFORGE_IMAGES.")
+]
+Labels = Annotated[
+    str, typer.Option("--labels", metavar="FILE", help="A table among the pictures: CSV, .jsonl or COCO's .json.")
+]
+GroupBy = Annotated[
+    str,
+    typer.Option(
+        "--group-by", metavar="LEVEL", help="Groups that stay in one split: 1 is the folder around a class's."
+    ),
+]
+_NO_TASK = "they carry no task: give 3 classes or more, of 2 pictures or more each"
+
+
 @group.command("inspect")
 def inspect_(
-    place: Annotated[
-        Path | None, typer.Argument(metavar="PLACE", help="A folder, zip or tar of pictures; default: PHIFORGE_IMAGES.")
-    ] = None,
+    place: Place = None,
     sheet: Annotated[
         Path | None, typer.Option("--sheet", metavar="FILE", help="Write a PNG of pictures as the network sees them.")
     ] = None,
     spec: Annotated[
         Path | None, typer.Option("--spec", metavar="FILE", help="Write the suggested spec, rather than print it.")
     ] = None,
-    labels: Annotated[
-        str, typer.Option("--labels", metavar="FILE", help="A CSV among the pictures, of columns path and label.")
-    ] = "",
-    group_by: Annotated[
-        str,
-        typer.Option(
-            "--group-by", metavar="LEVEL", help="Groups that stay in one split: 1 is the folder around a class's."
-        ),
-    ] = "",
+    labels: Labels = "",
+    group_by: GroupBy = "",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -47,8 +55,7 @@ def inspect_(
 
     settings = read_settings()
     with progress(as_json) as report:
-        by = int(group_by) if group_by.isdecimal() else group_by
-        inspection = inspect(settings, place, report, labels, by or 0)
+        inspection = inspect(settings, place, report, labels, _level(group_by))
     shown = write_contact_sheet(settings, inspection, sheet) if sheet else 0
     if spec:
         _write_spec(inspection, spec)
@@ -57,6 +64,53 @@ def inspect_(
         say(f"{shown} classes, as the network sees them: {escape(str(sheet))}")
     if inspection.found.problems:
         raise SystemExit(1)
+
+
+@group.command()
+def suggest(
+    place: Place = None,
+    minutes: Annotated[float, typer.Option(min=1.0, help="How long its run may take.")] = 15.0,
+    trainers: Trainers = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the spec there, rather than print it.")
+    ] = None,
+    labels: Labels = "",
+    group_by: GroupBy = "",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print a spec by which pictures of your own are learned well in MINUTES, by the speed of this machine."""
+    from phiforge.base.errors import DataError
+    from phiforge_client.data.budget import Budget, measured_seconds
+    from phiforge_client.data.inspection import inspect
+    from phiforge_client.data.suggestion import as_yaml
+
+    budget = Budget(minutes, trainers or os.cpu_count() or 1)
+    with progress(as_json) as report:
+        found = inspect(read_settings(), place, report, labels, _level(group_by), budget, measured_seconds)
+    if found.spec is None:
+        raise DataError(_NO_TASK)
+    text = as_yaml(found.spec, found.found, f"phiforge data suggest --minutes {minutes:g}")
+    if out:
+        _write(text, out)
+    said = f"PHIFORGE_IMAGES={escape(str(found.found.place.resolve()))} phiforge submit {escape(str(out))}"
+    answer(found.spec, as_json, [], lambda: say(said) if out else typer.echo(text, nl=False))
+
+
+@group.command()
+def publish(spec: SpecFile, set_: Overrides = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Publish the dataset of SPEC without a run, as `phiforge submit` would; one that is there stays as it is."""
+    from phiforge.runs.datasets import prepare
+    from phiforge.spec.read import parse_spec, read_spec
+
+    run, platform = parse_spec(read_spec(found_or_ready_made(spec), set_ or [])), open_platform()
+    with progress(as_json) as report:
+        facts = prepare(run.data, platform.settings, platform.store, report)
+    classes = ", ".join(f"{count} {split}" for split, count in facts.classes.items())
+    said = f"dataset {facts.digest[:12]} is published in {escape(platform.store.url)}: {classes} classes"
+    none = f"the tasks of data {run.data.name!r} are drawn from a formula: there is nothing to publish"
+    found = {"dataset": facts.digest, "classes": dict(facts.classes)}
+    answer(found, as_json, [facts.digest], lambda: say(said if facts.classes else none))
 
 
 @group.command("list")
@@ -106,7 +160,7 @@ def _tell(inspection: "Inspection", written: Path | None) -> None:
 
     print_inspection(console, inspection)
     if inspection.spec is None:
-        say("they carry no task: give 3 classes or more, of 2 pictures or more each")
+        say(_NO_TASK)
     elif written:
         place = escape(str(inspection.found.place.resolve()))
         say(f"the suggested spec: PHIFORGE_IMAGES={place} phiforge submit {escape(str(written))}")
@@ -115,14 +169,23 @@ def _tell(inspection: "Inspection", written: Path | None) -> None:
         typer.echo(as_yaml(inspection.spec, inspection.found), nl=False)
 
 
+def _level(group_by: str) -> int | str:
+    """Return a level of folders, or the name of a column."""
+    return int(group_by) if group_by.isdecimal() else group_by or 0
+
+
 def _write_spec(inspection: "Inspection", file: Path) -> None:
-    from phiforge.base.errors import DataError
     from phiforge_client.data.suggestion import as_yaml
 
-    if inspection.spec is None:
-        return
+    if inspection.spec is not None:
+        _write(as_yaml(inspection.spec, inspection.found), file)
+
+
+def _write(text: str, file: Path) -> None:
+    from phiforge.base.errors import DataError
+
     try:
         with file.open("x", encoding="utf-8") as written:
-            written.write(as_yaml(inspection.spec, inspection.found))
+            written.write(text)
     except FileExistsError:
         raise DataError(f"{file} is there already: name another file for the spec, or delete it") from None

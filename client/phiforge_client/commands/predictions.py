@@ -1,7 +1,7 @@
 """Predictions: what was learned, used on a person's own pictures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,8 @@ from phiforge_client.commands.output import answer, console, say, screen
 
 if TYPE_CHECKING:
     from phiforge.prediction.classifier import Classifier
+    from phiforge.prediction.labelled import Evaluated
+    from phiforge.prediction.predictions import Prediction
 
 app = typer.Typer()
 
@@ -32,6 +34,14 @@ FalseAccept = Annotated[
 ]
 
 
+class How(NamedTuple):
+    """How a run is adapted, as options say."""
+
+    version: int | None
+    transductive: bool
+    false_accept: float | None
+
+
 @app.command(rich_help_panel="Predictions")
 def predict(
     run: Learned,
@@ -45,15 +55,12 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Say what PICTURES are, by what RUN learned and a few pictures of each class: labels with probabilities."""
-    from phiforge.prediction.opening import load
     from phiforge.prediction.pictures import files_in
     from phiforge_client.prediction_view import as_json as values
     from phiforge_client.prediction_view import print_explanation, print_predictions
 
     files = [file for each in pictures for file in (files_in(each) if each.is_dir() else [each])]
-    with screen(as_json).status("adapting, and calibrating on validation tasks"):
-        model = load(run, version, settings=read_settings())
-        classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
+    classifier = _adapted(run, support, How(version, transductive, false_accept), as_json)
     found = classifier.predict(files)
 
     def show() -> None:
@@ -87,23 +94,14 @@ def adapt(
     quiet: Quiet = False,
 ) -> None:
     """Adapt what RUN learned to the classes of --support: predict all of --query, judge it, or keep the classifier."""
-    from phiforge.prediction.labelled import evaluate as judge
-    from phiforge.prediction.opening import load
-    from phiforge.prediction.support import support_of
     from phiforge_client.prediction_view import as_json as values
     from phiforge_client.prediction_view import print_adapted, write_csv
 
     if query is None and (evaluate or out is not None or (save is None and onnx is None)):
         raise typer.BadParameter("give --query DIR, what to predict, or where to keep the classifier: --save or --onnx")
-    with screen(as_json).status("adapting, and calibrating on validation tasks"):
-        model = load(run, version, settings=read_settings())
-        classifier = model.adapt(support, transductive=transductive, false_accept=false_accept)
+    classifier = _adapted(run, support, How(version, transductive, false_accept), as_json)
     _keep(classifier, save, onnx)
-    judged = None
-    if query is not None and evaluate:
-        judged, found = judge(classifier, support_of(query, classifier.learned))
-    else:
-        found = classifier.predict(query) if query is not None else []
+    found, judged = _answered(classifier, query, evaluate)
     if out is not None:
         write_csv(out, found)
     kept = [(f"{len(found)} predictions", out), ("the classifier", save), ("the classifier as ONNX", onnx)]
@@ -115,6 +113,30 @@ def adapt(
                 say(f"{what} in {escape(str(where))}")
 
     answer(values(classifier, found, judged), as_json, [each.answer for each in found], show)
+
+
+def _adapted(run: str, support: Path, how: How, as_json: bool) -> "Classifier":
+    """Return what RUN learned, adapted to a support set, while a person is told what takes so long."""
+    from phiforge.prediction.opening import load
+
+    with screen(as_json).status("adapting, and calibrating on validation tasks"):
+        model = load(run, how.version, settings=read_settings())
+        return model.adapt(support, transductive=how.transductive, false_accept=how.false_accept)
+
+
+def _answered(
+    classifier: "Classifier", query: Path | None, evaluate: bool
+) -> tuple[list["Prediction"], "Evaluated | None"]:
+    """Return the predictions for all of a folder, and how good they are if its folders are the truth."""
+    from phiforge.prediction.labelled import evaluate as judge
+    from phiforge.prediction.support import support_of
+
+    if query is None:
+        return [], None
+    if not evaluate:
+        return classifier.predict(query), None
+    judged, found = judge(classifier, support_of(query, classifier.learned))
+    return found, judged
 
 
 def _keep(classifier: "Classifier", save: Path | None, onnx: Path | None) -> None:
@@ -175,9 +197,15 @@ def serve(
     tasks: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 1000,
     hours: Annotated[float, typer.Option(min=0.0, help="How long a task lives.")] = 24.0,
     megabytes: Annotated[int, typer.Option(min=1, help="Of one request.")] = 32,
+    look: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="How often it looks for a better version of a RUN.")
+    ] = 5.0,
 ) -> None:
-    """Serve what RUNS learned over HTTP, with a page to try it: support sets in, predictions out; until Ctrl-C."""
-    from phiforge.prediction.opening import load
+    """Serve what RUNS learned over HTTP, with a page to try it: support sets in, predictions out; until Ctrl-C.
+
+    A run may still be trained: new tasks get its best version so far.
+    """
+    from phiforge.prediction.following import served
     from phiforge.runs.store import open_store
     from phiforge_client.extras import expect_extra
 
@@ -186,7 +214,8 @@ def serve(
     from phiforge_server.serving import serve as serve_models
 
     settings = read_settings()
-    models = [load(run, settings=settings, device=settings.device) for run in runs]
-    limits = Limits(request_bytes=megabytes * 2**20, tasks=tasks, task_seconds=3600 * hours)
-    say(f"serving {', '.join(model.learned.run for model in models)} on http://{host}:{port}")
-    serve_models(models, open_store(settings), host, port, settings.serve_key.get_secret_value(), limits)
+    store = open_store(settings)
+    models = [served(run, store, settings.device) for run in runs]
+    limits = Limits(request_bytes=megabytes * 2**20, tasks=tasks, task_seconds=3600 * hours, look_seconds=look)
+    say(f"serving {', '.join(model.run for model in models)} on http://{host}:{port}")
+    serve_models(models, store, host, port, settings.serve_key.get_secret_value(), limits)

@@ -1,4 +1,4 @@
-"""Results: a page about runs, a comparison of runs."""
+"""Results: a page about runs, a comparison of runs, the cell that a run found."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from phiforge_client import completion
-from phiforge_client.commands.opening import look
-from phiforge_client.commands.options import AsJson, Quiet
+from phiforge_client.commands.opening import look, look_at
+from phiforge_client.commands.options import AsJson, Quiet, RunId
 from phiforge_client.commands.output import answer, console, say
 
 app = typer.Typer()
@@ -69,3 +69,23 @@ def compare(
         write_pictures(out, found, pairs, by)
     differ = [f"{pair.first} {pair.second}" for pair in pairs if pair.differ]
     answer(to_json(found, pairs, by), as_json, differ, lambda: print_comparison(console, found, pairs, by))
+
+
+@app.command(rich_help_panel="Results")
+def cell(
+    run: RunId,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw what was found there too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the spec of the network that RUN searched for and found: `phiforge cell RUN > found.yaml`, to submit."""
+    import yaml
+
+    from phiforge_client.cells.found import draw_network
+    from phiforge_client.cells.searched import found_spec, in_words
+
+    platform, run = look_at(run)
+    spec = found_spec(platform.record, run)
+    text = in_words(platform.record.report(run)) + yaml.safe_dump(spec, sort_keys=False)
+    if png:
+        draw_network(spec, run, png)
+    answer(spec, as_json, [], lambda: typer.echo(text, nl=False))

@@ -1,5 +1,6 @@
 """Runs: submit, list, watch, show."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -135,10 +136,17 @@ def watch(run: RunId, as_json: AsJson = False, quiet: Quiet = False) -> None:
 
 
 @app.command(rich_help_panel="Runs")
-def show(run: RunId, as_json: AsJson = False) -> None:
+def show(
+    run: RunId,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help="Draw the cells of its network there too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
     from phiforge.runs.not_finite import not_finite_steps
     from phiforge.runs.record import RunStatus
+    from phiforge_client.cells.found import draw_network, network_json
     from phiforge_client.waiting_view import words_of
 
     platform, run = look_at(run)
@@ -150,6 +158,9 @@ def show(run: RunId, as_json: AsJson = False) -> None:
         "dataset": submitted.dataset,
         "spec": submitted.spec,
     }
+    shown |= network_json(submitted.spec)
+    if png:
+        draw_network(submitted.spec, run, png)
     if submitted.tries_steps:
         shown["inner_steps_evaluation"] = "chosen on validation tasks, as the spec gave no number"
     if waits := words_of(platform, run) if status is RunStatus.RUNNING else None:

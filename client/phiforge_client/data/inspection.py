@@ -13,8 +13,9 @@ from phiforge.spec.read import parse_spec
 from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected
 from phiforge.tasks.datasets.images import Images, ImagesData
+from phiforge_client.data.budget import Budget, typical_seconds
 from phiforge_client.data.sheet import shown_classes, write_sheet
-from phiforge_client.data.suggestion import Carried, carried, share_of, suggestion
+from phiforge_client.data.suggestion import Carried, SecondsOf, carried, share_of, suggestion
 
 _LOOKED_AT = 32
 """Pixels a side at which all pictures are looked at."""
@@ -44,10 +45,13 @@ def inspect(
     progress: Progress | None = None,
     labels: str = "",
     group_by: int | str = 0,
+    budget: Budget | None = None,
+    seconds: SecondsOf = typical_seconds,
 ) -> Inspection:
     """Look at all pictures of ``place``, or else of ``PHIFORGE_IMAGES``.
 
-    ``labels`` and ``group_by`` are those of data ``images``.
+    ``labels`` and ``group_by`` are those of data ``images``. ``budget`` is how long a run of the suggested spec may
+    take, by the ``seconds`` that a version takes.
 
     Raises DataError if there is no picture of any class, or a spec cannot be suggested that would be accepted.
     """
@@ -56,7 +60,7 @@ def inspect(
     share = share_of(_source(settings, asked, _silent).classes)
     data = {"colour": "rgb", "image_size": _LOOKED_AT, "validation": share, "test": share} | asked
     found = _source(settings, data, _without_remarks(progress)).inspect()
-    spec = suggestion(found, share)
+    spec = suggestion(found, share, budget, seconds)
     if spec:
         spec["data"] |= {name: value for name, value in asked.items() if value}
         parse_spec(spec, lambda _: _facts(found))

@@ -1,7 +1,7 @@
 """A spec for a person's own pictures: as much of a task as they carry, and defaults for pictures that come singly."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -10,12 +10,18 @@ import yaml
 from phiforge.tasks.datasets.bases.dataset import SPLITS
 from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected
 from phiforge.tasks.datasets.bases.pictures.judging import FEWEST
+from phiforge_client.data.budget import Budget, typical_seconds
 
 SHARE = 0.2
 """Of the classes, for validation and for testing each, if that is enough."""
 _WAYS, _QUERIES = 5, 5
-_SIZES = (28, 32, 48, 64)
-"""Pixels a side; more takes long without a GPU."""
+_TRAINED_WAYS = 20
+"""Classes of a training task: more than are asked for, as a harder task teaches to compare better."""
+SecondsOf = Callable[[Mapping[str, Any]], float]
+_SIZES = (64, 48, 32, 28)
+"""Pixels a side, the finest first; more takes long without a GPU."""
+_ENOUGH = 3000
+"""Versions that a run should have: of finer images it sees fewer tasks in the same time."""
 _COLOURED = 0.02
 """Share of coloured pictures from which colours are looked at."""
 
@@ -46,42 +52,59 @@ def share_of(classes: int) -> float:
     return SHARE if classes * SHARE >= _WAYS else round(min(_WAYS / max(classes, 1), 1 / 3), 3)
 
 
-def suggestion(found: Inspected, share: float) -> dict[str, Any] | None:
+def suggestion(
+    found: Inspected, share: float, budget: Budget | None = None, seconds: SecondsOf = typical_seconds
+) -> dict[str, Any] | None:
     """Return a raw spec for these pictures; None if they carry no task at all.
 
     Args:
         found: what was seen of them.
         share: of the classes, for validation and for testing each.
+        budget: how long its run may take.
+        seconds: says how long a version of a spec takes.
     """
     carries = carried(found)
     ways, fewest = min(each.classes for each in carries), min(each.fewest for each in carries)
     if ways < 2 or fewest < FEWEST:
         return None
-    return {
+    trained = next(each.classes for each in carries if each.split == "train")
+    spec: dict[str, Any] = {
         "name": _name(found.place.name),
         "data": _data(found, share),
-        "task": {"n_way": min(_WAYS, ways), "k_shot": 1, "n_query": min(_QUERIES, fewest - 1)},
+        "task": _task(min(_TRAINED_WAYS, trained), fewest),
         "learner": {"name": "prototypical", "network": {"name": "conv4", "channels": 64, "norm": "running"}},
         "estimator": {"name": "backpropagation"},
-        "outer": {"versions": 1000, "meta_batch": 4, "job_size": 2, "lr": 0.001, "schedule": "cosine"},
-        "checkpoint": {"every": 100},
-        "evaluation": {"every": 200, "validation_tasks": 100, "test_tasks": 600},
+        "outer": {"versions": 1000, "meta_batch": 2, "job_size": 1, "lr": 0.001, "schedule": "cosine"},
+        "sampling": {"augmentation": "turn"},
+    }
+    budget = budget or Budget()
+    spec["data"]["image_size"] = _size(found, spec, budget)
+    versions = budget.versions(seconds(spec))
+    judged = _task(min(_WAYS, ways), fewest)
+    return spec | {
+        "outer": spec["outer"] | {"versions": versions},
+        "checkpoint": {"every": versions // 10},
+        "evaluation": {"every": versions // 10, "validation_tasks": 200, "test_tasks": 600, "task": judged},
     }
 
 
-def as_yaml(spec: Mapping[str, Any], found: Inspected) -> str:
-    """Return a suggested spec as a file, with what it was made from."""
+def _task(ways: int, fewest: int) -> dict[str, int]:
+    return {"n_way": ways, "k_shot": 1, "n_query": min(_QUERIES, fewest - 1)}
+
+
+def as_yaml(spec: Mapping[str, Any], found: Inspected, made_by: str = "phiforge data inspect") -> str:
+    """Return a suggested spec as a file, with what it was made from, and by which command."""
     sections = yaml.safe_dump(dict(spec), sort_keys=False, default_flow_style=None, width=200, allow_unicode=True)
     of = f"{found.pictures} pictures of {len(found.classes)} classes"
     return (
-        f"# ProtoNet on {of}, as `phiforge data inspect` suggests.\n"
+        f"# ProtoNet on {of}, as `{made_by}` suggests.\n"
         "# norm: running classifies each picture by itself, whatever other pictures are asked for with it.\n"
         f"{sections}"
     )
 
 
 def _data(found: Inspected, share: float) -> dict[str, Any]:
-    data: dict[str, Any] = {"name": "images", "colour": _colour(found), "image_size": _size(found)}
+    data: dict[str, Any] = {"name": "images", "colour": _colour(found)}
     data |= {"validation": share, "test": share}
     data |= {"unreadable": "skip"} if found.unreadable else {}
     return data | ({"duplicates": "keep_first"} if found.doubled else {})
@@ -91,9 +114,14 @@ def _colour(found: Inspected) -> str:
     return "rgb" if found.coloured > _COLOURED * max(len(found.sizes), 1) else "grey"
 
 
-def _size(found: Inspected) -> int:
+def _size(found: Inspected, spec: Mapping[str, Any], budget: Budget) -> int:
+    """Return the finest size that most pictures have and the budget lets enough versions be of."""
     side = median(min(size) for size in found.sizes.values())
-    return max((size for size in _SIZES if size <= side), default=_SIZES[0])
+    for size in (each for each in _SIZES if each <= side):
+        fine = spec | {"data": spec["data"] | {"image_size": size}}
+        if budget.versions(typical_seconds(fine)) >= _ENOUGH:
+            return size
+    return _SIZES[-1]
 
 
 def _name(folder: str) -> str:

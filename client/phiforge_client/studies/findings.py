@@ -1,14 +1,17 @@
 """What a study found: the spec of its best trial, and why each trial ended as it did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import yaml
 
 from phiforge.base.errors import StudyError
 from phiforge.runs.studies.outcome import Result
+from phiforge.spec.cells.words import equations
 from phiforge.spec.run import RunSpec
 from phiforge.spec.studies.measures import MEASURES
 from phiforge.spec.studies.trial import of_length, raw_of
+from phiforge_client.cells.found import cells_of, network_of
 from phiforge_client.studies.schedule import remarks, schedule
 from phiforge_client.studies.table import figure, value_at
 from phiforge_client.studies.view import StudyView
@@ -30,6 +33,7 @@ def best_spec(view: StudyView, trial: int | None = None) -> str:
     if view.front:
         others = ", ".join(str(number) for number in view.shown)
         said.append(f"No other dominates trials {others}; `phiforge study best STUDY --trial N` prints another.")
+    said += _cells(raw)
     said += remarks(stretches) if len(stretches) > 1 else []
     return "".join(f"# {line}\n" for line in said) + yaml.safe_dump(raw, sort_keys=False)
 
@@ -46,6 +50,13 @@ def _with_value(view: StudyView, trial: int) -> Result:
         allowed = ", ".join(map(str, judged)) or "none yet"
         raise StudyError(f"trial {trial} of study {view.record.study!r} has no value; allowed: {allowed}")
     return result
+
+
+def _cells(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the cells of its network are, if it has such."""
+    network = network_of(raw)
+    for kind, edges in cells_of(network).items() if network else ():
+        yield f"{kind} cell: {', '.join(equations(edges))}"
 
 
 def reasons(view: StudyView, trial: int | None) -> Iterator[str]:

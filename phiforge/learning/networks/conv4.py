@@ -13,9 +13,7 @@ from phiforge.learning.engines import fused_block, transforms
 from phiforge.learning.engines.vmap.convolution import convolve, pool
 from phiforge.learning.networks.bases.network import MapNetwork, multiplying, uniform
 from phiforge.learning.networks.bases.normalisation import (
-    GROUPS,
     PLAIN,
-    Norm,
     Pass,
     init_norm,
     is_transductive,
@@ -25,6 +23,7 @@ from phiforge.learning.networks.bases.normalisation import (
 )
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
+from phiforge.spec.norms import GROUPS, Norm
 from phiforge.spec.task import Engine
 
 BLOCKS = 4

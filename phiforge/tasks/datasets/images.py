@@ -55,7 +55,8 @@ class ImagesData(PartConfig):
     labels: Annotated[str, Since(2, absent="")] = Field(
         default="",
         max_length=1000,
-        description="A CSV among the pictures, of columns path and label, maybe split; '': folders are the classes.",
+        description="A table among the pictures, of columns path and label, maybe split: CSV, .jsonl, or COCO's .json; "
+        "'': folders are the classes.",
     )
     group_by: Annotated[Annotated[int, Field(ge=0, le=20)] | str, Since(2, absent=0)] = Field(
         default=0,
@@ -66,7 +67,9 @@ class ImagesData(PartConfig):
     @model_validator(mode="after")
     def _groups_are_somewhere(self) -> "ImagesData":
         if isinstance(self.group_by, str) and not self.labels:
-            raise ValueError(f"group_by {self.group_by!r} is a column, so 'labels' must name a CSV; else give a number")
+            raise ValueError(
+                f"group_by {self.group_by!r} is a column, so 'labels' must name a table; else give a number"
+            )
         if self.labels and isinstance(self.group_by, int) and self.group_by:
             raise ValueError(f"with 'labels', group_by must name a column, not the level {self.group_by} of folders")
         return self

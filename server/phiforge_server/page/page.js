@@ -1,7 +1,10 @@
 "use strict";
 // A page without a framework: classes of dropped pictures become a task, further pictures are asked of it.
 const at = (id) => document.getElementById(id);
+const NEAREST = 3;
+const OF_PIXELS = "nearest by their pixels, as this model does not compare pictures";
 let task = null;
+let taught = new Map(); // of each label the files that it was learned from, in the order they were sent
 
 const headers = () => (at("key").value ? { authorization: `Bearer ${at("key").value}` } : {});
 
@@ -61,17 +64,33 @@ function addClass() {
 
 async function learn() {
   const form = new FormData();
+  const files = new Map();
   for (const box of document.querySelectorAll(".class")) {
-    for (const file of box.files) form.append(box.querySelector(".name").value, file, file.name);
+    const label = box.querySelector(".name").value;
+    for (const file of box.files) form.append(label, file, file.name);
+    files.set(label, [...(files.get(label) ?? []), ...box.files]);
   }
   say("learning…");
   const made = await ask(`tasks?model=${encodeURIComponent(at("model").value)}`, { method: "POST", body: form });
   task = made.task;
+  taught = files;
   at("answers").replaceChildren();
   say(`learned ${made.labels.length} classes from ${made.pictures} pictures`);
 }
 
-function answered(file, prediction) {
+function nearest(found, by) {
+  const figure = document.createElement("figure");
+  const text = document.createElement("figcaption");
+  text.textContent = by === "embedding" ? "nearest that it learned from" : OF_PIXELS;
+  figure.append(...found.map(({ label, number, distance }) => {
+    const image = picture(taught.get(label)[number]);
+    image.title = image.alt = `${label}: ${image.alt}, distance ${distance.toPrecision(3)}`;
+    return image;
+  }), text);
+  return figure;
+}
+
+function answered(file, prediction, by) {
   const row = document.createElement("div");
   row.className = "answer";
   const list = document.createElement("ol");
@@ -83,7 +102,7 @@ function answered(file, prediction) {
     line.append(bar, `${label} ${(100 * probability).toFixed(1)} %`);
     list.append(line);
   }
-  row.append(picture(file), list);
+  row.append(picture(file), list, nearest(prediction.nearest, by));
   return row;
 }
 
@@ -92,8 +111,8 @@ async function query(files) {
   const form = new FormData();
   for (const file of files) form.append("picture", file, file.name);
   say("looking…");
-  const found = await ask(`tasks/${task}/predictions`, { method: "POST", body: form });
-  at("answers").prepend(...files.map((file, index) => answered(file, found.predictions[index])));
+  const found = await ask(`tasks/${task}/predictions?nearest=${NEAREST}`, { method: "POST", body: form });
+  at("answers").prepend(...files.map((file, index) => answered(file, found.predictions[index], found.nearest_by)));
   say(`${files.length} answered`);
 }
 

@@ -10,6 +10,8 @@ ROOT = Path(__file__).parents[3]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 SERVICES = ("sampler", "trainer", "evaluator")
 ONE_OFF = "client"
+SERVE = "serve"
+"""The service of predictions, which knows object storage alone."""
 
 
 def read(path: Path) -> Any:

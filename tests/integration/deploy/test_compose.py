@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from phiforge.base.settings import Settings
-from tests.integration.deploy.files import ONE_OFF, ROOT, SERVICES
+from tests.integration.deploy.files import ONE_OFF, PROMETHEUS, ROOT, SERVE, SERVICES, read
 
 
 def test_compose_starts_what_a_fleet_needs(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {*SERVICES, ONE_OFF, "redis", "object-store", "prometheus", "grafana"}
+    others = {"redis", "object-store", "prometheus", "grafana"}
+    assert set(compose["services"]) == {*SERVICES, ONE_OFF, SERVE, *others}
     assert compose["services"][ONE_OFF]["profiles"] == ["tools"]
+    assert compose["services"][SERVE]["profiles"] == ["serve"]
 
 
 def test_every_service_is_watched_and_waited_for(compose: dict[str, Any]) -> None:
@@ -21,6 +23,7 @@ def test_every_service_is_watched_and_waited_for(compose: dict[str, Any]) -> Non
         assert all(wait["condition"] == "service_healthy" for wait in service.get("depends_on", {}).values()), name
     for name in (*SERVICES, ONE_OFF):
         assert set(compose["services"][name]["depends_on"]) == {"redis", "object-store"}, name
+    assert set(compose["services"][SERVE]["depends_on"]) == {"object-store"}
 
 
 def test_ports_are_open_on_this_machine_alone(compose: dict[str, Any]) -> None:
@@ -50,7 +53,7 @@ def test_there_may_be_many_of_each_service(compose: dict[str, Any]) -> None:
 
 
 def test_services_have_time_to_finish_a_job(compose: dict[str, Any]) -> None:
-    for name in SERVICES:
+    for name in (*SERVICES, SERVE):
         assert compose["services"][name]["stop_grace_period"] == "60s", name
         assert compose["services"][name]["environment"]["OMP_NUM_THREADS"] == "1", name
 
@@ -110,6 +113,26 @@ def test_compose_sets_real_settings_to_valid_values(compose: dict[str, Any], mon
         assert not [variable for variable in environment if "PASSWORD" in variable or "SECRET" in variable]
         assert settings.omniglot is None
         assert name == ONE_OFF or (settings.metrics_host, settings.metrics_port) == ("0.0.0.0", 9100)
+
+
+def test_predictions_are_served_by_who_knows_no_redis(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the service of predictions, which listens beyond its container, if it reads what it is given
+    service = compose["services"][SERVE]
+    for variable, value in service["environment"].items():
+        monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value))
+    settings = Settings()
+    # I expect it to find the object store alone, over TLS, as itself, with a key of its own that callers must know,
+    assert settings.s3_endpoint.startswith("https://object-store:")
+    assert (settings.s3_access_key, settings.s3_ca) == (SERVE, Path("/run/secrets/ca.crt"))
+    assert not [variable for variable in service["environment"] if "REDIS" in variable or "SECRET" in variable]
+    assert {"source": "serve-key", "target": "phiforge_serve_key"} in service["secrets"]
+    # its port to be open on this machine alone, and to be the one that its command, its check and Prometheus name.
+    assert service["command"][-4:] == ["--host", "0.0.0.0", "--port", "8000"]
+    assert service["ports"] == ["127.0.0.1:${SERVE_PORT:-8000}:8000"]
+    assert ":8000/healthz" in service["healthcheck"]["test"][-1]
+    jobs = {job["job_name"]: job for job in read(PROMETHEUS / "prometheus.yml")["scrape_configs"]}
+    [found] = jobs[SERVE]["dns_sd_configs"]
+    assert (found["names"], found["type"], found["port"]) == ([SERVE], "A", 8000)
 
 
 def test_the_object_store_is_the_version_that_is_tested(compose: dict[str, Any]) -> None:

@@ -40,6 +40,16 @@ def test_the_image_is_locked_and_runs_as_nobody_special() -> None:
     assert int(group) >= 1000
 
 
+def test_the_image_holds_what_its_commands_need() -> None:
+    # Given the packages of the extras that commands of the image need, I expect each to be locked in it.
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    needed = {
+        re.split(r"[<>=\[]", each)[0].lower() for name in ("embedded", "search", "serve") for each in extras[name]
+    }
+    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text().lower(), re.MULTILINE))
+    assert needed <= locked
+
+
 def test_what_the_image_copies_is_sent_to_the_builder() -> None:
     # Given what the image copies from the repository
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.integration.deploy.files import ONE_OFF, ROOT, SERVICES
+from tests.integration.deploy.files import ONE_OFF, ROOT, SERVE, SERVICES
 from tests.secured import make_secrets
 
 
@@ -23,6 +23,12 @@ def test_each_service_is_shown_its_own_secrets_alone(compose: dict[str, Any]) ->
             (f"{name}-redis-password", "phiforge_redis_password"),
             (f"{name}-s3-secret-key", "phiforge_s3_secret_key"),
         }
+    # who serves predictions no password of Redis, and the key that callers must know;
+    assert shown.pop(SERVE) == {
+        ("ca.crt", "ca.crt"),
+        ("serve-s3-secret-key", "phiforge_s3_secret_key"),
+        ("serve-key", "phiforge_serve_key"),
+    }
     # the servers their own, none of which is a service's password;
     assert {file for file, _ in shown.pop("redis")} == {"ca.crt", "redis.crt", "redis.key", "redis-users.acl"}
     stores = {"ca.crt", "object-store.crt", "object-store.key", "object-store-identities.json"}

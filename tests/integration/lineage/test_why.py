@@ -110,10 +110,11 @@ def test_a_class_that_judges(platform: Platform, trained: str, split: str) -> No
     assert f"'{name}' is of the {split} split of run {trained}: no version of φ learned from it" in said
 
 
-def test_mirrored_and_turned_items(platform: Platform) -> None:
+@pytest.mark.parametrize(("rotations", "augmentation"), [(True, "mirror"), (False, "turn")])
+def test_mirrored_and_turned_items(platform: Platform, rotations: bool, augmentation: str) -> None:
     # Given a run that turns its classes and mirrors them
-    data = {"name": "glyphs", "drawings": 8, "image_size": 16, "rotations": True}
-    run = submit(platform, spec_of(data=data, sampling={"augmentation": "mirror"}, outer={"versions": 1}))
+    data = {"name": "glyphs", "drawings": 8, "image_size": 16, "rotations": rotations}
+    run = submit(platform, spec_of(data=data, sampling={"augmentation": augmentation}, outer={"versions": 1}))
     move(platform, run, 1)
     # I expect the items to say so, and to be found by that.
     batch = EpisodeBatch.from_bytes(platform.store.get(training_episodes_key(run, 0, 0)))

@@ -22,7 +22,7 @@ SENTENCES = (
     "data.name: 'circles' is unknown; allowed: glyphs, images, omniglot, parabolas, shapes, sinusoid",
     "learner.weigth: unknown; allowed here: name, network, weight",
     "learner.weight: Input should be greater than 0 (given: -1)",
-    "learner.network.name: 'wider' is unknown; allowed: conv4, mlp, wide",
+    "learner.network.name: 'wider' is unknown; allowed: cell, conv4, mlp, relaxed_cell, wide",
     "outer.optimizer.name: 'tiger' is unknown; allowed: adam, lion, sgd",
     "scores.0.temperature: Input should be greater than 0 (given: 0)",
 )

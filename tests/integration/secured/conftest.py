@@ -14,7 +14,7 @@ from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_bi
 from phiforge_client.submission import cancel, resume, submit
 from tests.fleet import small_spec, wait_for_version, wait_until
 from tests.integration.secured.servers import BUCKET
-from tests.secured import USERS, SecuredStack, make_secrets, settings_of
+from tests.secured import S3_USERS, SecuredStack, make_secrets, settings_of
 from tests.servers import missing, running
 
 
@@ -63,7 +63,7 @@ def common(tls_redis: RedisServer, tls_s3: S3Server, tmp_path_factory: pytest.Te
 @pytest.fixture(scope="package")
 def settings(common: Settings, secrets: Path) -> dict[str, Settings]:
     """Each user's settings."""
-    return {user: settings_of(user, common, secrets) for user in USERS}
+    return {user: settings_of(user, common, secrets) for user in S3_USERS}
 
 
 @pytest.fixture(scope="package")

@@ -15,7 +15,7 @@ from phiforge.runs.connection import connect
 from phiforge.runs.store import open_store
 from phiforge_client.servers import S3Server, weed_binary
 from tests.integration.secured.servers import BUCKET, permitted
-from tests.secured import USERS
+from tests.secured import S3_USERS, USERS
 from tests.servers import running
 
 pytestmark = pytest.mark.services
@@ -76,6 +76,13 @@ REFUSED: dict[str, dict[str, set[str]]] = {
         DELETE: set(OBJECTS)
         - {"active", "ended", "failure", "cancellation", "turn", "trial", "active study", "served task"},
     },
+    "serve": {
+        PUT: set(OBJECTS) - {"served task"},
+        GET: set(OBJECTS)
+        - {"served task", "dataset", "calibration", "submission", "φ₀", "φ", "scores", "report", "failure"}
+        - {"cancellation"},
+        DELETE: set(OBJECTS) - {"served task"},
+    },
 }
 
 
@@ -109,10 +116,11 @@ def spare_s3(secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield server
 
 
-@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("user", S3_USERS)
 def test_who_oversteps_on_s3_is_refused(user: str, settings: dict[str, Settings], spare_s3: S3Server) -> None:
-    # Given one service's keys, and the bucket that it makes if it is the first
-    own = settings[user].model_copy(update={"s3_endpoint": spare_s3.endpoint})
+    # Given one service's keys, and the bucket that whoever submits has made
+    own, submitter = (settings[name].model_copy(update={"s3_endpoint": spare_s3.endpoint}) for name in (user, "client"))
+    open_store(submitter)
     open_store(own)
     client = bucket_of(own)
     found: dict[str, set[str]] = {PUT: set(), GET: set(), DELETE: set()}

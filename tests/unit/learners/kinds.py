@@ -38,6 +38,10 @@ def conv4(norm):
     return {"name": "conv4", "channels": 8, "norm": norm}
 
 
+def relaxed(norm):
+    return {"name": "relaxed_cell", "channels": 4, "stages": 2, "norm": norm}
+
+
 CONFIGS = [
     *(
         config_of(name, **settings, network=conv4(norm))
@@ -55,6 +59,8 @@ CONFIGS = [
     config_of("matching", full_context=True, steps=2, network=conv4("layer")),
     config_of("learned_optimizer", **INNER, units=4, learn_start=False, network=conv4("layer")),
     config_of("maml_plus_plus", **INNER, learned_rates=False, network=conv4("layer")),
+    *(config_of("meta_nas", **INNER, network=relaxed(norm)) for norm in ("batch", "layer", "running", "per_step")),
+    config_of("meta_nas", **INNER, discretise="at_the_end", network=relaxed("layer")),
     PixelNearestNeighbourConfig(),
 ]
 OF_EACH_KIND = [config for config in CONFIGS if not hasattr(config, "network") or config.network.norm == "layer"]
@@ -65,5 +71,6 @@ ORDERED = [config for config in CONFIGS if getattr(config, "full_context", False
 def named(config):
     special = "".join(f"-{each}" for each in ("cosine", "full_context") if getattr(config, each, False))
     special += "".join(f"-no_{each}" for each in ("learn_start", "learned_rates") if not getattr(config, each, True))
+    special += "-discretised" if getattr(config, "discretise", "never") != "never" else ""
     special += f"-{config.query_statistics}" if hasattr(config, "query_statistics") else ""
     return config.name + special + (f"-{config.network.norm}" if hasattr(config, "network") else "")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from phiforge.learning.networks.bases.normalisation import GROUPS
 from phiforge.learning.networks.conv4 import Conv4, Conv4Config
+from phiforge.spec.norms import GROUPS
 from tests.unit.networks.cases import SHAPE, parameters_of, random_of
 
 

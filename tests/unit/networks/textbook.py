@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from phiforge.learning.networks.bases.normalisation import GROUPS
+from phiforge.spec.norms import GROUPS
 
 
 def textbook_norm(kind, x, weight, bias):

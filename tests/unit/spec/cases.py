@@ -17,7 +17,7 @@ FACTS = {
     "sinusoid": DatasetFacts({}, {}),
 }
 GRADIENT = ["anil", "boil", "layer_rates", "learned_optimizer", "leo", "maml", "maml_plus_plus", "meta_lstm"]
-GRADIENT += ["meta_sgd"]
+GRADIENT += ["meta_nas", "meta_sgd"]
 METRIC = ["matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
 REGRESSING = ["anil", "boil", "chosen_training", "from_scratch", "layer_rates", "learned_optimizer", "maml"]
 REGRESSING += ["maml_plus_plus", "meta_lstm", "meta_sgd"]

@@ -6,9 +6,9 @@ from tests.unit.spec.cases import REGRESSING
 
 ALL_LEARNERS = (
     "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
-    "meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+    "meta_lstm, meta_nas, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
 )
-ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
+ALL_ESTIMATORS = "backpropagation, darts, evolution, first_order, implicit, none, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (
     "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
@@ -163,7 +163,7 @@ PROBLEMS = [
     ),
     (
         {"learner": {"name": "maml", "network": {"norm": "layer"}}},
-        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: conv4, mlp"],
+        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: cell, conv4, mlp, relaxed_cell"],
     ),
     (
         {"learner": {"name": "maml", "network": {"name": "mlp", "norm": "layer"}}},
@@ -171,14 +171,14 @@ PROBLEMS = [
     ),
     (
         {"learner": {"name": "relation", "network": {"name": "mlp"}}},
-        ["learner.network.name: 'mlp' is unknown; allowed: conv4"],
+        ["learner.network.name: 'mlp' is unknown; allowed: cell, conv4"],
     ),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
     ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
-        ["learner.network.name: 'resnet' is unknown; allowed: conv4, mlp"],
+        ["learner.network.name: 'resnet' is unknown; allowed: cell, conv4, mlp, relaxed_cell"],
     ),
     ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous' or 'bounded_staleness'"]),
     # lagging contributions and jobs of several steps
@@ -217,7 +217,7 @@ PROBLEMS = [
         [
             "numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner 'leo' cannot; allowed with "
             "it: auto, fused, torch; learners that can: anil, boil, layer_rates, maml, maml_plus_plus, matching, "
-            "meta_sgd, prototypical, r2d2, relation, siamese",
+            "meta_nas, meta_sgd, prototypical, r2d2, relation, siamese",
             "numerics.engine: 'vmap' computes the gradients of estimators backpropagation and first_order, not what "
             "'evolution' contributes; allowed with it: auto, fused, torch",
         ],
@@ -268,7 +268,11 @@ PROBLEMS = [
         {"estimator": {"name": "backpropagation", "second_order_from": 1.1}},
         ["estimator.second_order_from: Input should be less than or equal to 1"],
     ),
-    ({"sampling": {"augmentation": "turn"}}, ["sampling.augmentation: Input should be 'none' or 'mirror'"]),
+    ({"sampling": {"augmentation": "flip"}}, ["sampling.augmentation: Input should be 'none', 'mirror' or 'turn'"]),
+    (
+        {"data": {"name": "glyphs", "rotations": True}, "sampling": {"augmentation": "turn"}},
+        ["sampling.augmentation: 'turn' turns classes that data.rotations turns too; allowed: one of the two"],
+    ),
     ({"data": {"name": "omniglot", "image_size": 106}}, ["data.image_size: Input should be less than or equal to 105"]),
     ({"data": {"name": "glyphs", "jitter": 2.5}}, ["data.jitter: Input should be less than or equal to 2"]),
     ({"evaluation": {"test_tasks": 1}}, ["evaluation.test_tasks: Input should be greater than or equal to 2"]),

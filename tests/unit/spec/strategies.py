@@ -24,6 +24,14 @@ def conv4s(*norms):
 
 
 ALL_CONV4S = conv4s("running", "per_step")
+relaxed_cells = named(
+    "relaxed_cell",
+    nodes=st.integers(2, 4),
+    channels=st.integers(1, 8).map(lambda n: 8 * n),
+    stages=st.integers(1, 3),
+    norm=st.sampled_from(["batch", "layer", "group", "none", "running", "per_step"]),
+    search_reduction=st.booleans(),
+)
 mlps = named("mlp", width=st.integers(1, 4096), layers=st.integers(1, 16))
 shots = {"k_shot": st.integers(1, 10), "n_query": st.integers(1, 10)}
 tasks = st.fixed_dictionaries({}, optional={"n_way": st.integers(2, 20), **shots})
@@ -67,6 +75,17 @@ def learners_on(networks, without_averages):
         "matching": named(
             "matching", scale=floats(0, 100), full_context=st.booleans(), steps=st.integers(1, 100), **metric
         ),
+        "meta_nas": named(
+            "meta_nas",
+            architecture_lr=rates,
+            adapts=st.sampled_from(["both", "weights", "architecture"]),
+            temperature=floats(0, 10),
+            temperature_last=floats(0, 10),
+            annealed=st.sampled_from(["over_run", "over_task"]),
+            discretise=st.sampled_from(["never", "at_the_end", "at_the_start"]),
+            **loop,
+            network=relaxed_cells,
+        ),
         "meta_lstm": named("meta_lstm", units=st.integers(1, 256), **forgetful | {"inner_lr": floats(0, 0.9)}),
         "meta_sgd": named("meta_sgd", **inner),
         "pixel_nearest_neighbour": named("pixel_nearest_neighbour"),
@@ -80,6 +99,7 @@ def learners_on(networks, without_averages):
 
 ESTIMATORS = {
     "backpropagation": named("backpropagation", second_order_from=floats(0, 1)),
+    "darts": named("darts", order=st.sampled_from(["second", "first"])),
     "evolution": named("evolution", sigma=floats(0, 1), pairs=st.integers(1, 10_000)),
     "first_order": named("first_order"),
     "implicit": named("implicit", iterations=st.integers(1, 1000)),
@@ -103,8 +123,9 @@ def pairs(draw, *, regression):
     if regression:  # which no learner's network is for by default
         learner = {"network": {"name": "mlp"}} | learner
     allowed = ALLOWED[learner["name"]] | ({"implicit"} if learner.get("proximal") else set())
+    allowed = allowed | ({"darts"} if learner.get("adapts") == "weights" else set())
     if learner.get("network", {}).get("norm") == "per_step":
-        allowed = allowed - {"reptile", "implicit"}
+        allowed = allowed - {"reptile", "implicit", "darts"}
     return learner, draw(ESTIMATORS[draw(st.sampled_from(sorted(allowed)))])
 
 

@@ -11,7 +11,7 @@ REFUSED = {
     **{
         (learner, estimator): "has no φ to learn: use estimator 'none'"
         for learner in ("from_scratch", "pixel_nearest_neighbour")
-        for estimator in ("backpropagation", "evolution", "first_order", "implicit", "reinforce", "reptile")
+        for estimator in ("backpropagation", "darts", "evolution", "first_order", "implicit", "reinforce", "reptile")
     },
     **{(learner, "none"): "has a φ that 'none' would never train" for learner in (*GRADIENT, *METRIC)},
     ("chosen_training", "none"): "has a φ that 'none' would never train",
@@ -33,10 +33,21 @@ REFUSED = {
         if learner != "maml"
     },
     **{
+        (learner, "darts"): "has no architecture in φ: use learner 'meta_nas'"
+        for learner in (*GRADIENT, *METRIC, "chosen_training")
+    },
+    **{
         (learner, "implicit"): "has no proximal inner loss: use learner 'maml'"
         for learner in (*GRADIENT, *METRIC, "chosen_training")
     },
 }
+
+
+UNLESS_SET = {
+    ("maml", "implicit"): "learner 'maml' with proximal above 0",
+    ("meta_nas", "darts"): "learner 'meta_nas' with adapts 'weights', not 'both'",
+}
+"""What fits only with a setting that is not the default."""
 
 
 @pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
@@ -51,8 +62,8 @@ def test_which_estimator_makes_sense_for_which_learner(learner, estimator):
         assert parse_spec(raw, facts_of).estimator.name == estimator
         return
     (found,) = problems_of(raw)
-    if (learner, estimator) == ("maml", "implicit"):
-        assert found.startswith("estimator.name: estimator 'implicit' needs learner 'maml' with proximal above 0")
+    if (learner, estimator) in UNLESS_SET:
+        assert found.startswith(f"estimator.name: estimator '{estimator}' needs {UNLESS_SET[learner, estimator]}")
     else:
         assert found == f"estimator.name: learner '{learner}' {REFUSED[learner, estimator]}"
 
@@ -61,3 +72,22 @@ def test_implicit_needs_a_pull():
     # Given MAML that is pulled back to φ, I expect estimator 'implicit' to make a run.
     raw = {"learner": {"name": "maml", "proximal": 2.0, "inner_steps": 10}, "estimator": {"name": "implicit"}}
     assert parse_spec(raw, facts_of).learner.proximal == 2.0
+
+
+def test_darts_needs_one_architecture_for_all_tasks():
+    # Given MetaNAS whose tasks adapt weights alone, I expect estimator 'darts' to make a run,
+    raw = {"learner": {"name": "meta_nas", "adapts": "weights"}, "estimator": {"name": "darts"}}
+    assert parse_spec(raw, facts_of).learner.adapts == "weights"
+    # unless its normalisation has entries of φ that no inner step moves.
+    raw["learner"]["network"] = {"name": "relaxed_cell", "norm": "per_step"}
+    assert problems_of(raw) == [
+        "estimator.name: norm 'per_step' has entries of φ that the inner loop does not move: use estimator "
+        "'backpropagation'"
+    ]
+
+
+def test_a_search_needs_a_network_to_search():
+    # Given MetaNAS on a network that has no architecture in φ, I expect to be told which have.
+    [found] = problems_of({"learner": {"name": "meta_nas", "network": {"name": "conv4"}}})
+    assert "learner.network" in found
+    assert "relaxed_cell" in found

@@ -7,7 +7,8 @@ from torch import Tensor
 from phiforge.learning.engines.fused.block import normalised_pooled
 from phiforge.learning.engines.fused.convolution import convolve
 from phiforge.learning.engines.fused.first_block import first_block
-from phiforge.learning.networks.bases.normalisation import Norm, Pass, keeps_statistics, note, scale_and_shift
+from phiforge.learning.networks.bases.normalisation import Pass, keeps_statistics, note, scale_and_shift
+from phiforge.spec.norms import Norm
 
 
 def conv_block(kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:

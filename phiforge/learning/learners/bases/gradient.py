@@ -12,6 +12,7 @@ from phiforge.learning.engines import transforms
 from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
 from phiforge.learning.networks import NetworkConfig
+from phiforge.learning.networks.bases.normalisation import Pass
 from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
@@ -84,9 +85,13 @@ class GradientLearner(ModelLearner):
 
         def loss_at(step: int) -> Loss:
             at = mode.learning(step)
-            return lambda theta: task_loss(self.model.outputs(theta, support_x, at), support_y)
+            return lambda theta: task_loss(self.outputs(theta, support_x, at, mode), support_y)
 
         return loss_at
+
+    def outputs(self, theta: Mapping[str, Tensor], x: Tensor, at: Pass, mode: Mode) -> Tensor:
+        """Return what the model so far learned, θ, makes of inputs ``x`` [n, ...] in a pass: [n, outputs]."""
+        return self.model.outputs(theta, x, at)
 
     def ended(self, start: Tensors, theta: Tensors) -> Tensors:
         """Return what the model has of ``theta`` once the inner loop from ``start`` is over; here all of it."""
@@ -121,13 +126,13 @@ class GradientLearner(ModelLearner):
     def _after(self, steps: int, path: Sequence[Tensors], support_x: Tensor, mode: Mode) -> Predictor:
         theta, by_set = self.ended(path[0], path[steps]), mode.learning(steps)
         if mode.training or self.query_statistics == "averages":
-            return lambda query_x: self.model.outputs(theta, query_x, mode.at(steps))
+            return lambda query_x: self.outputs(theta, query_x, mode.at(steps), mode)
         if self.query_statistics == "set":
-            return lambda query_x: self.model.outputs(theta, query_x, by_set)
+            return lambda query_x: self.outputs(theta, query_x, by_set, mode)
 
         def beside_support(query_x: Tensor) -> Tensor:
             sets = [torch.cat([support_x, query[None]]) for query in query_x]
-            rows = [self.model.outputs(theta, each, by_set)[-1] for each in sets]
+            rows = [self.outputs(theta, each, by_set, mode)[-1] for each in sets]
             return torch.stack(rows) if rows else query_x.new_empty(0, self.shape.outputs)
 
         return beside_support
@@ -165,13 +170,16 @@ def loss_and_gradients(
     """Return ``loss`` at ``theta`` and its gradient in the entries of ``moving``, differentiable with ``keep_graph``.
 
     Without, they are constants, taken at a copy of θ, so that nothing of the inner loop is kept. With, the entries of
-    ``moving`` must require gradients, unless ``engine`` computes by transforms.
+    ``moving`` must require gradients, unless ``engine`` computes by transforms. Where the loss does not depend on an
+    entry, that is zero.
     """
     if transforms(engine):
         return _transformed(loss, theta, moving, keep_graph=keep_graph)
     points = dict(moving) if keep_graph else {name: value.detach().requires_grad_() for name, value in moving.items()}
     value = loss({**theta, **points})
-    found = torch.autograd.grad(value, list(points.values()), create_graph=keep_graph)
+    found = torch.autograd.grad(
+        value, list(points.values()), create_graph=keep_graph, allow_unused=True, materialize_grads=True
+    )
     return value if keep_graph else value.detach(), dict(zip(points, found, strict=True))
 
 

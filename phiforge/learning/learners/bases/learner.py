@@ -159,6 +159,15 @@ class Learner(LearnerPart, ABC):
         """Return the models that F_φ builds after each number of inner ``steps``; arguments and errors as ``adapt``."""
         raise NotImplementedError(f"learner {self.name!r} has no inner steps to choose among")
 
+    def architecture(self, phi: Phi) -> Mapping[str, Any] | None:
+        """Return the architecture that φ holds, as JSON values; None if it holds none: see ``bases.architecture``."""
+        return None
+
+    def on_network(self, network: Mapping[str, Any]) -> dict[str, Any]:
+        """Return this learner on another ``network``, as a spec names both."""
+        section: dict[str, Any] = self.config.model_dump(mode="json")
+        return section | {"network": dict(network)}
+
     def outcome(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Outcome:
         """Return what ``outputs`` came to.
 

@@ -1,8 +1,10 @@
 """What learners have in common that build on one network: it is made from their config, and decides transduction."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from phiforge.learning.learners.bases.learner import Learner, TaskShape
+from phiforge.learning.learners.bases.architecture import found
+from phiforge.learning.learners.bases.learner import Learner, Phi, TaskShape
 from phiforge.learning.networks import build_network
 from phiforge.learning.networks.bases.headed import Headed
 
@@ -23,6 +25,10 @@ class ModelLearner(Learner):
         """As its network's normalisation."""
         return self.model.transductive
 
+    def architecture(self, phi: Phi) -> Mapping[str, Any] | None:
+        """Return the architecture that φ holds, if its network is one that is mixed by logits."""
+        return found(self, self.model.network, phi)
+
 
 class EmbeddingLearner(Learner):
     """A learner that looks at the features of a network: ``config.network``."""
@@ -37,3 +43,7 @@ class EmbeddingLearner(Learner):
     def transductive(self) -> bool:
         """As its network's normalisation."""
         return self.network.transductive
+
+    def architecture(self, phi: Phi) -> Mapping[str, Any] | None:
+        """Return the architecture that φ holds, if its network is one that is mixed by logits."""
+        return found(self, self.network, phi)

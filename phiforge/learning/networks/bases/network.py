@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from phiforge.learning.networks.bases.normalisation import PLAIN, Norm, Pass, is_statistic
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_statistic
 from phiforge.learning.tensors import Tensors
 from phiforge.registry.abilities import NetworkPart
+from phiforge.spec.norms import Norm
 from phiforge.spec.task import Engine
 
 

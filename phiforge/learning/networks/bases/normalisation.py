@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.learning.tensors import Tensors
+from phiforge.spec.norms import GROUPS, Norm
 
-Norm = Literal["batch", "running", "per_step", "layer", "group", "none"]
-GROUPS = 8
 EPSILON = 1e-5
 """Added to variances, torch's own default."""
 STATISTICS = "statistics/"

@@ -1,32 +1,21 @@
-"""Which picture is of which class by a table, as people have them: a CSV of paths and labels beside the pictures."""
+"""Which picture is of which class by a table, as people have them: a CSV or JSON beside the pictures."""
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 
 from phiforge.base.errors import DataError
 from phiforge.base.nearest import did_you_mean
 from phiforge.tasks.datasets.bases.files import FileTree, Listing
 from phiforge.tasks.datasets.bases.files.folder import SPLIT_FOLDERS
-from phiforge.tasks.datasets.bases.files.names import one_form
 from phiforge.tasks.datasets.bases.pictures import formats
+from phiforge.tasks.datasets.bases.pictures.json_tables import rows_of_coco, rows_of_lines
 from phiforge.tasks.datasets.bases.pictures.layout import Class, Layout, split_problems
-from phiforge.tasks.datasets.bases.problems import brief, counted, quoted
+from phiforge.tasks.datasets.bases.pictures.rows import Row, columns
+from phiforge.tasks.datasets.bases.problems import counted, quoted
 
-PATHS = ("path", "file_name", "filename", "file", "image")
-LABELS = ("label", "class", "category", "target")
-SPLITS = ("split", "subset")
-"""What people call the columns of paths, of classes and, if there is one, of splits; the first that is there counts."""
-
-
-class Row(NamedTuple):
-    """What a table says of one picture; ``split`` and ``group`` are empty if it says none."""
-
-    path: str
-    label: str
-    split: str
-    group: str
+Reader = Callable[[str, str, str], list[Row]]
 
 
 def tabled(tree: FileTree, listing: Listing, file: str, group_by: str = "") -> Layout:
@@ -35,23 +24,65 @@ def tabled(tree: FileTree, listing: Listing, file: str, group_by: str = "") -> L
     Args:
         tree: where they are.
         listing: its files and folders.
-        file: the table, within the tree; paths in it start at its folder. It has a line of names at first, and commas,
-            semicolons or tabs between columns.
+        file: the table, within the tree; paths in it start at its folder. A CSV has a line of names at first, and
+            commas, semicolons or tabs between columns; ``.jsonl`` has a JSON object a line; ``.json`` is in COCO's
+            form. If it is not there itself, those of that name in folders ``train``, ``val`` and ``test`` are meant.
         group_by: the column of groups, if there is one.
 
     Raises DataError, with what there is, if the table or one of its columns is not there, or it is no table.
     """
-    folder = file.rpartition("/")[0]
-    rows = _rows(_text(tree, listing, file), file, group_by)
-    rows = [row._replace(path=f"{folder}/{row.path}" if folder else row.path) for row in rows]
     there = {path for path in listing.files if formats.is_picture(path)}
+    rows = [row for each in _tables(listing, file) for row in _rows_in(tree, listing, each, group_by, there)]
     problems = [*_missing(rows, there), *_contradictions(rows)]
     classes = _classes([row for row in rows if row.path in there])
     return Layout(classes, problems + split_problems(classes), _left_out(rows, there))
 
 
+def _tables(listing: Listing, file: str) -> list[str]:
+    """Return the tables that are meant: one, or one for each folder of a split."""
+    if file in listing.files:
+        return [file]
+    return sorted(path for path in listing.files if _split_of(path) and path.partition("/")[2] == file) or [file]
+
+
+def _split_of(path: str) -> str:
+    """Return the split of which a table's folder is; nothing if it is of none."""
+    folder, _, name = path.rpartition("/")
+    return SPLIT_FOLDERS.get(folder.lower(), "") if name else ""
+
+
+def _rows_in(tree: FileTree, listing: Listing, file: str, group_by: str, there: set[str]) -> list[Row]:
+    """Return the rows of one table, with paths that start where the tree does."""
+    folder, read = file.rpartition("/")[0], _READERS.get(PurePosixPath(file).suffix.lower(), _rows_of_csv)
+    of_folder = _split_of(file)
+    rows = [row._replace(split=row.split or of_folder) for row in read(_text(tree, listing, file), file, group_by)]
+    known = _Found(there)
+    return [row._replace(path=known.meant(f"{folder}/{row.path}" if folder else row.path, row.path)) for row in rows]
+
+
+class _Found:
+    """Which pictures there are, also by the end of their path: COCO keeps tables and pictures in different folders.
+
+    Args:
+        there: the paths of all pictures.
+    """
+
+    def __init__(self, there: set[str]) -> None:
+        self._there = there
+        self._by_name: dict[str, list[str]] = {}
+        for path in sorted(there):
+            self._by_name.setdefault(path.rpartition("/")[2], []).append(path)
+
+    def meant(self, path: str, said: str) -> str:
+        """Return ``path``, or, if it is not there, the only picture whose path ends as the table said."""
+        if path in self._there:
+            return path
+        ends = [each for each in self._by_name.get(said.rpartition("/")[2], ()) if f"/{each}".endswith(f"/{said}")]
+        return ends[0] if len(ends) == 1 else path
+
+
 def _text(tree: FileTree, listing: Listing, file: str) -> str:
-    tables = [path for path in listing.files if path.lower().endswith((".csv", ".tsv"))]
+    tables = [path for path in listing.files if path.lower().endswith((".csv", ".tsv", *_READERS))]
     if file not in listing.files:
         there = f"there are: {quoted(tables)}" if tables else "there is no CSV at all"
         raise DataError(f"{tree.place} has no {file[:200]!r}; {there}{did_you_mean(file, tables)}")
@@ -64,33 +95,20 @@ def _text(tree: FileTree, listing: Listing, file: str) -> str:
         raise DataError(f"{file!r} in {tree.place} is no text in UTF-8: save it so") from None
 
 
-def _rows(text: str, file: str, group_by: str) -> list[Row]:
+def _rows_of_csv(text: str, file: str, group_by: str) -> list[Row]:
     first = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count), strict=True)
     names = [name.strip() for name in reader.fieldnames or []]
     reader.fieldnames = names
-    path, label = _column(names, PATHS, file), _column(names, LABELS, file)
-    split = next((name for name in names if name.lower() in SPLITS), "")
-    group = _column(names, (group_by.lower(),), file) if group_by else ""
+    found = columns(names, file, group_by)
     try:
-        return [_row(line, path, label, split, group) for line in reader if line[path]]
+        return [found.row(line) for line in reader if line[found.path]]
     except csv.Error as error:
         raise DataError(f"{file!r} is no table, at line {reader.line_num}: {error}") from None
 
 
-def _row(line: Mapping[str, str | None], path: str, label: str, split: str, group: str) -> Row:
-    said = {name: (line.get(name) or "").strip() for name in (path, label, split, group)}
-    name = said[split].lower() if split else ""
-    where = said[path].replace("\\", "/").removeprefix("./")
-    return Row(where, one_form(said[label]), SPLIT_FOLDERS.get(name, name), one_form(said[group]) if group else "")
-
-
-def _column(names: Sequence[str], allowed: Sequence[str], file: str) -> str:
-    found = next((name for each in allowed for name in names if name.lower() == each), None)
-    if found is None:
-        meant = did_you_mean(allowed[0], names) if len(allowed) == 1 else ""
-        raise DataError(f"{file!r} has no column {' or '.join(allowed)}; it has: {brief(', '.join(names))}{meant}")
-    return found
+_READERS: dict[str, Reader] = {".jsonl": rows_of_lines, ".json": rows_of_coco}
+"""By the end of a table's name; any other is a CSV."""
 
 
 def _classes(rows: Sequence[Row]) -> list[Class]:

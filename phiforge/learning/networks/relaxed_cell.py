@@ -1,0 +1,104 @@
+"""A network of cells with every operation on every edge, mixed by a softmax of logits that are parameters too.
+
+The relaxation is that of DARTS (Liu et al. 2019, equation 2), on the cells of NAS-Bench-201 (Dong and Yang 2020).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
+from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwork, is_architecture
+from phiforge.learning.networks.cell import CellNetwork, CellWeights
+from phiforge.learning.tensors import Tensors
+from phiforge.spec.cells.config import CellConfig, SkeletonConfig
+from phiforge.spec.cells.edges import OPERATIONS, edges_of
+from phiforge.spec.task import Engine
+
+_SPREAD = 1e-3
+"""Standard deviation of fresh logits, as in DARTS' code: next to none, and no two alike."""
+
+
+class RelaxedCellConfig(SkeletonConfig):
+    """A network of cells whose operations are to be found."""
+
+    name: Literal["relaxed_cell"] = "relaxed_cell"
+    channels: int = Field(default=8, ge=1, le=1024, description="Maps of the first stage.")
+    search_reduction: bool = Field(
+        default=False, description="Whether cells after each halving are searched too; else a residual block."
+    )
+
+    def discrete(
+        self, normal: Mapping[str, str] | None = None, reduction: Mapping[str, str] | None = None
+    ) -> CellConfig:
+        """Return the network that has these operations on its edges, conv3x3 where none is given."""
+        skeleton = {name: getattr(self, name) for name in SkeletonConfig.model_fields if name != "name"}
+        reductions = (reduction or {}) if self.search_reduction else None
+        return CellConfig.model_validate(skeleton | {"normal": normal or {}, "reduction": reductions})
+
+
+class RelaxedCell(RelaxedNetwork):
+    """The network as pure functions of its parameters, the logits ``architecture.normal`` among them."""
+
+    Config = RelaxedCellConfig
+    images = True
+    operations = OPERATIONS
+    config: RelaxedCellConfig
+
+    @classmethod
+    def smallest_image(cls, config: RelaxedCellConfig) -> int:
+        """Return the side of the smallest image of which a place is left."""
+        return config.smallest_image
+
+    @classmethod
+    def shrinking(cls, config: RelaxedCellConfig) -> str:
+        """As any network of cells."""
+        return CellNetwork.shrinking(config.discrete())
+
+    @classmethod
+    def averages(cls, config: RelaxedCellConfig) -> bool:
+        """As its normalisation."""
+        return CellNetwork.averages(config.discrete())
+
+    @classmethod
+    def fixes_some(cls, config: RelaxedCellConfig) -> bool:
+        """As any network of cells."""
+        return CellNetwork.fixes_some(config.discrete())
+
+    def __init__(
+        self,
+        config: RelaxedCellConfig,
+        input_shape: tuple[int, ...],
+        inner_steps: int = 0,
+        engine: Engine = "torch",
+        bfloat16: bool = False,
+    ) -> None:
+        """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
+        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
+        self.cells = CellNetwork(config.discrete(), input_shape, inner_steps, engine, bfloat16)
+        self.feature_count, self.transductive = self.cells.feature_count, self.cells.transductive
+        self.edges = tuple(edges_of(config.nodes))
+        self.types = ("normal", "reduction") if config.search_reduction else ("normal",)
+
+    def adapts(self, name: str) -> bool:
+        """Say whether an inner loop may change a parameter: as any network of cells, and the logits."""
+        return is_architecture(name) or self.cells.adapts(name)
+
+    def init(self, generator: Generator) -> Tensors:
+        """Return fresh parameters of every operation on every edge, and logits all nearly alike."""
+        shape = (len(self.edges), len(self.operations))
+        logits = {f"{ARCHITECTURE}{kind}": _SPREAD * torch.randn(shape, generator=generator) for kind in self.types}
+        return self.cells.init_all(generator) | logits
+
+    def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
+        """Map images ``x`` [n, channels, height, width] to features [n, feature_count], edges mixed by softmax(α)."""
+        mixed = (parameters[f"{ARCHITECTURE}{kind}"].softmax(dim=-1) for kind in self.types)
+        return self.cells.features_by(CellWeights(*mixed), parameters, x, at)
+
+    def discrete(self, chosen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Return network ``cell`` with the chosen operations, as a spec names it."""
+        by_edge = {kind: dict(zip(self.edges, operations, strict=True)) for kind, operations in chosen.items()}
+        return self.config.discrete(**by_edge).model_dump(mode="json")

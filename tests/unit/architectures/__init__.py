@@ -1,0 +1,1 @@
+"""Architectures among the entries of φ."""
