@@ -3,7 +3,8 @@
     python -m benchmarks [curves scale ...] [--folder docs/results]
 
 Left out, for their length: ``benchmarks.omniglot`` (hours), ``benchmarks.soak`` (half an hour), ``benchmarks.lagging``
-(accuracy, not speed), ``benchmarks.memory`` (of one choice that was made). Each of those runs by itself, as do these.
+(accuracy, not speed), ``benchmarks.memory`` (of one choice that was made), ``benchmarks.study_chaos`` and
+``benchmarks.study_scaling`` (of studies). Each of those runs by itself, as do these.
 """
 
 import argparse

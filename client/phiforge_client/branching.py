@@ -1,15 +1,13 @@
 """``phiforge branch``: a new run that goes on from any version of another, with the same spec or a changed one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from phiforge.base.errors import RunError, SpecError
 from phiforge.fleet.platform import Platform
-from phiforge.learning.optimizers import carried_on, init_state, kept
 from phiforge.registry import DATA, PartConfig
+from phiforge.runs.branches import carried_on
 from phiforge.runs.changing import changed_spec, expect_fit
 from phiforge.runs.checkpoints import Checkpoint
-from phiforge.runs.consistency.chosen import consistency_of
 from phiforge.runs.datasets import Facts, load_facts, prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.recompute import recompute
@@ -38,7 +36,7 @@ def branch(
     start = checkpoint_at(platform, parent, version)
     expect_fit(start.phi, initial_phi(record), f"version {version} of run {run!r}")
     origin = Parent(run, version, start.phi_hash, start.tasks)
-    return enqueue(platform, record._replace(parent=origin), _carried_on(start, parent, record))
+    return enqueue(platform, record._replace(parent=origin), carried_on(start, parent, record))
 
 
 def checkpoint_at(platform: Platform, record: RunRecord, version: int) -> Checkpoint:
@@ -68,18 +66,3 @@ def _facts(platform: Platform, parent: RunRecord, data: PartConfig, progress: Pr
     if data == parent.spec.data and DATA[data.name].published:
         return load_facts(parent.dataset, platform.store)
     return prepare(data, platform.settings, platform.store, progress)
-
-
-def _carried_on(start: Checkpoint, parent: RunRecord, record: RunRecord) -> Checkpoint:
-    """Return where the branch starts: with the parent's optimiser, or a fresh one if it is of another kind.
-
-    An average of φ goes on too, or begins here if the parent kept none. So with what else the checkpoint lists: where
-    it is not right for the branch, that begins afresh.
-    """
-    if not consistency_of(record.spec).has_pace_of(consistency_of(parent.spec)):
-        start = replace(start, extras={})
-    before, after, state = parent.spec.outer.optimizer, record.spec.outer.optimizer, start.optimizer
-    if before.name != after.name:
-        plain = record.spec.outer.model_copy(update={"average": None})
-        state = init_state(plain, start.phi, start.version) | kept(state)
-    return replace(start, optimizer=carried_on(record.spec.outer, start.phi, state, start.version))

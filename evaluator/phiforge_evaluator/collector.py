@@ -12,16 +12,18 @@ from phiforge.base.errors import StoreError
 from phiforge.fleet.platform import Platform
 from phiforge.runs.queues import QUEUES
 from phiforge.runs.waiting.line import Line, Where, counts
+from phiforge_evaluator.studies import StudyMetrics
 
 log = logging.getLogger(__name__)
 
 
 class RunCollector(Collector):
-    """Exports queue depths, and the state of each run that is active or ended within the last hour."""
+    """Exports queue depths, studies that go on, and each run that is active or ended within the last hour."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._line = Line(platform.store, platform.exchange)
+        self._studies = StudyMetrics(platform)
         self._counts: Counter[Where] = Counter()
         self._counted_at: bytes | None = None
 
@@ -32,7 +34,8 @@ class RunCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of this moment; none while Redis cannot be reached."""
         try:
-            return [self._queues(), self._waiting(), *self._runs(), *self._judged()]
+            of_runs = [self._queues(), self._waiting(), *self._runs(), *self._judged()]
+            return [*of_runs, *self._studies.collect()]
         except redis.RedisError as error:
             log.warning("no run-level metrics at this scrape: %s", error)
             return []

@@ -63,6 +63,7 @@ STUDY_TRIALS = Counter(
     "Trials of studies whose end this process wrote down: complete, stopped, failed, refused, cancelled.",
     ["end"],
 )
+FAILED_STUDIES = Counter("phiforge_failed_studies_total", "Studies that this process marked failed.")
 FAILED_RUNS = Counter("phiforge_failed_runs_total", "Runs this process marked failed.")
 REFUSED_MESSAGES = Counter(
     "phiforge_refused_messages_total",

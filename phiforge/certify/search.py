@@ -8,6 +8,7 @@ from phiforge.registry.abilities import ProposerPart, SchedulerPart
 from phiforge.search.history import Told
 from phiforge.search.proposers import Proposer, build_proposer
 from phiforge.search.schedulers import build_scheduler
+from phiforge.search.schedulers.bases.curve import Curve
 from phiforge.spec.studies.dimension import Dimension
 from phiforge.spec.studies.space import Point, Space
 
@@ -77,6 +78,9 @@ def decisions(part: type[SchedulerPart]) -> Iterator[Proof]:
     yield Proof("ends no earlier than asked", partial(ends, part))
     yield Proof("lets some go on, of those that are there", partial(goes_on, part))
     yield Proof("decides the same whatever their order", partial(any_order, part))
+    yield Proof("chooses of those that are there, whatever their order", partial(chooses, part))
+    if part.one_by_one:
+        yield Proof("chooses for one by itself", partial(one_alone, part))
 
 
 def rise(part: type[SchedulerPart]) -> Figure:
@@ -101,6 +105,27 @@ def any_order(part: type[SchedulerPart]) -> Figure:
     """Count whether others go on if trials are told in another order."""
     scheduler = build_scheduler(part.Config(name=part.name))
     return count([scheduler.goes_on(COSTS) != scheduler.goes_on(dict(reversed(COSTS.items())))])
+
+
+def chooses(part: type[SchedulerPart]) -> Figure:
+    """Count what is wrong with who is chosen at a rung beside others: somebody else, or not in order, or by order."""
+    scheduler, (here, others) = build_scheduler(part.Config(name=part.name)), _curves()
+    found = scheduler.choose(here, others)
+    turned = scheduler.choose(dict(reversed(here.items())), dict(reversed(others.items())))
+    return count([not set(found) <= set(here), found != sorted(found), found != turned])
+
+
+def one_alone(part: type[SchedulerPart]) -> Figure:
+    """Count the trials that alone at their rung are chosen otherwise than as one or none."""
+    scheduler, (here, others) = build_scheduler(part.Config(name=part.name)), _curves()
+    found = [(number, scheduler.choose({number: curve}, others)) for number, curve in here.items()]
+    return count([chosen not in ([], [number]) for number, chosen in found])
+
+
+def _curves() -> tuple[dict[int, Curve], dict[int, Curve]]:
+    """Return trials that have come to their second rung, and others that were trained to their end before."""
+    here = {number: Curve([cost, cost / 2]) for number, cost in COSTS.items()}
+    return here, {100 + number: Curve([cost, cost / 3, 0.0], whole=True) for number, cost in COSTS.items()}
 
 
 def _build(part: type[ProposerPart], space: Space) -> Proposer:

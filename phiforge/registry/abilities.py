@@ -165,6 +165,12 @@ class ProposerPart(Part):
     """Whether what it proposes depends on the results of earlier generations."""
     ends: ClassVar[bool] = False
     """Whether it runs out of proposals by itself, so that a study with it needs no budget."""
+    several: ClassVar[bool] = False
+    """Whether it takes several objectives."""
+    continues: ClassVar[bool] = False
+    """Whether its trials go on from trials of earlier generations, with their φ."""
+    one_by_one: ClassVar[bool] = True
+    """Whether it can propose one trial while others are under way; else it learns of whole generations."""
 
     @classmethod
     def refuses(cls, config: Any, space: Any, generation: int) -> Iterator[str]:  # noqa: ANN401 - its own; a Space
@@ -177,3 +183,9 @@ class SchedulerPart(Part):
 
     stops: ClassVar[bool] = False
     """Whether it stops trials before they are trained to the end."""
+    by_generation: ClassVar[bool] = True
+    """Whether it can decide for all trials of a generation at once, so that their order changes nothing."""
+    one_by_one: ClassVar[bool] = False
+    """Whether it can decide for a trial as soon as that is at a rung, as asynchronous proposals need it."""
+    patient: ClassVar[bool] = False
+    """Whether a trial that does not go on now may do so later, when others have come to its rung."""

@@ -16,6 +16,7 @@ class Told(NamedTuple):
         point: what it tried
         cost: the objective, lower is better; None: it failed, or was refused
         share: of its whole length that it was trained for when it was judged, 1 unless it was stopped early
+        costs: of each objective if there are several, the first being ``cost``; empty if it has none
     """
 
     number: int
@@ -23,6 +24,7 @@ class Told(NamedTuple):
     point: Point
     cost: float | None
     share: float = 1.0
+    costs: tuple[float, ...] = ()
 
     @property
     def key(self) -> tuple[float, float, int]:

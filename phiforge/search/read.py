@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from phiforge.base.errors import SpecError
 from phiforge.base.seeds import numpy_generator
-from phiforge.registry import PROPOSERS
+from phiforge.registry import PROPOSERS, SCHEDULERS
 from phiforge.search.proposers import lacking
 from phiforge.search.trials import Planned, planned
 from phiforge.spec.read import parse_spec, sections
@@ -45,19 +45,33 @@ def parse_study(raw: Mapping[str, Any], base_of: BaseOf | None = None) -> StudyS
         problems += checks.field_problems(base, dimensions)
     if spec and "objective" in values:
         problems += checks.objective_problems(values["objective"], spec)
+        problems += checks.aims_problems(values["objective"], values.get("objectives", ()), spec)
     problems += _budget_problems(values)
     if not space_problems and "proposer" in values and "generation" in values:
         part = PROPOSERS[values["proposer"].name]
         problems += [f"proposer.name: {why}" for why in [lacking(part)] if why]
         refused = part.refuses(values["proposer"], Space(dimensions), values["generation"])
         problems += [f"proposer.name: {reason}" for reason in refused]
+    problems += _order_problems(values)
+    problems += _several_problems(values)
+    problems += _continuing_problems(values, base, dimensions)
     if problems or spec is None:
         raise SpecError(problems, of="study")
     study = StudySpec.model_validate({**values, "base": base, "space": dimensions})
-    study = study.model_copy(update={"objective": checks.settled_objective(study.objective, spec)})
+    study = _settled(study, spec)
     if problems := list(_trial_problems(study)):
         raise SpecError(problems, of="study")
     return study
+
+
+def _settled(study: StudySpec, base: RunSpec) -> StudySpec:
+    """Return a study with all objectives said whole; the first of several is the one that ``objective`` names."""
+    aims = checks.settled_aims(study.objectives)
+    if aims:
+        objective = study.objective.model_copy(update={"score": aims[0].score, "goal": aims[0].goal})
+    else:
+        objective = checks.settled_objective(study.objective, base)
+    return study.model_copy(update={"objective": objective, "objectives": aims})
 
 
 def _base(raw: Mapping[str, Any], base_of: BaseOf | None) -> tuple[dict[str, Any], list[str]]:
@@ -110,6 +124,54 @@ def _budget_problems(values: Mapping[str, Any]) -> Iterator[str]:
     budget = values["budget"]
     if budget.trials is budget.tasks is budget.minutes is None and not PROPOSERS[values["proposer"].name].ends:
         yield "budget: nothing ends this study; give budget.trials, budget.tasks or budget.minutes"
+
+
+def _order_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield parts that cannot take trials in generations, or one by one, as the study has them."""
+    if "proposals" not in values:
+        return
+    asynchronous = values["proposals"] == "asynchronous"
+    if "scheduler" in values:
+        part = SCHEDULERS[values["scheduler"].name]
+        if asynchronous and not part.one_by_one:
+            yield (
+                f"scheduler.name: {part.name!r} compares the trials of a generation; allowed with asynchronous "
+                f"proposals: {', '.join(name for name in SCHEDULERS if SCHEDULERS[name].one_by_one)}"
+            )
+        if not asynchronous and not part.by_generation:
+            yield f"scheduler.name: {part.name!r} needs asynchronous proposals; give proposals: asynchronous"
+    if asynchronous and "proposer" in values and not PROPOSERS[values["proposer"].name].one_by_one:
+        name = values["proposer"].name
+        allowed = ", ".join(each for each in PROPOSERS if PROPOSERS[each].one_by_one)
+        yield f"proposer.name: {name!r} learns of whole generations; allowed with asynchronous proposals: {allowed}"
+
+
+def _several_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield parts that compare trials by one number, where there are several objectives."""
+    if not values.get("objectives"):
+        return
+    if "proposer" in values and not PROPOSERS[values["proposer"].name].several:
+        allowed = ", ".join(each for each in PROPOSERS if PROPOSERS[each].several)
+        yield f"proposer.name: {values['proposer'].name!r} takes one objective; allowed with several: {allowed}"
+    if "scheduler" in values and SCHEDULERS[values["scheduler"].name].stops:
+        allowed = ", ".join(each for each in SCHEDULERS if not SCHEDULERS[each].stops)
+        yield f"scheduler.name: {values['scheduler'].name!r} compares by one objective; allowed with several: {allowed}"
+
+
+def _continuing_problems(
+    values: Mapping[str, Any], base: Mapping[str, Any], dimensions: Mapping[str, Dimension]
+) -> Iterator[str]:
+    """Yield what cannot be where trials go on from each other."""
+    if "proposer" not in values or not PROPOSERS[values["proposer"].name].continues:
+        return
+    name, outer = values["proposer"].name, base.get("outer", {})
+    if "scheduler" in values and SCHEDULERS[values["scheduler"].name].stops:
+        allowed = ", ".join(each for each in SCHEDULERS if not SCHEDULERS[each].stops)
+        yield f"scheduler.name: trials of {name!r} go on from each other, and none is stopped; allowed: {allowed}"
+    if "outer.schedule" in dimensions or (
+        isinstance(outer, Mapping) and outer.get("schedule", "constant") != "constant"
+    ):
+        yield f"base.outer.schedule: {name!r} learns the schedule itself; allowed: constant, which is not in the space"
 
 
 def _trial_problems(study: StudySpec) -> Iterator[str]:

@@ -11,6 +11,9 @@ from phiforge_client.commands.options import AsJson, Overrides, Priority, Quiet,
 from phiforge_client.commands.output import answer, console, echo_json, progress, say, screen, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phiforge.fleet.platform import Platform
     from phiforge.runs.platform import RunPlatform
     from phiforge_client.studies.view import StudyView
 
@@ -84,13 +87,17 @@ def show(study: StudyId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def best(study: StudyId, as_json: AsJson = False) -> None:
+def best(
+    study: StudyId,
+    trial: Annotated[int | None, typer.Option("--trial", min=0, help="Of another trial: by its number.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Print the spec of the best trial of STUDY, to be submitted: `phiforge study best STUDY > found.yaml`."""
     import yaml
 
     from phiforge_client.studies.findings import best_spec
 
-    spec = best_spec(_view(study))
+    spec = best_spec(_view(study), trial)
     answer(yaml.safe_load(spec), as_json, [], lambda: typer.echo(spec, nl=False))
 
 
@@ -117,7 +124,7 @@ def export(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write STUDY to FOLDER: trials.csv, study.json, study.png, and study.html, which needs no other file."""
+    """Write STUDY to FOLDER: trials.csv, study.json, PNGs of what it found, and study.html, which holds them all."""
     from phiforge_client.studies.export import export as export_study
 
     view = _view(study)
@@ -130,10 +137,7 @@ def cancel(study: StudyId, as_json: AsJson = False, quiet: Quiet = False) -> Non
     """End STUDY, and those of its trials that go on; `phiforge study resume` lets all go on."""
     from phiforge_client.studies.steering import cancel_study
 
-    platform = open_platform()
-    meant = _id_of(platform, study)
-    expect_redis(platform)
-    cancel_study(platform, meant)
+    meant = _steered(study, cancel_study)
     said = f"cancelled {meant}; `phiforge study resume {meant}` lets it go on"
     answer({"cancelled": meant}, as_json, [meant], lambda: say(said))
 
@@ -143,11 +147,17 @@ def resume(study: StudyId, as_json: AsJson = False, quiet: Quiet = False) -> Non
     """Let a cancelled or failed STUDY go on: to the same proposals and results as if it had never stopped."""
     from phiforge_client.studies.steering import resume_study
 
+    meant = _steered(study, resume_study)
+    answer({"resumed": meant}, as_json, [meant], lambda: say(f"resumed {meant}"))
+
+
+def _steered(study: str, move: "Callable[[Platform, str], None]") -> str:
+    """Let ``move`` be done to the study that is meant, and return its id."""
     platform = open_platform()
     meant = _id_of(platform, study)
     expect_redis(platform)
-    resume_study(platform, meant)
-    answer({"resumed": meant}, as_json, [meant], lambda: say(f"resumed {meant}"))
+    move(platform, meant)
+    return meant
 
 
 def _watch(platform: "RunPlatform", study: str, as_json: bool) -> None:

@@ -6,25 +6,50 @@ from typing import Any
 import yaml
 
 from phiforge.base.errors import StudyError
+from phiforge.runs.studies.outcome import Result
 from phiforge.spec.cells.words import equations
 from phiforge.spec.run import RunSpec
+from phiforge.spec.studies.measures import MEASURES
 from phiforge.spec.studies.trial import of_length, raw_of
 from phiforge_client.cells.found import cells_of, network_of
-from phiforge_client.studies.table import figure
+from phiforge_client.studies.schedule import remarks, schedule
+from phiforge_client.studies.table import figure, value_at
 from phiforge_client.studies.view import StudyView
 
 
-def best_spec(view: StudyView) -> str:
-    """Return the spec of the best trial as YAML that ``phiforge submit`` takes; raises StudyError if there is none."""
-    best = view.best
+def best_spec(view: StudyView, trial: int | None = None) -> str:
+    """Return the spec of the best trial as YAML that ``phiforge submit`` takes; raises StudyError if there is none.
+
+    Of a trial that went on from others it is where all began, with how to go on from there as a comment.
+    """
+    best = view.best if trial is None else _with_value(view, trial)
     if best is None:
         raise StudyError(f"study {view.record.study!r} has found nothing yet; `phiforge study show` says where it is")
-    proposal = view.found.proposals[best.number]
-    raw = of_length(raw_of(view.spec, proposal.point), proposal.rungs[-1:])
+    stretches = schedule(view, view.found.proposals[best.number])
+    raw = of_length(raw_of(view.spec, stretches[0].point), (stretches[0].end,))
     raw = {name: raw[name] for name in RunSpec.model_fields if name in raw}
-    score = f"validation {view.spec.objective.score} {figure(best.value)} at version {best.version}"
-    said = [f"Trial {best.number} of study {view.record.study}: {score}.", *_cells(raw)]
+    values = ", ".join(f"{_named(aim.score)} {figure(value_at(best, aim.score))}" for aim in view.spec.aims)
+    said = [f"Trial {best.number} of study {view.record.study}: {values} at version {best.version}."]
+    if view.front:
+        others = ", ".join(str(number) for number in view.shown)
+        said.append(f"No other dominates trials {others}; `phiforge study best STUDY --trial N` prints another.")
+    said += _cells(raw)
+    said += remarks(stretches) if len(stretches) > 1 else []
     return "".join(f"# {line}\n" for line in said) + yaml.safe_dump(raw, sort_keys=False)
+
+
+def _named(score: str) -> str:
+    return score if score in MEASURES else f"validation {score}"
+
+
+def _with_value(view: StudyView, trial: int) -> Result:
+    """Return a trial that has a value; raises StudyError if it has none."""
+    result = view.found.results.get(trial)
+    if result is None or result.value is None:
+        judged = sorted(number for number, each in view.found.results.items() if each.value is not None)
+        allowed = ", ".join(map(str, judged)) or "none yet"
+        raise StudyError(f"trial {trial} of study {view.record.study!r} has no value; allowed: {allowed}")
+    return result
 
 
 def _cells(raw: Mapping[str, Any]) -> Iterator[str]:

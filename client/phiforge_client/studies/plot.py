@@ -14,7 +14,8 @@ from phiforge_client.studies.view import StudyView
 _COLUMNS = 3
 _WIDE, _HIGH = 4.2, 3.2
 """Inches of one panel."""
-_COLOURS = {TrialEnd.COMPLETE: "tab:blue", TrialEnd.STOPPED: "tab:orange"}
+COLOURS = {TrialEnd.COMPLETE: "tab:blue", TrialEnd.STOPPED: "tab:orange"}
+"""Of trials that have a value, by how they ended."""
 
 Judged = list[tuple[Proposal, Result]]
 
@@ -61,7 +62,7 @@ def _plot_best(view: StudyView, judged: Judged, panel: Axes) -> None:
 
 def _plot_slice(view: StudyView, judged: Judged, field: str, panel: Axes) -> None:
     dimension = view.spec.space[field]
-    for end, colour in _COLOURS.items():
+    for end, colour in COLOURS.items():
         shown = [(each, result) for each, result in judged if result.end is end and field in each.point]
         places = [_place(dimension, proposal.point[field]) for proposal, _ in shown]
         panel.scatter(places, [result.value or 0.0 for _, result in shown], s=16, color=colour, label=end)

@@ -10,9 +10,10 @@ from phiforge.base.errors import SpecError
 from phiforge.fleet.platform import Platform
 from phiforge.registry import PartConfig
 from phiforge.runs.datasets import prepare
+from phiforge.runs.studies.descent import shape_problems
+from phiforge.runs.studies.facts import facts_key
 from phiforge.runs.studies.look import look, studies_of
 from phiforge.runs.studies.record import StudyRecord
-from phiforge.runs.studies.trials import facts_key
 from phiforge.search.read import parse_study
 from phiforge.spec.read import read_spec, sections
 from phiforge.spec.studies.checks import MOST_DATASETS
@@ -41,8 +42,8 @@ def read_study(path: Path, overrides: list[str]) -> StudySpec:
 def submit_study(platform: Platform, spec: StudySpec, progress: Progress | None = None, priority: int = 0) -> str:
     """Write a study down, let its first trials join the queue, and return its id. From now on services move it.
 
-    Every dataset that a trial may be on is published first. Raises SpecError if there are too many, DataError if one
-    cannot be built.
+    Every dataset that a trial may be on is published first. Raises SpecError if there are too many, or if trials that
+    go on from each other would differ in the shape of φ; DataError if a dataset cannot be built.
     """
     facts = {
         facts_key(data): prepare(data, platform.settings, platform.store, progress)._asdict() for data in datasets(spec)
@@ -56,6 +57,8 @@ def submit_study(platform: Platform, spec: StudySpec, progress: Progress | None 
         priority=priority,
         facts=facts,
     )
+    if problems := list(shape_problems(record, spec)):
+        raise SpecError(problems, of="study")
     platform.once(studies_of).create(record)
     look(platform, record.study)
     start(platform)

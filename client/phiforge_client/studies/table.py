@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from phiforge.runs.studies.outcome import Proposal
+from phiforge.runs.studies.outcome import Proposal, Result
 from phiforge_client.run_ids import shortened
 from phiforge_client.studies.view import StudyView
 from phiforge_client.table import whole
@@ -32,7 +32,7 @@ def print_study(console: Console, view: StudyView) -> None:
     console.print(sentence(view), highlight=False, soft_wrap=True)
     if not view.found.proposals:
         return
-    shown, wide = _table("trial", "end", str(view.spec.objective.score), "version"), whole(console)
+    shown, wide = _table("trial", "end", *(aim.score for aim in view.spec.aims), "version"), whole(console)
     shown.add_column("tried", overflow="fold")
     for proposal in view.found.proposals:
         shown.add_row(*_row(view, proposal))
@@ -44,9 +44,12 @@ def sentence(view: StudyView) -> str:
     best, objective = view.best, view.spec.objective
     going = sum(each.number not in view.found.results for each in view.found.proposals)
     found = f"best {objective.score} {figure(best.value)} of trial {best.number}" if best else "nothing found yet"
+    if view.front:
+        found = f"no other dominates trials {', '.join(map(str, view.shown))}"
     more = f"; {going} trials go on or wait" if going and not view.over else ""
     why = f" ({view.reason})" if view.reason else ""
-    return f"{view.record.study}: {view.status}{why}; {view.budget}; {found}{more}"
+    order = "; asynchronous: depends on the order in which trials end" if view.spec.is_asynchronous else ""
+    return f"{view.record.study}: {view.status}{why}; {view.budget}; {found}{more}{order}"
 
 
 def figure(value: float | None) -> str:
@@ -57,9 +60,17 @@ def figure(value: float | None) -> str:
 def _row(view: StudyView, proposal: Proposal) -> tuple[str, ...]:
     result = view.found.results.get(proposal.number)
     tried = " ".join(f"{_short(field)}={_value(value)}" for field, value in proposal.point.items())
-    mark = "*" if view.best and view.best.number == proposal.number else ""
-    end, value, version = ("–", "–", "–") if result is None else (result.end, figure(result.value), str(result.version))
-    return (f"{proposal.number}{mark}", end, value, version, tried)
+    mark = "*" if proposal.number in view.shown else ""
+    values = [figure(value_at(result, aim.score)) for aim in view.spec.aims]
+    end, version = ("–", "–") if result is None else (result.end, str(result.version))
+    return (f"{proposal.number}{mark}", end, *values, version, tried)
+
+
+def value_at(result: Result | None, score: str) -> float | None:
+    """Return an objective of a trial; None if it has none."""
+    if result is None or result.value is None:
+        return None
+    return {**result.scores, **result.measures}.get(score, result.value)
 
 
 def _short(field: str) -> str:

@@ -19,6 +19,8 @@ class StudyView(NamedTuple):
     reason: str
     found: Found
     best: Result | None
+    front: list[Result]
+    """The trials that no other dominates, if there are several objectives."""
 
     @property
     def over(self) -> bool:
@@ -37,6 +39,11 @@ class StudyView(NamedTuple):
             parts.append(f"{self.found.tasks:,}/{budget.tasks:,} tasks")
         return ", ".join(parts)
 
+    @property
+    def shown(self) -> list[int]:
+        """The numbers of the trials that are marked: the best, or all that no other dominates."""
+        return [result.number for result in (self.front if self.spec.objectives else [self.best]) if result]
+
     def run_of(self, proposal: Proposal) -> str:
         """Return the id of a trial's run."""
         return run_of_trial(self.record.study, proposal.number)
@@ -48,7 +55,7 @@ def view_of_study(platform: RunPlatform, study: str) -> StudyView:
     record, status = studies.read(study), studies.status(study)
     spec, found = record.read_spec(), Found.of(studies, study)
     reason = "" if status is StudyStatus.RUNNING else str(studies.ending(study, status).get("reason", ""))
-    return StudyView(record, spec, status, reason, found, found.best(spec))
+    return StudyView(record, spec, status, reason, found, found.best(spec), found.front(spec))
 
 
 def all_studies(platform: RunPlatform) -> tuple[list[StudyView], dict[str, str]]:
@@ -71,7 +78,8 @@ def to_json(view: StudyView) -> dict[str, Any]:
         "reason": view.reason,
         "spec": dict(view.record.spec),
         "tasks": view.found.tasks,
-        "best": None if best is None else best._asdict() | {"point": dict(view.found.proposals[best.number].point)},
+        "best": None if best is None else best.to_json() | {"point": dict(view.found.proposals[best.number].point)},
+        **({"front": [result.number for result in view.front]} if view.spec.objectives else {}),
         "trials": [trial_json(view, proposal) for proposal in view.found.proposals],
     }
 
@@ -86,4 +94,6 @@ def trial_json(view: StudyView, proposal: Proposal) -> dict[str, Any]:
         "point": dict(proposal.point),
         "rungs": list(proposal.rungs),
     }
-    return fields | ({"end": None} if result is None else {k: v for k, v in result._asdict().items() if k != "number"})
+    if proposal.parent is not None:
+        fields |= {"parent": proposal.parent, "start": proposal.start}
+    return fields | ({"end": None} if result is None else {k: v for k, v in result.to_json().items() if k != "number"})

@@ -12,6 +12,13 @@ FEW = 5
 """If the first trials fail, so many of them, the study ends: something is wrong with all."""
 
 
+def run_out(spec: StudySpec) -> str:
+    """Say why there are no more proposals, though no part of the budget is spent."""
+    if spec.budget.tasks is not None:
+        return f"no further trial fits its {spec.budget.tasks} tasks, or the proposer has run out"
+    return f"proposer {spec.proposer.name!r} has run out"
+
+
 def hopeless(found: Found, trials: int | None) -> str | None:
     """Say why a study ends early: its first trials, in order of number, all came to nothing."""
     few = min(FEW, trials or FEW)
@@ -27,8 +34,8 @@ def _first_reason(found: Found) -> str:
 
 
 def spent(record: StudyRecord, spec: StudySpec, found: Found) -> str | None:
-    """Say which part of the budget is spent, if any is, once every generation is over."""
-    budget, trials = spec.budget, len(found.results)
+    """Say which part of the budget is spent, if any is: no more trials are proposed then."""
+    budget, trials = spec.budget, len(found.proposals)
     if budget.trials is not None and trials >= budget.trials:
         return f"its {budget.trials} trials are over"
     if budget.tasks is not None and found.tasks >= budget.tasks:
@@ -45,6 +52,8 @@ def final(spec: StudySpec, found: Found, reason: str) -> tuple[StudyStatus, dict
         why = _first_reason(found) if found.results else "there was none"
         return StudyStatus.FAILED, {"reason": f"no trial came to anything; {why}"}
     fields = {"reason": reason, "trials": len(found.results), "tasks": found.tasks, "best": _best(best, found)}
+    if spec.objectives:
+        fields["front"] = [result.number for result in found.front(spec)]
     return StudyStatus.COMPLETE, fields
 
 

@@ -1,20 +1,25 @@
 """One look at studies: what is there is compared with what should be, and what is missing is done.
 
-A generation is proposed once all trials before are over, so the order in which they end changes nothing. It is written
-down before any of it becomes a run: whoever dies, comes late or comes twice finds the same proposals.
+A generation is proposed once all trials before are over, so the order in which they end changes nothing, unless the
+study asks for asynchronous proposals. It is written down before any of it becomes a run: whoever dies, comes late or
+comes twice finds the same proposals.
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, StoreError, StudyError
 from phiforge.base.fault_points import reach
-from phiforge.base.metrics import DAMAGED, STUDY_GENERATIONS
+from phiforge.base.metrics import FAILED_STUDIES, STUDY_GENERATIONS
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.studies.ending import final, hopeless, spent
+from phiforge.runs.studies.asynchronous import next_trial
+from phiforge.runs.studies.ending import final, hopeless, run_out, spent
 from phiforge.runs.studies.found import Found
-from phiforge.runs.studies.outcome import StudyStatus
+from phiforge.runs.studies.mending import whole
+from phiforge.runs.studies.outcome import Proposal, StudyStatus
 from phiforge.runs.studies.proposing import next_generation
 from phiforge.runs.studies.record import Studies, StudyRecord
 from phiforge.runs.studies.tending import Tending, lay_down
@@ -50,7 +55,7 @@ def _look_alone(platform: RunPlatform, study: str) -> list[str]:
     except (FormatError, StudyError) as error:
         log.error("study %s failed: %s", study, error)
         studies = platform.once(studies_of)
-        studies.end(study, StudyStatus.FAILED, {"reason": f"it cannot go on: {error}"})
+        _end(studies, study, StudyStatus.FAILED, {"reason": f"it cannot go on: {error}"})
         studies.deactivate(study)
     except RedisError:
         raise
@@ -70,7 +75,7 @@ def look(platform: RunPlatform, study: str) -> None:
     record = studies.read(study)
     spec = record.read_spec()
     for _ in range(_MOST_STEPS):
-        found = _whole(studies, study)
+        found = whole(studies, study, spec)
         if studies.status(study) is not StudyStatus.RUNNING:
             lay_down(platform, record, found)
             studies.deactivate(study)
@@ -79,39 +84,41 @@ def look(platform: RunPlatform, study: str) -> None:
             return
 
 
-def _whole(studies: Studies, study: str) -> Found:
-    """Return what there is of a study; what is damaged is dropped before, for all of it is made again as it was."""
-    names = studies.names(study)
-    for name in [name for name in names if studies.is_damaged(study, name)]:
-        log.error("study %s: %s is damaged, making it again", study, name)
-        DAMAGED.inc()
-        studies.drop(study, name)
-        names.remove(name)
-    return Found(studies, study, names)
-
-
 def _step(platform: RunPlatform, studies: Studies, record: StudyRecord, spec: StudySpec, found: Found) -> bool:
     """Do what is due, and say whether that may have made more due."""
     if why := hopeless(found, spec.budget.trials):
-        studies.end(record.study, StudyStatus.FAILED, {"reason": why})
+        _end(studies, record.study, StudyStatus.FAILED, {"reason": why})
         return True
-    if found.open:
-        return Tending(platform, studies, record, spec, found).tend()
+    tending = Tending(platform, studies, record, spec, found)
+    if found.open and tending.tend():
+        return True
+    if found.open and not spec.is_asynchronous:
+        return False
     reason = spent(record, spec, found)
-    proposals = [] if reason else next_generation(spec, found)
+    proposals = [] if reason else _next(spec, found, tending)
     if proposals:
         studies.propose(record.study, len(found.generations), proposals)
         STUDY_GENERATIONS.inc()
         reach("study.proposed")
         return True
-    status, fields = final(spec, found, reason or _reason_of(spec))
-    studies.end(record.study, status, fields)
+    if tending.under_way:
+        return False
+    if found.open:
+        tending.close()
+        return True
+    status, fields = final(spec, found, reason or run_out(spec))
+    _end(studies, record.study, status, fields)
     log.info("study %s is %s: %s", record.study, status, fields["reason"])
     return True
 
 
-def _reason_of(spec: StudySpec) -> str:
-    """Say why there are no more proposals, though no part of the budget is spent."""
-    if spec.budget.tasks is not None:
-        return f"no further trial fits its {spec.budget.tasks} tasks, or the proposer has run out"
-    return f"proposer {spec.proposer.name!r} has run out"
+def _end(studies: Studies, study: str, status: StudyStatus, fields: Mapping[str, Any]) -> None:
+    studies.end(study, status, fields)
+    if status is StudyStatus.FAILED:
+        FAILED_STUDIES.inc()
+
+
+def _next(spec: StudySpec, found: Found, tending: Tending) -> list[Proposal]:
+    if spec.is_asynchronous:
+        return next_trial(spec, found, tending.under_way)
+    return next_generation(spec, found)

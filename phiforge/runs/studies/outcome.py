@@ -39,6 +39,8 @@ class Proposal(NamedTuple):
         rungs: versions at which it is compared with others, the last is its end; none if it is refused
         version_tasks: tasks that one version is learned from
         refused: why it is no run, if it is none
+        parent: the number of the trial that it goes on from; None: it begins with φ₀
+        start: the version at which it begins
     """
 
     number: int
@@ -47,11 +49,22 @@ class Proposal(NamedTuple):
     rungs: tuple[int, ...] = ()
     version_tasks: int = 0
     refused: str = ""
+    parent: int | None = None
+    start: int = 0
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of the whole trial."""
+        return self.tasks_to(len(self.rungs) - 1) if self.rungs else 0
+
+    def tasks_to(self, rung: int) -> int:
+        """Return how many tasks it is trained on up to a rung."""
+        return (self.rungs[rung] - self.start) * self.version_tasks
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Return what ``_asdict`` gave; raises what Python does for anything else."""
-        rungs = tuple(int(rung) for rung in fields["rungs"])
+        rungs, parent = tuple(int(rung) for rung in fields["rungs"]), fields.get("parent")
         return cls(
             int(fields["number"]),
             int(fields["generation"]),
@@ -59,6 +72,8 @@ class Proposal(NamedTuple):
             rungs,
             int(fields["version_tasks"]),
             str(fields["refused"]),
+            None if parent is None else int(parent),
+            int(fields.get("start", 0)),
         )
 
 
@@ -76,6 +91,7 @@ class Result(NamedTuple):
         phi_hash: of the φ that was judged
         scores: of the validation tasks, by name
         why: what is to be said of the end
+        measures: what it costs, of what the study looks for little of, by name
     """
 
     number: int
@@ -88,28 +104,49 @@ class Result(NamedTuple):
     phi_hash: str = ""
     scores: Mapping[str, float] = {}
     why: str = ""
+    measures: Mapping[str, float] = {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values; what is not measured is left out, as earlier versions do not know it."""
+        fields = self._asdict()
+        return fields if self.measures else {name: each for name, each in fields.items() if name != "measures"}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """Return what ``_asdict`` gave; raises what Python does for anything else."""
+        """Return what ``to_json`` gave; raises what Python does for anything else."""
         return cls(**{**fields, "end": TrialEnd(fields["end"])})
 
 
 class Decision(NamedTuple):
-    """Who went on from a rung: costs by number of the trial, lower is better, and the numbers of those who went on."""
+    """Who went on from a rung.
+
+    Args:
+        costs: there, by number of the trial, lower is better: of all that were known when it was decided
+        goes_on: the numbers of those who went on
+        why: what those are told who did not, beside their place
+    """
 
     costs: Mapping[int, float]
     goes_on: tuple[int, ...]
+    why: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"costs": {str(number): cost for number, cost in self.costs.items()}, "goes_on": list(self.goes_on)}
+        costs = {str(number): cost for number, cost in self.costs.items()}
+        return {"costs": costs, "goes_on": list(self.goes_on), "why": self.why}
+
+    def place(self, number: int) -> str:
+        """Say how a trial did there that was stopped."""
+        order = sorted(self.costs, key=lambda each: (self.costs[each], each))
+        kept = sum(each in self.goes_on for each in order)
+        why = f"; {self.why}" if self.why else ""
+        return f"number {order.index(number) + 1} of {len(order)} at this rung; {kept} went on{why}"
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Return what ``to_json`` gave; raises what Python does for anything else."""
         costs = {int(number): float(cost) for number, cost in fields["costs"].items()}
-        return cls(costs, tuple(int(number) for number in fields["goes_on"]))
+        return cls(costs, tuple(int(number) for number in fields["goes_on"]), str(fields.get("why", "")))
 
 
 def run_of_trial(study: str, number: int) -> str:

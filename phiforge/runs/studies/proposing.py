@@ -5,11 +5,14 @@ from collections.abc import Iterable, Sequence
 from phiforge.base.errors import SpecError
 from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.outcome import Proposal
-from phiforge.search.proposers import build_proposer
+from phiforge.search.proposers import Proposer, build_proposer
 from phiforge.search.schedulers import build_scheduler
 from phiforge.search.trials import Planned, planned, tasks_together
 from phiforge.spec.studies.space import Point
 from phiforge.spec.studies.study import StudySpec
+
+Parent = tuple[int | None, int]
+"""The number of the trial that another goes on from, and at which version."""
 
 
 def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
@@ -21,20 +24,35 @@ def next_generation(spec: StudySpec, found: Found) -> list[Proposal]:
     count = spec.generation
     if spec.budget.trials is not None:
         count = min(count, spec.budget.trials - first)
-    proposer = build_proposer(spec.proposer, spec.points, spec.seed)
-    points = proposer.propose(found.told(spec), range(first, first + count))
-    proposals = [_proposal(spec, first + index, generation, point) for index, point in enumerate(points)]
+    proposer = proposer_of(spec)
+    history, numbers = found.told(spec), range(first, first + count)
+    points, parents = proposer.propose(history, numbers), proposer.parents(history, numbers)
+    asked = zip(numbers, points, parents, strict=False)  # there may be fewer points, if it has run out
+    proposals = [proposed(spec, number, generation, point, _ends(found, parent)) for number, point, parent in asked]
     if spec.budget.tasks is None:
         return proposals
     return fitting(spec, proposals, spec.budget.tasks - found.tasks)
 
 
-def _proposal(spec: StudySpec, number: int, generation: int, point: Point) -> Proposal:
+def proposer_of(spec: StudySpec) -> Proposer:
+    """Return the proposer of a study, told how many objectives there are."""
+    proposer = build_proposer(spec.proposer, spec.points, spec.seed)
+    proposer.aims = len(spec.aims)
+    return proposer
+
+
+def _ends(found: Found, parent: int | None) -> Parent:
+    """Return a trial that another goes on from, and the version at which it ended."""
+    return (None, 0) if parent is None else (parent, found.proposals[parent].rungs[-1])
+
+
+def proposed(spec: StudySpec, number: int, generation: int, point: Point, parent: Parent = (None, 0)) -> Proposal:
+    """Return the trial at ``point``, which goes on from ``parent``; one that is no run says why."""
     try:
-        trial = planned(spec, point, generation)
+        trial = planned(spec, point, generation, parent[1])
     except SpecError as error:
         return Proposal(number, generation, dict(point), refused="; ".join(error.problems))
-    return Proposal(number, generation, dict(point), trial.rungs, trial.version_tasks)
+    return Proposal(number, generation, dict(point), trial.rungs, trial.version_tasks, "", *parent)
 
 
 def fitting(spec: StudySpec, proposals: Sequence[Proposal], tasks: int) -> list[Proposal]:
@@ -47,4 +65,4 @@ def fitting(spec: StudySpec, proposals: Sequence[Proposal], tasks: int) -> list[
 
 
 def _planned(proposals: Iterable[Proposal]) -> list[Planned]:
-    return [Planned({}, each.rungs, each.version_tasks) for each in proposals if not each.refused]
+    return [Planned({}, each.rungs, each.version_tasks, each.start) for each in proposals if not each.refused]

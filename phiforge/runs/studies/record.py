@@ -14,7 +14,7 @@ from phiforge.runs.store import Store
 from phiforge.runs.studies.outcome import Decision, Proposal, Result, StudyStatus
 from phiforge.spec.studies.study import StudySpec
 
-SCHEMA = 1
+SCHEMA = 2
 """The newest schema of studies that this code can read."""
 
 T = TypeVar("T")
@@ -70,8 +70,8 @@ class Studies:
 
     def create(self, record: StudyRecord) -> None:
         """Write a new study down, for services to move; raises StudyError if its id is taken."""
-        key = _submitted_key(record.study)
-        if not self._store.put_if_absent(key, seal(key, record._asdict() | {"schema": SCHEMA})):
+        key, schema = _submitted_key(record.study), record.read_spec().schema_version
+        if not self._store.put_if_absent(key, seal(key, record._asdict() | {"schema": schema})):
             raise StudyError(f"study {record.study!r} exists already")
         self.activate(record.study)
 
@@ -153,7 +153,7 @@ class Studies:
 
     def save_result(self, study: str, result: Result) -> None:
         """Write down what came of a trial, unless it is there."""
-        self._once(study, result_name(result.number), result._asdict())
+        self._once(study, result_name(result.number), result.to_json())
 
     def result(self, study: str, number: int) -> Result:
         """Return what came of a trial; raises FormatError if it is damaged."""
@@ -179,6 +179,20 @@ class Studies:
 
     def _read_sealed(self, key: str) -> dict[str, Any]:
         return unseal(key, self._store.get(key))
+
+    def keep_copy(self, study: str, name: str) -> None:
+        """Write once more what cannot be made again if it is damaged."""
+        self._once(study, copy_name(name), self._fields(study, name)[0])
+
+    def restore(self, study: str, name: str) -> bool:
+        """Write what is lost or damaged again from its copy, and say whether there is a good one."""
+        try:
+            fields, _ = self._fields(study, copy_name(name))
+        except (FormatError, MissingObjectError):
+            return False
+        key = _key(study, name)
+        self._store.put(key, seal(key, fields))
+        return True
 
     def is_damaged(self, study: str, name: str) -> bool:
         """Say whether what never changes of ``study`` is not what was written."""
@@ -208,6 +222,11 @@ def result_name(number: int) -> str:
 def decision_name(generation: int, rung: int) -> str:
     """Return how the decision at a rung is called."""
     return f"rungs/{generation:05d}-{rung}.json"
+
+
+def copy_name(name: str) -> str:
+    """Return how the copy of what is called ``name`` is called."""
+    return f"copies/{name}"
 
 
 def _submitted_key(study: str) -> str:

@@ -4,6 +4,7 @@ from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
 from phiforge.runs.studies.found import value_of
+from phiforge.runs.studies.measuring import measured
 from phiforge.runs.studies.outcome import Proposal, Result, TrialEnd, run_of_trial
 from phiforge.runs.studies.record import StudyRecord
 from phiforge.spec.studies.study import StudySpec
@@ -18,7 +19,8 @@ def judged(
     run, version = run_of_trial(record.study, proposal.number), proposal.rungs[rung]
     try:
         scores = platform.record.scores(run, "validation", version)
-        value = value_of(spec.objective, scores)
+        measures = measured(platform, spec, proposal, run)
+        value = value_of(spec.objective, {**scores, **measures})
     except (FormatError, MissingObjectError, KeyError) as error:
         return _unjudged(run, proposal, rung, TrialEnd.FAILED, f"its scores at version {version}: {error}")
     shown = {name: each for name, each in scores.items() if isinstance(each, float)}
@@ -29,9 +31,10 @@ def judged(
         value=value,
         version=version,
         share=version / proposal.rungs[-1],
-        tasks=version * proposal.version_tasks,
+        tasks=proposal.tasks_to(rung),
         phi_hash=str(scores.get("phi_hash", "")),
         scores=shown,
+        measures=measures,
     )
 
 
@@ -54,6 +57,6 @@ def _unjudged(run: str, proposal: Proposal, rung: int, end: TrialEnd, why: str) 
         end,
         version=version,
         share=version / proposal.rungs[-1],
-        tasks=version * proposal.version_tasks,
+        tasks=proposal.tasks_to(rung),
         why=why,
     )

@@ -9,19 +9,19 @@ from phiforge.base.metrics import STUDY_TRIALS
 from phiforge.runs import judging
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
+from phiforge.runs.studies.deciding import Deciding
 from phiforge.runs.studies.found import Found, cost_of
-from phiforge.runs.studies.outcome import Decision, Proposal, Result, StudyStatus, TrialEnd, run_of_trial
+from phiforge.runs.studies.outcome import Proposal, Result, StudyStatus, TrialEnd, run_of_trial
 from phiforge.runs.studies.record import Studies, StudyRecord
 from phiforge.runs.studies.results import ended, judged, refused
 from phiforge.runs.studies.trials import submit_trial
 from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.moves import cancel_one, park_one, release_one, resume_one
-from phiforge.search.schedulers import build_scheduler
 from phiforge.spec.studies.study import StudySpec
 
 
 class Tending:
-    """One look at the open generation of a study. Whatever it does may be done twice, or by two at once."""
+    """One look at the trials of a study that are not over. Whatever it does may be done twice, or by two at once."""
 
     def __init__(
         self, platform: RunPlatform, studies: Studies, record: StudyRecord, spec: StudySpec, found: Found
@@ -29,9 +29,8 @@ class Tending:
         self._platform, self._studies, self._record, self._spec, self._found = platform, studies, record, spec, found
         self._line = Line(platform.store, platform.exchange)
         self._active = set(platform.record.active())
-        self._rung = len(found.decisions)
-        self._waiting: dict[int, float] = {}
-        """Costs of the trials that have reached the rung at which they are to be compared."""
+        self.waiting: dict[int, float] = {}
+        """Costs of the trials that have reached the rung at which they are to be decided for, once they were tended."""
         self._saved = set[int]()
 
     def tend(self) -> bool:
@@ -45,7 +44,17 @@ class Tending:
             if result := self._result(proposal):
                 self._save(result)
                 changed = True
-        return self._decide(going) or changed
+        return self._decide([each for each in going if each.number not in self._saved]) or changed
+
+    def close(self) -> None:
+        """Let nobody go on of those that wait at a rung: nothing more comes that could let them."""
+        for decision in self._deciding(self._found.going).last():
+            self._studies.decide(self._record.study, *decision)
+
+    @property
+    def under_way(self) -> list[Proposal]:
+        """The trials that neither wait at a rung nor are over."""
+        return [each for each in self._found.open if each.number not in self.waiting]
 
     def _result(self, proposal: Proposal) -> Result | None:
         """Return what came of a trial that goes on; None if that is not known yet, having done what is due for it."""
@@ -54,9 +63,9 @@ class Tending:
         run = run_of_trial(self._record.study, proposal.number)
         if _queued(proposal) not in self._found.names and (lacks := self._submit(proposal, run)):
             return lacks
-        last = min(self._rung, len(proposal.rungs) - 1)
-        compared = self._rung < len(proposal.rungs) - 1
-        if compared and self._waits(proposal, run):
+        last = min(self._found.rung_of(proposal), len(proposal.rungs) - 1)
+        compared = last < len(proposal.rungs) - 1
+        if compared and self._waits(proposal, run, last):
             return None
         if run in self._active:
             return None
@@ -86,53 +95,54 @@ class Tending:
             self._studies.activate(self._record.study)  # it ended meanwhile: whoever looks next ends this trial too
         return None
 
-    def _waits(self, proposal: Proposal, run: str) -> bool:
+    def _waits(self, proposal: Proposal, run: str, rung: int) -> bool:
         """Say whether a trial has come to its rung, at which it waits for its score, and then for the others.
 
         It is held there. Training it further would be in vain if it is stopped, and it is judged meanwhile.
         """
-        judged = self._is_judged(proposal, run)
-        if not (judged or self._platform.record.has_checkpoint(run, proposal.rungs[self._rung])):
+        judged = self._is_judged(proposal, run, rung)
+        if not (judged or self._platform.record.has_checkpoint(run, proposal.rungs[rung])):
             return False
         if run not in self._active and judged:
-            self._note_held(proposal)  # also if it was held at the rung before, and had come as far as this one by then
+            self._note_held(proposal, rung)  # also if it was held at the rung before, and had come to this one by then
             return True
         if self._platform.record.status(run) is not RunStatus.RUNNING:
             return judged
         if run in self._active:
-            self._note_held(proposal)
+            self._note_held(proposal, rung)
             park_one(self._platform, self._line, run)
         else:
-            self._ask_again(proposal, run)
+            self._ask_again(run, proposal.rungs[rung])
         return True
 
-    def _note_held(self, proposal: Proposal) -> None:
+    def _note_held(self, proposal: Proposal, rung: int) -> None:
         """Note that a trial is held at its rung: by that it is known whom to let go on."""
-        if (mark := _held(proposal, self._rung)) not in self._found.names:
+        if (mark := _held(proposal, rung)) not in self._found.names:
             self._studies.mark(self._record.study, mark)
 
-    def _is_judged(self, proposal: Proposal, run: str) -> bool:
+    def _is_judged(self, proposal: Proposal, run: str, rung: int) -> bool:
         """Say whether a trial has its rung's score, and note it."""
-        if not self._platform.record.has_scores(run, "validation", proposal.rungs[self._rung]):
+        if not self._platform.record.has_scores(run, "validation", proposal.rungs[rung]):
             return False
-        result = judged(self._platform, self._record, self._spec, proposal, self._rung, TrialEnd.STOPPED)
+        result = judged(self._platform, self._record, self._spec, proposal, rung, TrialEnd.STOPPED)
         cost = cost_of(self._spec.objective, result.value)
         if cost is None:  # damaged since: judged again
             return False
-        self._waiting[proposal.number] = cost
+        self.waiting[proposal.number] = cost
         return True
 
-    def _ask_again(self, proposal: Proposal, run: str) -> None:
+    def _ask_again(self, run: str, version: int) -> None:
         """Ask for the score of a trial that is held, if nobody has worked on it for long."""
         if self._platform.exchange.stalled(run, "evaluation", self._platform.settings.stall_seconds):
-            judging.send(self._platform, self._platform.run(run), "validation", proposal.rungs[self._rung])
+            judging.send(self._platform, self._platform.run(run), "validation", version)
 
     def _let_go_on(self, proposal: Proposal, run: str) -> None:
         """Let a trial queue again that was held at the rung before, and is one of those that go on.
 
         At every look: whoever moved it while it was held may hold it once more.
         """
-        if self._rung and _held(proposal, self._rung - 1) in self._found.names:
+        rung = self._found.rung_of(proposal)
+        if rung and _held(proposal, rung - 1) in self._found.names:
             release_one(self._platform, self._line, run)
 
     def _resume(self, run: str) -> None:
@@ -144,26 +154,21 @@ class Tending:
         return cancelled and self._platform.record.end_reason(run, status) == cancelled_with(self._record.study)
 
     def _decide(self, going: list[Proposal]) -> bool:
-        """Write down who goes on, once all that are to be compared at this rung have reached it, or are over."""
-        compared = [each for each in going if self._rung < len(each.rungs) - 1 and each.number not in self._saved]
-        if not compared or any(each.number not in self._waiting for each in compared):
-            return False
-        costs = {each.number: self._waiting[each.number] for each in compared}
-        others = [each.number for each in going if each.number not in costs]
-        goes_on = build_scheduler(self._spec.scheduler).goes_on(costs)
-        decision = Decision(costs, tuple(sorted([*goes_on, *others])))
-        self._studies.decide(self._record.study, compared[0].generation, self._rung, decision)
-        return True
+        """Write down who goes on, as far as that is known now, and say whether anything was."""
+        found = list(self._deciding(going).due())
+        for decision in found:
+            self._studies.decide(self._record.study, *decision)
+        return bool(found)
+
+    def _deciding(self, going: list[Proposal]) -> Deciding:
+        return Deciding(self._spec, self._found, going, self.waiting)
 
     def _stopped(self, proposal: Proposal) -> Result:
         """End a trial's run that the scheduler stopped, and return its result."""
-        rung = self._rung - 1
-        decision = self._found.decisions[rung]
+        rung = self._found.rung_of(proposal) - 1
+        place = self._found.decisions_of(proposal.generation)[rung].place(proposal.number)
         result = judged(self._platform, self._record, self._spec, proposal, rung, TrialEnd.STOPPED)
-        order = sorted(decision.costs, key=lambda number: (decision.costs[number], number))
-        kept = sum(number in decision.goes_on for number in order)
-        place = f"number {order.index(proposal.number) + 1} of {len(order)}"
-        why = f"stopped at version {result.version} of {proposal.rungs[-1]}: {place} at this rung; {kept} went on"
+        why = f"stopped at version {result.version} of {proposal.rungs[-1]}: {place}"
         end_trial(self._platform, self._line, result.run, f"{why}; its checkpoints are kept")
         return result._replace(why=result.why or why)
 

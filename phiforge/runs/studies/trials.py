@@ -2,13 +2,12 @@
 
 from contextlib import suppress
 
-from phiforge.base.canonical import canonical_json, sha256_hex
-from phiforge.base.errors import RunError, SpecError
+from phiforge.base.errors import RunError
 from phiforge.base.fault_points import reach
-from phiforge.registry import PartConfig
-from phiforge.runs.datasets import Facts
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.record import RunStatus
+from phiforge.runs.studies.descent import start_of_branch, with_parent
+from phiforge.runs.studies.facts import facts_of
 from phiforge.runs.studies.outcome import Proposal, run_of_trial
 from phiforge.runs.studies.record import StudyRecord
 from phiforge.runs.submission import checked_record, first_checkpoint
@@ -16,7 +15,6 @@ from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.moves import put_in_line
 from phiforge.runs.waiting.wish import Wish
 from phiforge.search.trials import planned
-from phiforge.spec.schema import recorded
 from phiforge.spec.studies.study import StudySpec
 
 LABEL = "study"
@@ -31,7 +29,7 @@ def submit_trial(platform: RunPlatform, record: StudyRecord, spec: StudySpec, pr
     if not platform.record.is_submitted(run):
         _create(platform, record, spec, proposal)
     reach("study.created")
-    if not platform.record.has_checkpoint(run, 0):
+    if not platform.record.has_checkpoint(run, proposal.start):
         _begin(platform, run)
     line = Line(platform.store, platform.exchange)
     over = platform.record.status(run) is not RunStatus.RUNNING
@@ -41,31 +39,19 @@ def submit_trial(platform: RunPlatform, record: StudyRecord, spec: StudySpec, pr
 
 
 def _create(platform: RunPlatform, record: StudyRecord, spec: StudySpec, proposal: Proposal) -> None:
-    raw = planned(spec, proposal.point, proposal.generation).raw
+    raw = planned(spec, proposal.point, proposal.generation, proposal.start).raw
     run = run_of_trial(record.study, proposal.number)
     new = checked_record(raw, lambda data: facts_of(record, data), record.device, lambda _: run)
+    new = with_parent(platform, record.study, proposal, new)
     wish = Wish(record.priority, ((LABEL, record.study),))
     with suppress(RunError):  # somebody was faster, with the same
         platform.record.create(new._replace(wish=wish))
 
 
 def _begin(platform: RunPlatform, run: str) -> None:
+    record = platform.run(run)
     try:
-        start = first_checkpoint(platform.run(run))
+        start = start_of_branch(platform, record, record.parent) if record.parent else first_checkpoint(record)
     except (MemoryError, RuntimeError) as error:  # torch's way to say that there is no memory
         raise RunError(f"φ₀ cannot be computed: {error}") from error
     platform.checkpoints.save(run, start)
-
-
-def facts_of(record: StudyRecord, data: PartConfig) -> Facts:
-    """Return what was known of a dataset when the study was submitted; raises SpecError if it was not looked up."""
-    try:
-        fields = record.facts[facts_key(data)]
-    except KeyError as error:
-        raise SpecError([f"data: the dataset {recorded(data)} was not published with the study"]) from error
-    return Facts(fields["digest"], tuple(fields["input_shape"]), fields["classes"], fields["drawings"])
-
-
-def facts_key(data: PartConfig) -> str:
-    """Return what a dataset's facts are found by."""
-    return sha256_hex(canonical_json(recorded(data)))[:32]

@@ -33,6 +33,7 @@ class CmaEs(Proposer):
 
     Config = CmaEsConfig
     config: CmaEsConfig
+    one_by_one = False
     needs = ("cmaes",)
 
     @classmethod

@@ -36,6 +36,7 @@ class Controller(Proposer):
 
     Config = ControllerConfig
     config: ControllerConfig
+    one_by_one = False
 
     @classmethod
     def refuses(cls, config: Any, space: Any, generation: int) -> Iterator[str]:  # noqa: ANN401 - its own; a Space

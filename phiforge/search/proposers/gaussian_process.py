@@ -1,11 +1,12 @@
 """A Gaussian process with expected improvement (Snoek et al. 2012), Optuna's: for few, dear trials."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from phiforge.registry import PartConfig
+from phiforge.search.history import Told
 from phiforge.search.proposers.bases.by_optuna import OptunaProposer
 
 
@@ -29,7 +30,7 @@ class GaussianProcess(OptunaProposer):
         if found := space.conditional:
             yield f"'gaussian_process' takes no conditional fields such as {found[0]}; allowed with them: random, tpe"
 
-    def sampler(self, seed: int) -> Any:  # noqa: ANN401 - of Optuna
+    def sampler(self, seed: int, history: Sequence[Told]) -> Any:  # noqa: ANN401 - of Optuna
         """Return Optuna's sampler."""
         from optuna.samplers import GPSampler
 

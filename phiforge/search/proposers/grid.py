@@ -25,6 +25,7 @@ class Grid(Proposer):
     Config = GridConfig
     config: GridConfig
     learns = False
+    several = True
     ends = True
 
     def propose(self, history: Sequence[Told], numbers: range) -> list[Point]:

@@ -21,6 +21,7 @@ class QuasiRandom(Proposer):
 
     Config = QuasiRandomConfig
     learns = False
+    several = True
     needs = ("scipy",)
 
     def propose(self, history: Sequence[Told], numbers: range) -> list[Point]:

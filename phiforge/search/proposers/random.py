@@ -20,6 +20,7 @@ class Random(Proposer):
 
     Config = RandomConfig
     learns = False
+    several = True
 
     def propose(self, history: Sequence[Told], numbers: range) -> list[Point]:
         """Return a random point for each of ``numbers``."""

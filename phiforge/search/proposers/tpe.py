@@ -1,10 +1,12 @@
 """The tree-structured Parzen estimator (Bergstra et al. 2011), Optuna's: densities of good and of bad points."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from phiforge.registry import PartConfig
+from phiforge.search.history import Told
 from phiforge.search.proposers.bases.by_optuna import OptunaProposer
 
 
@@ -24,8 +26,9 @@ class Tpe(OptunaProposer):
 
     Config = TpeConfig
     config: TpeConfig
+    several = True
 
-    def sampler(self, seed: int) -> Any:  # noqa: ANN401 - of Optuna
+    def sampler(self, seed: int, history: Sequence[Told]) -> Any:  # noqa: ANN401 - of Optuna
         """Return Optuna's sampler, which takes conditional fields one by one."""
         from optuna.samplers import TPESampler
 

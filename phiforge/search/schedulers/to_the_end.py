@@ -17,6 +17,7 @@ class ToTheEnd(Scheduler):
     """Stops nobody."""
 
     Config = ToTheEndConfig
+    one_by_one = True
 
     def rungs(self, versions: int, generation: int) -> tuple[int, ...]:
         """Return the end alone."""

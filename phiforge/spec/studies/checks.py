@@ -11,8 +11,9 @@ from phiforge.spec.checks import ALWAYS
 from phiforge.spec.read import sections
 from phiforge.spec.run import RunSpec
 from phiforge.spec.studies.dimension import Dimension, position_of
+from phiforge.spec.studies.measures import MEASURES
 from phiforge.spec.studies.space import circle
-from phiforge.spec.studies.study import Objective
+from phiforge.spec.studies.study import Aim, Goal, Objective
 from phiforge.spec.studies.trial import KEPT, with_values
 
 MOST_DATASETS = 16
@@ -146,8 +147,34 @@ def objective_problems(objective: Objective, base: RunSpec) -> Iterator[str]:
         yield "objective: tasks and versions both say how long a trial goes on; give one of them"
 
 
+def aims_problems(objective: Objective, aims: tuple[Aim, ...], base: RunSpec) -> Iterator[str]:
+    """Yield what is wrong with several objectives."""
+    if not aims:
+        return
+    names = [aim.score for aim in aims]
+    if objective.score is not None or objective.goal is not None:
+        yield "objective: with several objectives, score and goal are theirs to say; leave tasks or versions alone here"
+    if len(aims) == 1:
+        yield "objectives: there is one; allowed: two or more, or the same in objective"
+    allowed = [*ALWAYS, *(each.name for each in base.scores), *MEASURES]
+    for place, name in enumerate(names):
+        if name not in allowed:
+            meant = did_you_mean(name, allowed)
+            yield f"objectives.{place}.score: {name!r} is not measured; allowed: {', '.join(allowed)}{meant}"
+        elif name in names[:place]:
+            yield f"objectives.{place}.score: {name!r} is given twice"
+
+
+def settled_aims(aims: tuple[Aim, ...]) -> tuple[Aim, ...]:
+    """Return several objectives with their goals said."""
+    return tuple(aim.model_copy(update={"goal": aim.goal or _better_way(aim.score)}) for aim in aims)
+
+
+def _better_way(score: str) -> Goal:
+    return "maximise" if score not in MEASURES and SCORES[score].higher_is_better else "minimise"
+
+
 def settled_objective(objective: Objective, base: RunSpec) -> Objective:
     """Return the objective with its score and its goal said."""
     score = objective.score or DATA[base.data.name].chooses_by
-    goal = "maximise" if SCORES[score].higher_is_better else "minimise"
-    return objective.model_copy(update={"score": score, "goal": objective.goal or goal})
+    return objective.model_copy(update={"score": score, "goal": objective.goal or _better_way(score)})

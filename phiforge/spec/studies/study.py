@@ -9,8 +9,8 @@ from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import MissingPartError
 from phiforge.registry import PROPOSERS, SCHEDULERS, PartConfig, PartOf
 from phiforge.registry.choice import UNKNOWN, default_of
-from phiforge.registry.section import RECORDED, Section
-from phiforge.spec.schema import recorded
+from phiforge.registry.section import RECORDED, Section, Since
+from phiforge.spec.schema import recorded, schema_of
 from phiforge.spec.studies.dimension import Dimension
 from phiforge.spec.studies.space import Space
 
@@ -30,6 +30,13 @@ class Objective(Section):
     versions: int | None = Field(
         default=None, ge=1, description="Versions that each trial is trained for; null: see tasks, else as the base."
     )
+
+
+class Aim(Section):
+    """One of several objectives."""
+
+    score: str = Field(description="A score of the validation tasks as in objective, or a cost: parameters, tasks.")
+    goal: Goal | None = Field(default=None, description="null: the better way of the score, less of a cost.")
 
 
 class Budget(Section):
@@ -61,18 +68,45 @@ class StudySpec(Section):
         default_factory=lambda: default_of(PROPOSERS, "random"), description="Chooses the trials."
     )
     objective: Objective = Objective()
+    objectives: Annotated[tuple[Aim, ...], Since(2, absent=())] = Field(
+        default=(),
+        max_length=5,
+        description="Two or more, instead of the score in objective: what is found is a Pareto front.",
+    )
     budget: Budget = Budget()
     scheduler: Annotated[PartConfig, PartOf(SCHEDULERS)] = Field(
         default_factory=lambda: default_of(SCHEDULERS, "to_the_end"), description="Stops trials early."
     )
     generation: int = Field(
-        default=8, ge=1, le=1000, description="Trials that are proposed at once, of the results of those before."
+        default=8,
+        ge=1,
+        le=1000,
+        description="Trials that are proposed at once, of the results of those before; or that are under way at once.",
+    )
+    proposals: Annotated[Literal["generations", "asynchronous"], Since(2, absent="generations")] = Field(
+        default="generations",
+        description="asynchronous: a trial is proposed whenever there is room; depends on the order in which they end.",
     )
 
     @property
     def points(self) -> Space:
         """Its space, as proposers take it."""
         return Space(self.space)
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether what is tried depends on the order in which trials come to their rungs and ends."""
+        return self.proposals == "asynchronous"
+
+    @property
+    def aims(self) -> tuple[Aim, ...]:
+        """Its objectives: one, or several."""
+        return self.objectives or (Aim(score=str(self.objective.score), goal=self.objective.goal),)
+
+    @property
+    def schema_version(self) -> int:
+        """The oldest schema of studies that can say what this one says."""
+        return schema_of(self)
 
     @property
     def hash(self) -> str:

@@ -16,6 +16,7 @@ ALL_UP = {f'up{{job="{job}"}}': "1x120" for job in SERVICES}
 FIRING = {
     "a run stands still and is asked for again": ("PhiforgeRunStalled", {VERSION: "7x120", RESENT: "0+1x120"}),
     "a run was marked failed": ("PhiforgeRunFailed", {"phiforge_failed_runs_total": "0x80 1x40"}),
+    "a study was marked failed": ("PhiforgeStudyFailed", {"phiforge_failed_studies_total": "0x80 1x40"}),
     "jobs fail": ("PhiforgeJobsFailing", {'phiforge_jobs_total{outcome="failed"}': "0+1x120"}),
     "no trainer is left": ("PhiforgeNoTrainer", {'up{job="trainer"}': "1x20 _x100"}),
     "no sampler is left": ("PhiforgeNoSampler", {'up{job="sampler"}': "1x20 _x100"}),

@@ -1,11 +1,10 @@
 """A fleet's connections whose queue is served as a person finds it: as many runs at once as keep trainers busy."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.record import RunStatus
@@ -13,16 +12,9 @@ from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.wish import Wish
 from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
+from tests.integration.idle import idle_platform  # noqa: F401 - a fixture
 
 Submit = Callable[..., str]
-
-
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    """The connections of a fleet that has no service yet: nothing moves by itself."""
-    platform = Platform.open(settings)
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from phiforge_client.stack import Stack
 from phiforge_client.studies.submission import submit_study
 from tests.badinput.conftest import waves
 from tests.fleet import wait_until
+from tests.integration.idle import idle_platform  # noqa: F401 - a fixture
 
 Submit = Callable[..., str]
 
@@ -33,14 +34,6 @@ def study(**changes: Any) -> dict[str, Any]:
         "generation": 3,
     }
     return spec | changes
-
-
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    """The connections of a fleet that has no service yet: nothing moves by itself."""
-    platform = Platform.open(settings)
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

@@ -86,17 +86,18 @@ def test_what_was_found(phiforge: Phiforge, platform: Platform, found: str) -> N
 def test_exported(phiforge: Phiforge, found: str, tmp_path) -> None:
     # Given a study that is complete, if it is exported, I expect a row a trial in a table that any reader takes,
     said = phiforge("study", "export", found, str(tmp_path / "out"))
-    names = ("trials.csv", "study.json", "study.png", "study.html")
+    names = ("trials.csv", "study.json", "study.html", "study.png", "parallel.png", "cost.png")
     assert [line for line in said.splitlines() if line] == [str(tmp_path / "out" / name) for name in names]
     with (tmp_path / "out" / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
     trials = json.loads((tmp_path / "out" / "study.json").read_text())["trials"]
     assert [float(row["value"]) for row in rows] == [trial["value"] for trial in trials]
     assert [float(row["outer.lr"]) for row in rows] == [trial["point"]["outer.lr"] for trial in trials]
-    # a picture, and a page that holds it and needs nothing else.
-    assert (tmp_path / "out" / "study.png").read_bytes().startswith(b"\x89PNG")
+    # pictures, and a page that holds them and needs nothing else.
+    for name in names[3:]:
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     page = (tmp_path / "out" / "study.html").read_text()
-    assert "data:image/png;base64," in page
+    assert page.count("data:image/png;base64,") == 3
     assert "http" not in page
     assert page.count("<tr>") == 3
 

@@ -30,8 +30,13 @@ HALVED = {
     "generation": TRIALS,
     "scheduler": {"name": "successive_halving", "factor": 2, "rungs": 2},
 }
+MEDIAN = {
+    "budget": {"trials": TRIALS},
+    "generation": 1,
+    "scheduler": {"name": "median_stopping", "rungs": 2, "startup": 1},
+}
 RUNGS = (2, 4)
-"""Of the halved study."""
+"""Of the studies that stop trials."""
 
 
 def told(platform: Platform, submitted: str) -> list[tuple]:
@@ -97,7 +102,7 @@ def expect_each_trial_once(platform: Platform, submitted: str) -> None:
 
 
 @pytest.mark.parametrize("step", every(7))
-@pytest.mark.parametrize("changes", [PLAIN, HALVED], ids=["plain", "halved"])
+@pytest.mark.parametrize("changes", [PLAIN, HALVED, MEDIAN], ids=["plain", "halved", "median"])
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
 def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, Any], wiped: bool, step: int) -> None:
     # Given what a study tries, and what comes of it, if nothing happens
@@ -115,7 +120,7 @@ def test_killed_between_any_two_writes(platform: Platform, changes: dict[str, An
 
 
 @pytest.mark.parametrize("step", every(7))
-@pytest.mark.parametrize("changes", [PLAIN, HALVED], ids=["plain", "halved"])
+@pytest.mark.parametrize("changes", [PLAIN, HALVED, MEDIAN], ids=["plain", "halved", "median"])
 def test_others_look_between_any_two_writes(
     platform: Platform, settings: Settings, changes: dict[str, Any], step: int
 ) -> None:

@@ -78,16 +78,16 @@ def test_a_budget_of_tasks_is_kept(platform: Platform, submitted: Submit) -> Non
 
 
 def test_damaged_results_are_told_again(platform: Platform, submitted: Submit) -> None:
-    # Given a study of which a result and a generation were damaged
+    # Given a study of which a result and both generations were damaged
     mine = submitted()
     for run in trials_that_go_on(platform, mine):
         finish(platform, run, loss_at(platform, run))
     look(platform, mine)
     before = Found.of(Studies(platform.store), mine)
-    for name in ("trials/00001.json", "generations/00001.json"):
+    for name in ("trials/00001.json", "generations/00000.json", "generations/00001.json"):
         key = f"studies/{mine}/{name}"
         platform.store.put(key, platform.store.get(key).replace(b"number", b"numbar"))
-    # If another process looks, I expect both to be made again, as they were.
+    # If another process looks, I expect all to be made again, as they were.
     other = Platform.open(platform.settings)
     reconcile_all(other)
     reconcile_all(other)

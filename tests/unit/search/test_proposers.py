@@ -128,6 +128,27 @@ def test_the_grid_is_whole_and_ends():
     assert grid.propose([], range(8, 16)) == []
 
 
+def test_the_worst_of_a_population_go_on_from_the_best():
+    # Given a population of ten, of which the first two did best, the last two worst, and the third failed
+    space = Space({"x": Dimension(type="float", low=1, high=10), "k": Dimension(type="int", low=1, high=9)})
+    points = [{"x": 2.0 + number / 10, "k": 2} for number in range(10)]
+    costs = [0.1, 0.0, None, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    history = told(points, costs, 10)
+    proposer = made("population_based_training", space, resample=0.0)
+    # I expect these to go on from one of the best, and all others from themselves as they are;
+    parents, proposals = (ask(history, range(10, 20)) for ask in (proposer.parents, proposer.propose))
+    assert {parents[2], parents[9]} <= {0, 1}
+    assert [parents[place] for place in (0, 1, 3, 4, 5, 6, 7, 8)] == [0, 1, 3, 4, 5, 6, 7, 8]
+    assert [proposals[place] for place in (0, 1, 3, 4)] == [points[place] for place in (0, 1, 3, 4)]
+    # what is copied to be a fifth more or less in every field, a whole number by one at least;
+    for place in (2, 9):
+        had = points[parents[place]]
+        assert proposals[place]["x"] in [pytest.approx(had["x"] * 0.8), pytest.approx(had["x"] * 1.2)]
+        assert proposals[place]["k"] in (1, 3)
+    # and the first generation to go on from nobody.
+    assert proposer.parents([], range(10)) == [None] * 10
+
+
 def test_quasi_random_points_leave_fewer_gaps():
     # Given 32 quasi-random points of one number, I expect one in each 16th, which chance leaves some of out.
     space = Space({"x": Dimension(type="float", low=0, high=1)})

@@ -142,6 +142,44 @@ def test_what_does_not_go_together(sections, said):
     only(said, **sections)
 
 
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"scheduler": {"name": "asha"}}, "'asha' needs asynchronous proposals; give proposals: asynchronous"),
+        (
+            {"scheduler": {"name": "successive_halving"}, "proposals": "asynchronous"},
+            "scheduler.name: 'successive_halving' compares the trials of a generation; allowed with asynchronous "
+            "proposals: asha, median_stopping, to_the_end",
+        ),
+        (
+            {"proposer": {"name": "controller"}, "space": {"seed": {"type": "choice", "values": [1, 2]}}}
+            | {"proposals": "asynchronous"},
+            "proposer.name: 'controller' learns of whole generations; allowed",
+        ),
+        ({"proposals": "sometimes"}, "proposals: Input should be 'generations' or 'asynchronous'"),
+    ],
+)
+def test_who_waits_for_whom(sections, said):
+    only(said, **sections)
+
+
+def test_population_based_training_has_no_other_schedule():
+    # Given trials that go on from each other, I expect schedulers, schedules and populations of one to be refused.
+    pbt = {"proposer": {"name": "population_based_training"}}
+    only("none is stopped; allowed: to_the_end", **pbt, scheduler={"name": "successive_halving"})
+    only("populations of 2 trials or more, and generation is 1", **pbt, generation=1)
+    only("learns of whole generations", **pbt, proposals="asynchronous")
+    space = parse_text(GOOD)["space"] | {"outer.schedule": {"type": "choice", "values": ["constant", "cosine"]}}
+    only("learns the schedule itself", **pbt, space=space)
+
+
+def test_what_is_not_used_is_not_recorded():
+    # Given a study as earlier versions know them, I expect them to be able to read it, and one that says more not.
+    study, asynchronous = parse_study(changed()), parse_study(changed(proposals="asynchronous"))
+    assert (study.schema_version, "proposals" in study.to_json()) == (1, False)
+    assert (asynchronous.schema_version, asynchronous.to_json()["proposals"]) == (2, "asynchronous")
+
+
 def test_cma_es_takes_numbers_alone():
     # Given choices, conditions and small generations, I expect each to be a reason that CMA-ES cannot take it.
     found = problems(proposer={"name": "cma_es"}, generation=2)

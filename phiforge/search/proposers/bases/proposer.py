@@ -27,6 +27,12 @@ class Proposer(ProposerPart, ABC):
         points = proposer.propose([], range(8))
     """
 
+    under_way: Sequence[Point] = ()
+    """Points of trials that are not over while it proposes: there are some with asynchronous proposals alone."""
+
+    aims: int = 1
+    """How many objectives there are."""
+
     def __init__(self, config: Any, space: Space, seed: int) -> None:  # noqa: ANN401 - its own configuration
         self.config, self.space, self.seed = config, space, seed
 
@@ -38,6 +44,13 @@ class Proposer(ProposerPart, ABC):
             history: every trial of the generations before, in order of number.
             numbers: of the trials that are proposed.
         """
+
+    def parents(self, history: Sequence[Told], numbers: range) -> list[int | None]:
+        """Return, of each of the trials that ``propose`` returns, the number of the one that it goes on from.
+
+        None: from φ₀, as all trials do by default.
+        """
+        return [None for _ in numbers]
 
     def drawn(self, *name: SeedPart) -> float:
         """Return a number in [0, 1) that depends on the seed and ``name`` alone."""

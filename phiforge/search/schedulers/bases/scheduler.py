@@ -6,6 +6,7 @@ from typing import Any
 
 from phiforge.registry import SCHEDULERS, PartConfig
 from phiforge.registry.abilities import SchedulerPart
+from phiforge.search.schedulers.bases.curve import Curve
 
 
 class Scheduler(SchedulerPart, ABC):
@@ -37,6 +38,19 @@ class Scheduler(SchedulerPart, ABC):
         Args:
             costs: by number of the trial, lower is better: all that reached the rung.
         """
+
+    def choose(self, here: Mapping[int, Curve], others: Mapping[int, Curve]) -> list[int]:
+        """Return, in order, which of the trials at a rung go on from it; by default as their costs there say.
+
+        Args:
+            here: by number of the trial: those to be decided for, each up to this rung.
+            others: those that came at least as far, and are decided for or over.
+        """
+        return self.goes_on({number: curve.costs[-1] for number, curve in here.items()})
+
+    def reason(self, here: Mapping[int, Curve], others: Mapping[int, Curve]) -> str:
+        """Return what a trial that ``choose`` stops is told, beside its place at the rung; empty if that says all."""
+        return ""
 
 
 def build_scheduler(config: PartConfig) -> Scheduler:
