@@ -9,7 +9,7 @@ from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.registry import ESTIMATORS, LEARNERS
 from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
-from tests.certificate import proofs, shipped
+from tests.certificate import proofs, shipped, unrolled
 from tests.certificate.material import Figure, configured, estimating
 
 NORMS = ("batch", "running", "per_step", "layer", "group", "none")
@@ -17,6 +17,8 @@ NORMS = ("batch", "running", "per_step", "layer", "group", "none")
 MLP = {"name": "mlp", "width": 10}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
+BY_PIECES = ("anil", "boil", "hyperparameters", "maml")
+"""Learners whose inner loop in several pieces has a second formulation; that of others is held to the whole loop."""
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
 
@@ -119,6 +121,12 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
         Variant("3 steps, body once", configured("anil", inner_lr=0.1, inner_steps=3, body="once")),
     ],
     "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
+    "hyperparameters": lambda: [
+        *_stepped("hyperparameters", 1, 3),
+        Variant("3 steps, each layer", configured("hyperparameters", inner_steps=3, per="layer")),
+        Variant("2 steps, learned start", configured("hyperparameters", inner_steps=2, learn_start=True)),
+        Variant("2 steps, rates alone", configured("hyperparameters", inner_steps=2, learned=("rates",))),
+    ],
     "layer_rates": lambda: _stepped("layer_rates", 1, 3, inner_lr=0.1),
     "learned_optimizer": lambda: [
         *_stepped("learned_optimizer", 1, 2),
@@ -245,6 +253,19 @@ def _evolution(learner: str) -> Iterator[Proof]:
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
 
 
+def _persistent_evolution(learner: str) -> Iterator[Proof]:
+    label, config, _ = VARIANTS[learner]()[0]
+    yield from _engines(label, config, estimating("persistent_evolution", pairs=2))
+    yield Proof("second formulation", f"{label}, one piece", partial(unrolled.second_formulation, config, 5))
+    if learner in BY_PIECES:
+        several = configured(learner, inner_steps=3)
+        for losses in ("every", "last"):
+            measure = partial(unrolled.second_formulation, several, 2, losses)
+            yield Proof("second formulation", f"3 steps, two pieces, {losses}", measure)
+    pairs = estimating("persistent_evolution", pairs=2, truncation=1)
+    yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
+
+
 def _choices() -> Section:
     return configured("chosen_training", steps=(1, 3), network={"name": "conv4", "channels": 16})
 
@@ -268,6 +289,7 @@ BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {
     "first_order": _first_order,
     "implicit": _implicit,
     "none": _none,
+    "persistent_evolution": _persistent_evolution,
     "reinforce": _reinforce,
     "reptile": _reptile,
 }

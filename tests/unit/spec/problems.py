@@ -5,10 +5,11 @@ import math
 from tests.unit.spec.cases import REGRESSING
 
 ALL_LEARNERS = (
-    "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
-    "meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+    "anil, boil, chosen_training, from_scratch, hyperparameters, layer_rates, learned_optimizer, leo, maml, "
+    "maml_plus_plus, matching, meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, "
+    "siamese"
 )
-ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
+ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, persistent_evolution, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (
     "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
@@ -102,7 +103,7 @@ PROBLEMS = [
                 "keeps no averages of; allowed: batch, layer, group, none"
             ],
         )
-        for name in ("chosen_training", "learned_optimizer", "meta_lstm")
+        for name in ("chosen_training", "hyperparameters", "learned_optimizer", "meta_lstm")
         for norm in ("running", "per_step")
     ),
     *(

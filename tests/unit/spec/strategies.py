@@ -57,6 +57,15 @@ def learners_on(networks, without_averages):
         "from_scratch": named(
             "from_scratch", inner_lr=rates, inner_steps=st.integers(1, 10_000), network=without_averages
         ),
+        "hyperparameters": named(
+            "hyperparameters",
+            weight_decay=floats(0, 1),
+            label_smoothing=st.floats(0, 1, exclude_min=True, exclude_max=True, allow_subnormal=False),
+            learned=st.lists(st.sampled_from(["rates", "weight_decay", "label_smoothing"]), min_size=1, max_size=3),
+            per=st.sampled_from(["network", "layer"]),
+            learn_start=st.booleans(),
+            **forgetful,
+        ),
         "layer_rates": named("layer_rates", weight_decay=floats(0, 1), **inner),
         "learned_optimizer": named(
             "learned_optimizer", units=st.integers(1, 256), learn_start=st.booleans(), **forgetful
@@ -80,10 +89,22 @@ def learners_on(networks, without_averages):
 
 ESTIMATORS = {
     "backpropagation": named("backpropagation", second_order_from=floats(0, 1)),
-    "evolution": named("evolution", sigma=floats(0, 1), pairs=st.integers(1, 10_000)),
+    "evolution": named(
+        "evolution",
+        sigma=floats(0, 1),
+        pairs=st.integers(1, 10_000),
+        shaping=st.sampled_from(["none", "centred_ranks"]),
+    ),
     "first_order": named("first_order"),
     "implicit": named("implicit", iterations=st.integers(1, 1000)),
     "none": named("none"),
+    "persistent_evolution": named(
+        "persistent_evolution",
+        sigma=floats(0, 1),
+        pairs=st.integers(1, 10_000),
+        truncation=st.integers(1, 1000),
+        losses=st.sampled_from(["every", "last"]),
+    ),
     "reinforce": named("reinforce"),
     "reptile": named(
         "reptile",

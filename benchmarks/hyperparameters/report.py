@@ -1,0 +1,54 @@
+"""The page: a table for each dataset, and what all of it is."""
+
+from collections.abc import Iterator, Sequence
+from statistics import geometric_mean
+
+from benchmarks.hyperparameters.curves import Curve
+from benchmarks.hyperparameters.picture import Curves
+from benchmarks.hyperparameters.question import Size
+from benchmarks.page import NOT_QUIET, machine, table, versions
+from phiforge.learning.statistics import estimate
+
+HEAD = """# Hyper-parameters three ways
+
+`{command}` writes this page. It asks one question of each way: with which rate, weight decay and label smoothing
+should a fresh Conv-4 of 16 filters learn a 5-way 5-shot task of 16x16 pixels in ten steps? θ⁰ is drawn for each task,
+and nothing but the three numbers is learned. Each way may train {budget} tasks, all tries and trials together: a gradient, a
+try of evolution and a task of a trial count as one each. φ starts at the middle of the space that studies search:
+rates from 0.001 to 1, decays from 0.00001 to 0.1, smoothings from 0.01 to 0.5, all by orders of magnitude.
+
+An answer is judged on the same {judged} validation tasks for all ways and seeds, of classes that no way trained on.
+Studies choose by the query loss of training tasks, which φ is learned by too. Means over {seeds} seeds, with 95 %
+intervals over seeds (normal, and so few seeds make them rough)."""
+COLUMNS = ("way", "after {}", "after {}", "after {}", "query loss", "CPU seconds", "rate", "decay", "smoothing")
+
+
+def written(curves: Curves, size: Size, seeds: int, command: str, picture: str) -> Iterator[str]:
+    """Yield the page, line by line."""
+    yield HEAD.format(command=command, budget=size.budget, judged=size.judged, seeds=seeds)
+    yield f"\n{machine()}. {NOT_QUIET} {versions()}."
+    if picture:
+        yield f"\n![best answer so far against tasks]({picture})"
+    shown = [size.marks.index(size.budget * part // 16) for part in (2, 6, 16)]
+    places = iter(size.marks[place] for place in shown)
+    columns = [each.format(next(places)) if "{}" in each else each for each in COLUMNS]
+    for dataset, ways in curves.items():
+        start = next(iter(ways.values()))[0]
+        yield f"\n## {dataset}\n"
+        yield f"Where φ starts: {100 * start.accuracy[0]:.1f} %, query loss {start.loss[0]:.3f}.\n"
+        yield from table(columns, (row(name, found, shown) for name, found in ways.items()))
+
+
+def row(name: str, found: Sequence[Curve], shown: Sequence[int]) -> list[str]:
+    """Return the row of a way: accuracy on the way, the last loss, seconds, and the answer's geometric means."""
+    accuracies = [estimate([100 * each.accuracy[place] for each in found]) for place in shown]
+    loss = estimate([each.loss[-1] for each in found])
+    seconds = sum(each.seconds for each in found) / len(found)
+    means = [geometric_mean([each.last[field] for each in found]) for field in found[0].last]
+    return [
+        name,
+        *(f"{each.mean:.1f} ± {each.ci95:.1f} %" for each in accuracies),
+        f"{loss.mean:.3f} ± {loss.ci95:.3f}",
+        f"{seconds:.0f}",
+        *(f"{each:.2g}" for each in means),
+    ]
