@@ -13,9 +13,9 @@ HEAD = """# Hyper-parameters three ways
 
 `{command}` writes this page. It asks one question of each way: with which rate, weight decay and label smoothing
 should a fresh Conv-4 of 16 filters learn a 5-way 5-shot task of 16x16 pixels in ten steps? θ⁰ is drawn for each task,
-and nothing but the three numbers is learned. Each way may train {budget} tasks, all tries and trials together: a gradient, a
-try of evolution and a task of a trial count as one each. φ starts at the middle of the space that studies search:
-rates from 0.001 to 1, decays from 0.00001 to 0.1, smoothings from 0.01 to 0.5, all by orders of magnitude.
+and nothing but the three numbers is learned. Each way may train {budget} tasks, all tries and trials together: a
+gradient, a try of evolution and a task of a trial count as one each. φ starts at the middle of the space that studies
+search: rates from 0.001 to 1, decays from 0.00001 to 0.1, smoothings from 0.01 to 0.5, all by orders of magnitude.
 
 An answer is judged on the same {judged} validation tasks for all ways and seeds, of classes that no way trained on.
 Studies choose by the query loss of training tasks, which φ is learned by too. Means over {seeds} seeds, with 95 %

@@ -12,7 +12,7 @@ from phiforge.spec.read import parse_spec
 from tests.certificate import proofs, shipped, unrolled
 from tests.certificate.material import Figure, configured, estimating
 
-NORMS = ("batch", "running", "per_step", "layer", "group", "none")
+NORMS = ("batch", "prior", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
@@ -125,6 +125,7 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
         *_stepped("hyperparameters", 1, 3),
         Variant("3 steps, each layer", configured("hyperparameters", inner_steps=3, per="layer")),
         Variant("2 steps, learned start", configured("hyperparameters", inner_steps=2, learn_start=True)),
+        Variant("2 steps, prior", _normed("hyperparameters", "prior", inner_steps=2)),
         Variant("2 steps, rates alone", configured("hyperparameters", inner_steps=2, learned=("rates",))),
     ],
     "layer_rates": lambda: _stepped("layer_rates", 1, 3, inner_lr=0.1),

@@ -1,7 +1,7 @@
 """Persistent evolution strategies: on real learners against a second formulation, and on what truncation gets wrong.
 
-What it gets wrong is influence balancing (Tallec and Ollivier 2017, "Unbiasing truncated backpropagation through time",
-section 4.1): a chain of states s_t = A s_(t-1) + θ (1, 1, 1, -1, -1, -1, -1), whose first feels θ rise at once and fall
+What it gets wrong is influence balancing (Tallec and Ollivier 2017, "Unbiasing truncated backpropagation through
+time"): a chain of states s_t = A s_(t-1) + θ (1, 1, 1, -1, -1, -1, -1), whose first feels θ rise at once and fall
 for good. Its loss is a quadratic in θ, so that smoothing does not change its gradient, which is known by hand.
 """
 

@@ -32,7 +32,9 @@ def movable(theta, norm):
     return [
         name
         for name in theta
-        if not name.startswith("statistics/") and not (norm == "per_step" and name.startswith("norm"))
+        if not name.startswith("statistics/")
+        and not (norm == "per_step" and name.startswith("norm"))
+        and ".prior_" not in name
     ]
 
 
@@ -123,7 +125,7 @@ def hyperparameters_by_pieces(phis, task, *, steps, length, fixed, norm="batch",
     θ⁰ is the first φ's, or what the task drew. ``fixed``: the rate, decay and smoothing where φ holds none.
     """
     drawn = {name: value.clone().requires_grad_(True) for name, value in (task.noise or {}).items()}
-    theta, losses = part_of(phis[0], "start") or drawn, []
+    theta, losses = {**drawn, **part_of(phis[0], "start")}, []
     moving = movable(theta, norm)
     for step in range(steps):
         phi = phis[step // length]

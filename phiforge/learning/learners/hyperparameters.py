@@ -1,9 +1,10 @@
 """Hyper-parameters as φ, and nothing else: the rate, weight decay and label smoothing that a fresh network learns with.
 
 Rates and weight decays are learned by their logarithms, as the rates of Maclaurin, Duvenaud and Adams 2015
-("Gradient-based hyperparameter optimization through reversible learning", section 3.1), so that they stay positive and
-move by shares of themselves. The smoothing of the support set's labels (Szegedy et al. 2016, section 7) is learned by
-its logit. θ⁰ is drawn afresh for each task, unless it is to be learned too.
+("Gradient-based hyperparameter optimization through reversible learning"), so that they stay positive and move by
+shares of themselves. The smoothing of the support set's labels (Szegedy et al. 2016, section 7) is learned by its
+logit. The prior of batch normalisation is learned too if the network has one (norm ``prior``). θ⁰ is drawn afresh for
+each task, unless it is to be learned as well.
 """
 
 import math
@@ -59,10 +60,10 @@ class Hyperparameters(LearnedStart):
     config: HyperparametersConfig
 
     def init_phi(self, generator: Generator) -> Tensors:
-        """Return what is learned, as it is set, and the model's fresh parameters if they are learned."""
+        """Return what is learned, as it is set, and of the model what the inner loop leaves, or all if so said."""
         parameters, learned = self.model.init(generator), self.config.learned
         layers = sorted({self._share(name) for name in parameters if self.moves(name)})
-        phi = with_prefix(START, parameters) if self.config.learn_start else {}
+        phi = with_prefix(START, {name: value for name, value in parameters.items() if self._keeps(name)})
         for kind, prefix, value in (
             ("rates", RATES, self.config.inner_lr),
             ("weight_decay", DECAYS, self.config.weight_decay),
@@ -116,7 +117,11 @@ class Hyperparameters(LearnedStart):
         if self.config.learn_start:
             return phi
         fresh = {name: value.to(like).requires_grad_() for name, value in self.model.init(generator).items()}
-        return {**phi, **with_prefix(START, fresh)}
+        return {**with_prefix(START, fresh), **phi}
+
+    def _keeps(self, name: str) -> bool:
+        """Say whether a parameter of the model is in φ: a prior of normalisation is, whatever the start."""
+        return self.config.learn_start or not self.moves(name)
 
     def _share(self, name: str) -> str:
         return layer_of(name) if self.config.per == "layer" else ALL

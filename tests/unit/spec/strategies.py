@@ -18,7 +18,7 @@ def conv4s(*norms):
     return named(
         "conv4",
         channels=st.integers(1, 128).map(lambda n: 8 * n),
-        norm=st.sampled_from(["batch", "layer", "group", "none", *norms]),
+        norm=st.sampled_from(["batch", "prior", "layer", "group", "none", *norms]),
         pools=st.integers(1, 4),
     )
 
@@ -124,7 +124,7 @@ def pairs(draw, *, regression):
     if regression:  # which no learner's network is for by default
         learner = {"network": {"name": "mlp"}} | learner
     allowed = ALLOWED[learner["name"]] | ({"implicit"} if learner.get("proximal") else set())
-    if learner.get("network", {}).get("norm") == "per_step":
+    if learner.get("network", {}).get("norm") in ("per_step", "prior"):
         allowed = allowed - {"reptile", "implicit"}
     return learner, draw(ESTIMATORS[draw(st.sampled_from(sorted(allowed)))])
 

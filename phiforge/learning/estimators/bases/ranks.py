@@ -7,7 +7,7 @@ from torch import Tensor
 def centred_ranks(values: Tensor) -> Tensor:
     """Return the ranks of all ``values``, from -1/2 of the smallest to 1/2 of the largest, in their shape.
 
-    Salimans et al. 2017, section 2.1 ("fitness shaping", after Wierstra et al. 2014). Equal values share the mean of
+    Salimans et al. 2017 ("fitness shaping", after Wierstra et al. 2014). Equal values share the mean of
     their ranks, so that a pair that makes no difference makes none.
 
     Example::
