@@ -37,7 +37,7 @@ DATASETS = {
     "glyphs": {"name": "glyphs", "image_size": 16},
     "omniglot": {"name": "omniglot", "image_size": 16},
 }
-NETWORK = {"name": "conv4", "channels": 16, "norm": "batch"}
+NETWORK = {"name": "conv4", "channels": 8, "norm": "batch"}
 
 
 class Size(NamedTuple):

@@ -1,5 +1,7 @@
 """Hyper-parameters as φ alone: what they do to a fresh network, against torch's own SGD and cross-entropy."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -53,7 +55,7 @@ def test_each_layer_may_have_its_own():
     # Given rates of nought but for the head's, if a task is learned
     learner, task = loop(HyperparametersConfig, per="layer", learn_start=True), task_of()
     phi = phi_of(learner)
-    still = {name: doubles(-200.0) for name in phi if name.startswith("log_rates/") and not name.endswith("head")}
+    still = {name: doubles(-math.inf) for name in phi if name.startswith("log_rates/") and not name.endswith("head")}
     path = learner.path(phi | still, task.support_x, task.support_y, EVALUATION)
     # I expect nothing else to move.
     assert {name for name in path[0] if not torch.equal(path[0][name], path[-1][name])} == {"head.weight", "head.bias"}
