@@ -2,7 +2,7 @@
 
 Curves are kept under ``--home``: what is there is not computed again. Writes a page and, beside it, a picture.
 
-    python -m benchmarks.hyperparameters [--datasets glyphs omniglot] [--budget 288] [--output FILE]
+    python -m benchmarks.hyperparameters [--datasets glyphs omniglot] [--budget 240] [--output FILE]
 """
 
 import shlex
@@ -24,7 +24,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--datasets", nargs="+", choices=list(DATASETS), default=["glyphs"])
     arguments.add_argument("--seeds", type=int, default=5)
-    arguments.add_argument("--budget", type=int, default=288, help="training tasks of each way")
+    arguments.add_argument("--budget", type=int, default=240, help="training tasks of each way")
     arguments.add_argument("--judged", type=int, default=40, help="validation tasks")
     arguments.add_argument("--home", type=Path, default=Path(".phiforge/hyperparameters"))
     options = arguments.parse_args()

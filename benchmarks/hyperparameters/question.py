@@ -37,6 +37,7 @@ DATASETS = {
     "glyphs": {"name": "glyphs", "image_size": 16},
     "omniglot": {"name": "omniglot", "image_size": 16},
 }
+STEPS = {"inner_steps": 5, "inner_steps_evaluation": 5}
 NETWORK = {"name": "conv4", "channels": 8, "norm": "batch"}
 
 
@@ -81,7 +82,7 @@ class Question:
             "seed": self.seed,
             "data": DATASETS[self.dataset],
             "task": {"n_way": 5, "k_shot": 5, "n_query": 5},
-            "learner": {"name": "hyperparameters", "network": NETWORK} | learner,
+            "learner": {"name": "hyperparameters", "network": NETWORK} | STEPS | learner,
             "evaluation": {"validation_tasks": self.size.judged, "chunk_size": self.size.judged, "test_tasks": 2},
             "numerics": {"engine": "torch"},
         }

@@ -12,7 +12,7 @@ from phiforge.learning.statistics import estimate
 HEAD = """# Hyper-parameters three ways
 
 `{command}` writes this page. It asks one question of each way: with which rate, weight decay and label smoothing
-should a fresh Conv-4 of 8 filters learn a 5-way 5-shot task of 16x16 pixels in ten steps? θ⁰ is drawn for each task,
+should a fresh Conv-4 of 8 filters learn a 5-way 5-shot task of 16x16 pixels in five steps? θ⁰ is drawn for each task,
 and nothing but the three numbers is learned. Each way may train {budget} tasks, all tries and trials together: a
 gradient, a try of evolution and a task of a trial count as one each. φ starts at the middle of the space that studies
 search: rates from 0.001 to 1, decays from 0.00001 to 0.1, smoothings from 0.01 to 0.5, all by orders of magnitude.

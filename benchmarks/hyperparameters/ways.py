@@ -11,7 +11,7 @@ from phiforge.search.proposers import build_proposer
 from phiforge.search.schedulers import Scheduler, build_scheduler
 from phiforge.spec.studies.space import Point
 
-TRIAL = 16
+TRIAL = 8
 """Tasks of a whole trial; where rungs are multiples of each other, a little more."""
 GENERATION = 6
 
@@ -102,7 +102,7 @@ WAYS: dict[str, Way] = {
         tries=8,
     ),
     "persistent evolution": by_phi(
-        {"name": "persistent_evolution", "sigma": 0.3, "pairs": 4, "truncation": 5, "losses": "last"},
+        {"name": "persistent_evolution", "sigma": 0.3, "pairs": 4, "truncation": 3, "losses": "last"},
         ADAM | {"lr": 0.3, "meta_batch": 2},
         tries=8,
     ),

@@ -9,7 +9,7 @@ from benchmarks.hyperparameters.ways import TRIAL, WAYS, Standing, run_generatio
 from phiforge.search.schedulers import build_scheduler
 from phiforge.search.schedulers.successive_halving import SuccessiveHalvingConfig
 
-SIZE = Size(budget=96, judged=2)
+SIZE = Size(budget=48, judged=2)
 HALVING = build_scheduler(SuccessiveHalvingConfig(factor=3, rungs=3))
 
 
@@ -44,8 +44,8 @@ def test_a_generation_is_halved(question):
     assert [each.number for each in found.told] == list(range(18, 27))
     assert {each.generation for each in found.told} == {2}
     assert [each.number for each in found.told if each.share == 1] == [23]
-    assert found.tasks == tasks_of(HALVING, 9) == 9 * 2 + 3 * 4 + 1 * 12
-    assert HALVING.rungs(TRIAL, 0)[-1] == 18
+    assert found.tasks == tasks_of(HALVING, 9) == 9 * 1 + 3 * 2 + 1 * 6
+    assert HALVING.rungs(TRIAL, 0)[-1] == 9
 
 
 def test_what_a_way_would_answer():
@@ -56,8 +56,8 @@ def test_what_a_way_would_answer():
 
 def test_the_page(question, tmp_path):
     # Given curves of two seeds, I expect a table for the dataset with a row for each way.
-    curve = kept(tmp_path, "a way", lambda question: iter([Standing(0, MIDDLE), Standing(50, MIDDLE)]), question)
+    curve = kept(tmp_path, "a way", lambda question: iter([Standing(0, MIDDLE), Standing(30, MIDDLE)]), question)
     page = "\n".join(written({"glyphs": {name: [curve, curve] for name in WAYS}}, SIZE, 2, "a command", "a.png"))
     assert all(f"\n| {name} | " in page for name in WAYS)
-    assert "| after 12 | after 36 | after 96 |" in page
+    assert "| after 6 | after 18 | after 48 |" in page
     assert set(DATASETS) == {"glyphs", "omniglot"}
