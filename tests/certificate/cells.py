@@ -19,6 +19,8 @@ BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain"
 """Variants whose gradient by engine vmap is also held to finite differences."""
 BY_PIECES = ("anil", "boil", "hyperparameters", "maml")
 """Learners whose inner loop in several pieces has a second formulation; that of others is held to the whole loop."""
+DRAWING = ("hyperparameters", "leo")
+"""Learners that draw for each episode by its place in the job: several tasks stand for the sum of episodes."""
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
 
@@ -122,9 +124,11 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     ],
     "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
     "hyperparameters": lambda: [
-        *_stepped("hyperparameters", 1, 3),
-        Variant("3 steps, each layer", configured("hyperparameters", inner_steps=3, per="layer")),
-        Variant("2 steps, learned start", configured("hyperparameters", inner_steps=2, learn_start=True)),
+        *_stepped("hyperparameters", 1, 3, weight_decay=0.5),
+        Variant(
+            "2 steps, learned start, each layer",
+            configured("hyperparameters", inner_steps=2, per="layer", learn_start=True, weight_decay=0.5),
+        ),
         Variant("2 steps, prior", _normed("hyperparameters", "prior", inner_steps=2)),
         Variant("2 steps, rates alone", configured("hyperparameters", inner_steps=2, learned=("rates",))),
     ],
@@ -199,7 +203,7 @@ def _gradient(learner: str, estimator: str, variants: list[Variant]) -> Iterator
         yield Proof("several tasks", label, partial(proofs.of_several_tasks, config, estimator))
     label, config, _ = variants[0]
     yield Proof("float32", label, partial(proofs.in_float32, config, estimator))
-    if learner != "leo":  # which draws for each episode by its place in the job: see several tasks
+    if learner not in DRAWING:
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimating(estimator)))
 
 
@@ -249,7 +253,7 @@ def _evolution(learner: str) -> Iterator[Proof]:
     label, config, _ = VARIANTS[learner]()[0]
     yield from _engines(label, config, estimating("evolution", pairs=2))
     yield Proof("second formulation", label, partial(proofs.antithetic, config))
-    if learner != "leo":
+    if learner not in DRAWING:
         pairs = estimating("evolution", pairs=2)
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
 
@@ -263,8 +267,9 @@ def _persistent_evolution(learner: str) -> Iterator[Proof]:
         for losses in ("every", "last"):
             measure = partial(unrolled.second_formulation, several, 2, losses)
             yield Proof("second formulation", f"3 steps, two pieces, {losses}", measure)
-    pairs = estimating("persistent_evolution", pairs=2, truncation=1)
-    yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
+    if learner not in DRAWING:
+        pairs = estimating("persistent_evolution", pairs=2, truncation=1)
+        yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
 
 
 def _choices() -> Section:

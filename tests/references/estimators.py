@@ -111,7 +111,7 @@ def persistent_slope(losses, phi, noises, sigma, tasks, weights):
             sides = []
             for sign in (1, -1):
                 phis = [{**phi, **{name: phi[name] + sign * sigma * each[name] for name in each}} for each in noise]
-                sides.append([float(loss) for loss in losses(phis, task)])
+                sides.append([loss.item() for loss in losses(phis, task)])
             accumulated = {name: torch.zeros_like(phi[name]) for name in total}
             for piece, weight in enumerate(weights):
                 for name in total:

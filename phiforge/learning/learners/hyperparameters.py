@@ -34,10 +34,10 @@ class HyperparametersConfig(GradientConfig):
     """Settings of learned hyper-parameters; what is not in ``learned`` stays as it is set."""
 
     name: Literal["hyperparameters"] = "hyperparameters"
-    inner_lr: float = Field(default=0.03, gt=0, description="The rate, at first if it is learned.")
+    inner_lr: float = Field(default=0.1, gt=0, description="The rate, at first if it is learned.")
     inner_steps: int = Field(default=10, ge=1, le=100, description="Inner steps in meta-training.")
     inner_steps_evaluation: int = Field(default=10, ge=1, le=1000, description="Inner steps on unseen tasks.")
-    weight_decay: float = Field(default=1e-3, gt=0, description="The weight decay, at first if it is learned.")
+    weight_decay: float = Field(default=0.01, gt=0, description="The weight decay, at first if it is learned.")
     label_smoothing: float = Field(
         default=0.1, gt=0, lt=1, description="Share of a label that all classes get, at first if it is learned."
     )
