@@ -14,7 +14,8 @@ def centred_ranks(values: Tensor) -> Tensor:
 
         centred_ranks(torch.tensor([3.0, 1.0, 9.0]))   # [0.0, -0.5, 0.5]
     """
-    _, place, counts = values.flatten().unique(return_inverse=True, return_counts=True)
-    first = counts.cumsum(0) - counts
-    ranks = (first + (counts - 1) / 2)[place].to(torch.float64)
+    flat = values.flatten()
+    ordered = flat.sort().values
+    first, after = (torch.searchsorted(ordered, flat, right=right) for right in (False, True))
+    ranks = (first + after - 1).to(torch.float64) / 2
     return (ranks / max(1, values.numel() - 1) - 0.5).reshape(values.shape)
