@@ -100,7 +100,7 @@ PROBLEMS = [
             {"learner": {"name": name, "network": {"name": "conv4", "norm": norm}}, "estimator": {"name": "evolution"}},
             [
                 f"learner.network.norm: '{norm}' averages over tasks what its passes see, which learner '{name}' "
-                "keeps no averages of; allowed: batch, layer, group, none"
+                "keeps no averages of; allowed: batch, prior, layer, group, none"
             ],
         )
         for name in ("chosen_training", "hyperparameters", "learned_optimizer", "meta_lstm")
