@@ -15,8 +15,8 @@ HEAD = """# Hyper-parameters three ways
 
 One question is asked of each way: with which rate, weight decay and label smoothing should a fresh Conv-4 of 8 filters
 learn a 5-way 5-shot task of 16x16 pixels in five steps? θ⁰ is drawn for each task, and nothing but the three numbers is
-learned. Each way may train {budget} tasks, all tries and trials together: a gradient, a try of evolution and a task of a
-trial count as one each. φ starts at the middle of the space that studies search: rates from 0.001 to 1, decays from
+learned. Each way may train {budget} tasks, all tries and trials together: a gradient, a try of evolution and a task of
+a trial count as one each. φ starts at the middle of the space that studies search: rates from 0.001 to 1, decays from
 0.00001 to 0.1, smoothings from 0.01 to 0.5, all by orders of magnitude.
 
 An answer is judged on the same {judged} validation tasks for all ways and seeds, of classes that no way trained on.
@@ -34,8 +34,8 @@ CHOOSE = """
 * **Evolution needs no gradient and no memory for one.** Its last answers differ most between seeds, as its outer rate
   stays as large as it began: a schedule is worth setting. Cutting a loop this short in pieces gains nothing.
 * **A study takes any field**, choices and architectures too, and its trials run side by side.
-* **A number for each layer** (`per: layer`) is for φ: the gradient of many numbers costs what that of one does. That was
-  not measured here.
+* **A number for each layer** (`per: layer`) is for φ: the gradient of many numbers costs what that of one does. That
+  was not measured here.
 """
 FIELDS = ("inner_lr", "weight_decay", "label_smoothing")
 COLUMNS = ("way", "after {}", "after {}", "after {}", "query loss", "CPU seconds", "rate", "decay", "smoothing")
