@@ -20,8 +20,8 @@ a trial count as one each. φ starts at the middle of the space that studies sea
 0.00001 to 0.1, smoothings from 0.01 to 0.5, all by orders of magnitude.
 
 An answer is judged on the same {judged} validation tasks for all ways and seeds, of classes that no way trained on.
-Studies choose by the query loss of training tasks, which φ is learned by too. Means over {seeds} seeds, with 95 %
-intervals over seeds (normal, and so few seeds make them rough). Rates, decays and smoothings are geometric means of the
+Studies choose by the query loss of training tasks, which φ is learned by too. Means and 95 % intervals are
+over seeds (normal, and so few seeds make them rough). Rates, decays and smoothings are geometric means of the
 last answers. Outer rates and perturbations were set once, before anything was measured."""
 CHOOSE = """
 ## What to choose when
@@ -41,9 +41,9 @@ FIELDS = ("inner_lr", "weight_decay", "label_smoothing")
 COLUMNS = ("way", "after {}", "after {}", "after {}", "query loss", "CPU seconds", "rate", "decay", "smoothing")
 
 
-def written(curves: Curves, size: Size, seeds: int, command: str, picture: str) -> Iterator[str]:
+def written(curves: Curves, size: Size, command: str, picture: str) -> Iterator[str]:
     """Yield the page, line by line."""
-    yield HEAD.format(command=command, budget=size.budget, judged=size.judged, seeds=seeds)
+    yield HEAD.format(command=command, budget=size.budget, judged=size.judged)
     yield f"\n{machine()}. {NOT_QUIET}\n{versions()}."
     if picture:
         yield f"\n![best answer so far against tasks]({picture})"
@@ -51,9 +51,10 @@ def written(curves: Curves, size: Size, seeds: int, command: str, picture: str) 
     places = iter(size.marks[place] for place in shown)
     columns = [each.format(next(places)) if "{}" in each else each for each in COLUMNS]
     for dataset, ways in curves.items():
-        start = next(iter(ways.values()))[0]
+        seeds = next(iter(ways.values()))
+        start = seeds[0]
         yield f"\n## {dataset}\n"
-        yield f"Where φ starts: {100 * start.accuracy[0]:.1f} %, query loss {start.loss[0]:.3f}.\n"
+        yield f"{len(seeds)} seeds. Where φ starts: {100 * start.accuracy[0]:.1f} %, query loss {start.loss[0]:.3f}.\n"
         yield from table(columns, (row(name, found, shown) for name, found in ways.items()))
     yield CHOOSE
 

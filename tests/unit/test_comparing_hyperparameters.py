@@ -57,7 +57,7 @@ def test_what_a_way_would_answer():
 def test_the_page(question, tmp_path):
     # Given curves of two seeds, I expect a table for the dataset with a row for each way.
     curve = kept(tmp_path, "a way", lambda question: iter([Standing(0, MIDDLE), Standing(30, MIDDLE)]), question)
-    page = "\n".join(written({"glyphs": {name: [curve, curve] for name in WAYS}}, SIZE, 2, "a command", "a.png"))
+    page = "\n".join(written({"glyphs": {name: [curve, curve] for name in WAYS}}, SIZE, "a command", "a.png"))
     assert all(f"\n| {name} | " in page for name in WAYS)
     assert "| after 6 | after 18 | after 48 |" in page
     assert set(DATASETS) == {"glyphs", "omniglot"}
