@@ -29,10 +29,11 @@ CHOOSE = """
 * **Counted in tasks, the gradient is first.** It moves with every few tasks, where a study has no answer before its
   first generation is over. A task costs it three to four times the processor time, as the table says: counted in
   seconds it is no faster.
-* **In the end the ways are alike here.** Three numbers are a small question, and intervals overlap. What is easiest to
-  set up may decide.
-* **Evolution needs no gradient and no memory for one.** Its last answers differ most between seeds, as its outer rate
-  stays as large as it began: a schedule is worth setting. Cutting a loop this short in pieces gains nothing.
+* **In the end the gradient and the studies are alike here.** Three numbers are a small question, and intervals overlap.
+  What is easiest to set up may decide.
+* **Evolution needs no gradient and no memory for one.** Its last answers are behind the others' or differ most between
+  seeds: its outer rate stayed as large as it began, which a schedule would change. The two that are here differ in
+  shaping and in pieces, so that nothing follows of either alone.
 * **A study takes any field**, choices and architectures too, and its trials run side by side.
 * **A number for each layer** (`per: layer`) is for φ: the gradient of many numbers costs what that of one does. That
   was not measured here.
