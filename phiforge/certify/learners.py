@@ -1,6 +1,6 @@
 """What every learner promises: a fresh φ by its seed, a pure F_φ, the gradient it is used for, and honest flags."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,8 @@ APART = 1e-6
 """Above which, relative to the larger, two gradients are different."""
 BY_ENGINE = 1e-10
 LATER = 0.9
+PIECES = (2, 3)
+"""Inner steps after which the pieces of a loop of three end, if pieces have two."""
 MOST_STEPS = 5
 """Inner steps that are tried here, so that a loop which diverges later is proven too."""
 
@@ -69,6 +71,9 @@ def _of_flags(part: type[LearnerPart], config: PartConfig) -> Iterator[Proof]:
         yield Proof("progress changes nothing that is computed", partial(progress, config))
     if part.tries_steps:
         yield Proof("tries numbers of inner steps as it takes each alone", partial(tried, config))
+    if part.cuts:
+        yield Proof("its inner loop cut in pieces is the same loop", partial(cut, config))
+        yield Proof("what decides a later piece changes no earlier one", partial(later_pieces, config))
     if part.any_n_way:
         yield Proof("serves other numbers of ways with the same φ", partial(other_ways, config))
     if part.regresses:
@@ -174,6 +179,22 @@ def tried(config: PartConfig) -> Figure:
     return _apart(found, torch.stack([_logits(material.learner_of(each), phi, task) for each in alone]), SAME)
 
 
+def cut(config: PartConfig) -> Figure:
+    """Return how far predictions after each piece of an inner loop are from those after as many steps uncut."""
+    learner, phi, task = _material(_of_steps(config, PIECES[-1]))
+    found = torch.stack(_by_pieces(learner, [phi] * len(PIECES), task))
+    alone = [material.learner_of(_of_steps(config, each)) for each in PIECES]
+    return _apart(found, torch.stack([_logits(each, phi, task, _training(second_order=False)) for each in alone]), SAME)
+
+
+def later_pieces(config: PartConfig) -> Figure:
+    """Return how far predictions after the first piece are from those where φ is another in the second."""
+    learner, phi, task = _material(_of_steps(config, PIECES[-1]))
+    other = {name: value + 0.1 for name, value in phi.items()}
+    first, second = (_by_pieces(learner, [phi, later], task)[0] for later in (phi, other))
+    return _apart(first, second, SAME)
+
+
 def other_ways(config: PartConfig) -> Figure:
     """Count what is wrong with the logits of more ways than φ was drawn for."""
     phi = material.phi_of(material.learner_of(config))
@@ -247,9 +268,19 @@ def _leaves(phi: Phi) -> Tensors:
     return {name: value.detach().requires_grad_(not is_statistic(name)) for name, value in phi.items()}
 
 
-def _logits(learner: Learner, phi: Phi, task: Episode) -> Tensor:
-    predict = learner.adapt(phi, task.support_x, task.support_y, EVALUATION, torch_generator("draw"))
+def _logits(learner: Learner, phi: Phi, task: Episode, mode: Mode = EVALUATION) -> Tensor:
+    predict = learner.adapt(phi, task.support_x, task.support_y, mode, torch_generator("draw"))
     return predict(task.query_x).detach()
+
+
+def _by_pieces(learner: Learner, phis: Sequence[Phi], task: Episode) -> list[Tensor]:
+    mode, draws = _training(second_order=False), torch_generator("draw")
+    models = learner.adapt_by_pieces(phis, PIECES[0], task.support_x, task.support_y, mode, draws)
+    return [predict(task.query_x).detach() for predict in models]
+
+
+def _of_steps(config: PartConfig, steps: int) -> PartConfig:
+    return type(config).model_validate(config.model_dump() | {"inner_steps": steps})
 
 
 def _gradient(learner: Learner, phi: Tensors, task: Episode, mode: Mode) -> Tensors:

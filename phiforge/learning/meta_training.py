@@ -8,7 +8,7 @@ from phiforge.learning.estimators import Estimator, Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.learners import Learner, Phi
 from phiforge.learning.optimizers import init_state, judged
-from phiforge.learning.reduction import Reduced, reduce
+from phiforge.learning.reduction import reduce
 from phiforge.learning.repeatable import as_a_trainer
 from phiforge.learning.scoring import score
 from phiforge.learning.start import first_phi, learner_for
@@ -26,6 +26,7 @@ class Version(NamedTuple):
     """One version of φ: its number, its tensors, their hash, and the mean scores of the tasks that led to it.
 
     ``judged`` is what stands for φ where it is judged: φ, or its average if the spec says so.
+    ``contributions``: the bytes that its jobs contributed, in order of job, of which it can be ``rebuilt``.
     """
 
     version: int
@@ -33,6 +34,7 @@ class Version(NamedTuple):
     phi_hash: str
     scores: Mapping[str, float]
     judged: Tensors
+    contributions: tuple[bytes, ...] = ()
 
 
 def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -> Iterator[Version]:
@@ -59,9 +61,11 @@ def meta_train(spec: RunSpec, episodes_of: EpisodesOf, train_classes: int = 0) -
     yield Version(0, phi, fingerprint(phi), {}, judged(spec.outer, phi, optimizer))
     for version in range(spec.outer.versions):
         with as_a_trainer(spec.numerics.threads):
-            found = _updated(learner, estimator, Step(spec, version), phi, optimizer, episodes_of)
+            step = Step(spec, version)
+            payloads = _contributed(learner, estimator, step, phi, episodes_of)
+            found = reduce(estimator, step, phi, optimizer, payloads)
         phi, optimizer = decode(found.phi), decode(found.optimizer)
-        yield Version(version + 1, phi, found.phi_hash, found.scores, judged(spec.outer, phi, optimizer))
+        yield Version(version + 1, phi, found.phi_hash, found.scores, judged(spec.outer, phi, optimizer), payloads)
 
 
 def judge(
@@ -87,12 +91,11 @@ def judge(
     return {name: estimate(each) for name, each in values.items()}
 
 
-def _updated(
-    learner: Learner, estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, episodes_of: EpisodesOf
-) -> Reduced:
-    """Return the next version: every job's contribution, as bytes, reduced in order of job."""
-    payloads = [
+def _contributed(
+    learner: Learner, estimator: Estimator, step: Step, phi: Tensors, episodes_of: EpisodesOf
+) -> tuple[bytes, ...]:
+    """Return every job's contribution to the step, as bytes, in order of job."""
+    return tuple(
         estimator.contribute(learner, phi, episodes_of(step.version, job), step, job).to_bytes()
         for job in range(step.spec.outer.jobs)
-    ]
-    return reduce(estimator, step, phi, optimizer, payloads)
+    )

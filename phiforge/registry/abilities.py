@@ -23,6 +23,11 @@ class LearnerPart(Part):
 
     Such a learner has ``inner_steps`` and ``inner_steps_evaluation`` in its configuration, and ``adapt_by_steps``.
     """
+    cuts: ClassVar[bool] = False
+    """Whether its inner loop can be cut in pieces, each under a φ of its own.
+
+    Such a learner has ``inner_steps`` in its configuration, and ``adapt_by_pieces``.
+    """
     chooses: ClassVar[bool] = False
     """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
     regresses: ClassVar[bool] = False

@@ -45,6 +45,9 @@ shows, of the proofs that it has passed, the worst error of each kind against it
   choices enumerated, in standard errors of that mean; at most 4.
 * **evolution** (`f64`): the direction against the antithetic formula with the losses of the second formulation and
   the perturbations of that name; that these are normal is among the closed forms.
+* **persistent evolution** (`f64`): likewise, by accumulated perturbations. Loops of several pieces are held to it for
+  learners whose later pieces the reference knows; the loop in one piece for all. That it is unbiased where truncation
+  is not, is among the closed forms.
 * Baselines have an empty φ that nothing trains: their query loss is held to a second formulation.
 * **both engines** (`engines`): what one job of the real Conv-4 contributes by the fused engine against plain torch, in
   float64: every tensor, the loss and the statistics of normalisation. All other proofs are made with plain torch,

@@ -9,10 +9,10 @@ from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.registry import ESTIMATORS, LEARNERS
 from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
-from tests.certificate import proofs, shipped
+from tests.certificate import proofs, shipped, unrolled
 from tests.certificate.material import Figure, configured, estimating
 
-NORMS = ("batch", "running", "per_step", "layer", "group", "none")
+NORMS = ("batch", "prior", "running", "per_step", "layer", "group", "none")
 """Every normalisation, for the learners that stand for all: one with an inner loop, one without."""
 MLP = {"name": "mlp", "width": 10}
 RELAXED = {"name": "relaxed_cell", "channels": 4, "stages": 1, "average": False}
@@ -22,6 +22,10 @@ BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain"
 """Variants whose gradient by engine vmap is also held to finite differences."""
 FITTING = {("maml", "implicit"): {"proximal": 1.0}, ("meta_nas", "darts"): {"adapts": "weights"}}
 """Settings of a learner without which an estimator refuses it."""
+BY_PIECES = ("anil", "boil", "hyperparameters", "maml")
+"""Learners whose inner loop in several pieces has a second formulation; that of others is held to the whole loop."""
+DRAWING = ("hyperparameters", "leo")
+"""Learners that draw for each episode by its place in the job: several tasks stand for the sum of episodes."""
 MIDWAY, LATE = 30, 500
 """Versions of a thousand at which MAML++ weighs the losses of its steps unequally, and only the last."""
 
@@ -140,6 +144,15 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
         Variant("3 steps, body once", configured("anil", inner_lr=0.1, inner_steps=3, body="once")),
     ],
     "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
+    "hyperparameters": lambda: [
+        *_stepped("hyperparameters", 1, 3, weight_decay=0.5),
+        Variant(
+            "2 steps, learned start, each layer",
+            configured("hyperparameters", inner_steps=2, per="layer", learn_start=True, weight_decay=0.5),
+        ),
+        Variant("2 steps, prior", _normed("hyperparameters", "prior", inner_steps=2)),
+        Variant("2 steps, rates alone", configured("hyperparameters", inner_steps=2, learned=("rates",))),
+    ],
     "layer_rates": lambda: _stepped("layer_rates", 1, 3, inner_lr=0.1),
     "learned_optimizer": lambda: [
         *_stepped("learned_optimizer", 1, 2),
@@ -226,7 +239,7 @@ def _gradient(learner: str, estimator: str, variants: list[Variant]) -> Iterator
         yield Proof("several tasks", label, partial(proofs.of_several_tasks, config, estimator))
     label, config, _ = variants[0]
     yield Proof("float32", label, partial(proofs.in_float32, config, estimator))
-    if learner != "leo":  # which draws for each episode by its place in the job: see several tasks
+    if learner not in DRAWING:
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, estimating(estimator)))
 
 
@@ -276,8 +289,22 @@ def _evolution(learner: str) -> Iterator[Proof]:
     label, config, _ = VARIANTS[learner]()[0]
     yield from _engines(label, config, estimating("evolution", pairs=2))
     yield Proof("second formulation", label, partial(proofs.antithetic, config))
-    if learner != "leo":
+    if learner not in DRAWING:
         pairs = estimating("evolution", pairs=2)
+        yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
+
+
+def _persistent_evolution(learner: str) -> Iterator[Proof]:
+    label, config, _ = VARIANTS[learner]()[0]
+    yield from _engines(label, config, estimating("persistent_evolution", pairs=2))
+    yield Proof("second formulation", f"{label}, one piece", partial(unrolled.second_formulation, config, 5))
+    if learner in BY_PIECES:
+        several = configured(learner, inner_steps=3)
+        for losses in ("every", "last"):
+            measure = partial(unrolled.second_formulation, several, 2, losses)
+            yield Proof("second formulation", f"3 steps, two pieces, {losses}", measure)
+    if learner not in DRAWING:
+        pairs = estimating("persistent_evolution", pairs=2, truncation=1)
         yield Proof("sum of episodes", label, partial(proofs.sum_of_episodes, config, pairs))
 
 
@@ -318,6 +345,7 @@ BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {
     "first_order": _first_order,
     "implicit": _implicit,
     "none": _none,
+    "persistent_evolution": _persistent_evolution,
     "reinforce": _reinforce,
     "reptile": _reptile,
 }

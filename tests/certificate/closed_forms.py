@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from phiforge.learning.estimators import Step, build_estimator
-from phiforge.learning.estimators.evolution import perturbation
+from phiforge.learning.estimators.bases.perturbations import perturbation
 from phiforge.learning.estimators.implicit import conjugate_gradient
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Outcome, TaskShape
@@ -18,6 +18,7 @@ from phiforge.learning.reduction import reduce
 from phiforge.learning.tensors import decode
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.episodes import Episode
+from tests.certificate import unrolled
 from tests.certificate.material import (
     N_WAY,
     Figure,
@@ -276,4 +277,6 @@ CLOSED_FORMS: dict[str, Callable[[], Figure]] = {
     "evolution on a linear loss: its slope (standard errors)": evolution_on_a_slope,
     "evolution's perturbations are normal and apart (standard errors)": perturbations_are_normal,
     "MAML++'s weights of the losses of steps": weights_of_steps,
+    "persistent evolution on influence balancing: its slope (standard errors)": unrolled.persistent_is_unbiased,
+    "truncated evolution on influence balancing is biased (standard errors)": unrolled.truncated_is_biased,
 }

@@ -43,6 +43,11 @@ def _maml_plus_plus(config: Section, norm: dict, looped: dict, progress: float) 
     return partial(gradient.maml_plus_plus, inner_lr=config.inner_lr, steps=config.inner_steps, share=share, **looped)
 
 
+def _hyperparameters(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
+    fixed = (config.inner_lr, config.weight_decay, config.label_smoothing)
+    return partial(gradient.hyperparameters, steps=config.inner_steps, fixed=fixed, **looped)
+
+
 def _learned_optimizer(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
     return partial(optimizers.learned_optimizer, scale=config.inner_lr, steps=config.inner_steps, **looped)
 
@@ -91,6 +96,7 @@ FORMULATIONS: dict[str, Callable[..., Loss]] = {
     "anil": _inner(gradient.anil, "inner_lr"),
     "boil": _inner(gradient.boil, "inner_lr"),
     "chosen_training": _chosen_training,
+    "hyperparameters": _hyperparameters,
     "layer_rates": _inner(gradient.layer_rates),
     "learned_optimizer": _learned_optimizer,
     "leo": _leo,
@@ -123,7 +129,7 @@ def noise_of(learner: Learner, generator: Callable[[], torch.Generator]) -> obje
         drawn, ways = generator(), learner.shape.n_way
         sizes = (config.latent, learner.network.feature_count)
         return [torch.randn((ways, size), generator=drawn).double() for size in sizes]
-    if config.name == "learned_optimizer" and not config.learn_start:
+    if not getattr(config, "learn_start", True):
         return doubled(learner.model.init(generator()))
     if config.name == "chosen_training":
         return lambda: (generator(), learner.model.init)

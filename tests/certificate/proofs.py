@@ -5,7 +5,7 @@ from statistics import median
 import torch
 
 from phiforge.learning.estimators import Contribution, build_estimator
-from phiforge.learning.estimators.evolution import perturbation
+from phiforge.learning.estimators.bases.perturbations import perturbation
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, Mode
 from phiforge.learning.networks.bases.normalisation import is_statistic
@@ -186,7 +186,7 @@ def sum_of_episodes(config: Section, estimator: Section) -> Figure:
     wholes = [contribution(estimator, learner, phi, tasks, step_of(chunk=chunk)) for chunk in (1, 3)]
     errors = [relative_error(whole.values, summed) for whole in wholes]
     errors += [abs(whole.loss / sum(part.loss for part in parts) - 1) for whole in wholes]
-    if estimator.name != "evolution":  # whose combination needs the job's own perturbations
+    if "evolution" not in estimator.name:  # whose combination needs the job's own perturbations
         mean = build_estimator(estimator).combine(phi, parts, step)
         errors.append(relative_error({name: 4 * value for name, value in mean.items()}, summed))
     return Figure(max(errors), 1e-12)

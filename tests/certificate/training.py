@@ -92,11 +92,13 @@ BACKPROPAGATION, FIRST_ORDER = {"name": "backpropagation"}, {"name": "first_orde
 TINY = {"network": {"name": "mlp", "width": 20, "layers": 1}}
 SMALL = {"network": {"name": "mlp", "width": 20}}
 TWO_STEPS = {"inner_steps": 2, "inner_steps_evaluation": 2}
+FIVE_STEPS = {"inner_steps": 5, "inner_steps_evaluation": 5}
 USUAL = {"meta_batch": 6, "job_size": 3, "versions": 120, "lr": 5e-3}
 SHORT = {"meta_batch": 4, "job_size": 4, "versions": 80, "lr": 2e-2}
 STEPPING = {
     "anil": ({"inner_lr": 0.05} | TWO_STEPS, USUAL, 2.9),
     "boil": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.7),
+    "hyperparameters": ({"inner_lr": 0.001} | FIVE_STEPS, SHORT | {"lr": 0.3, "versions": 30}, 3.4),
     "layer_rates": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.7),
     "learned_optimizer": ({"units": 8} | TWO_STEPS | TINY, SHORT, 3.4),
     "maml": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.7),
@@ -125,6 +127,12 @@ TRAININGS: dict[tuple[str, str], Training] = {
         {"name": "evolution", "sigma": 0.1, "pairs": 8},
         {"meta_batch": 4, "job_size": 1, "versions": 60, "lr": 0.05},
         3.8,
+    ),
+    ("hyperparameters", "persistent_evolution"): Training(
+        {"name": "hyperparameters", "inner_lr": 0.001} | FIVE_STEPS,
+        {"name": "persistent_evolution", "sigma": 0.3, "pairs": 2, "truncation": 3},
+        {"meta_batch": 4, "job_size": 2, "versions": 20, "lr": 0.3},
+        3.45,
     ),
     ("chosen_training", "reinforce"): Training(
         CHOICES, {"name": "reinforce"}, {"meta_batch": 12, "job_size": 6, "versions": 15, "lr": 0.4}, 2.9

@@ -98,3 +98,24 @@ def score_gradient(losses, scores):
         for name in total:
             total[name] += (loss - baseline) * score[name]
     return total
+
+
+def persistent_slope(losses, phi, noises, sigma, tasks, weights):
+    """Mean over particles and tasks of Σ_t ξ_t (L_t(+) − L_t(−)) w_t / 2σ², ξ_t = Σ_{s≤t} σ ε_s (Vicol et al. 2021).
+
+    ``losses(phis, task)``: the query losses after each piece. ``noises``: of each particle, ε of each piece.
+    """
+    total = {name: torch.zeros_like(phi[name]) for name in learned(phi)}
+    for noise in noises:
+        for task in tasks:
+            sides = []
+            for sign in (1, -1):
+                phis = [{**phi, **{name: phi[name] + sign * sigma * each[name] for name in each}} for each in noise]
+                sides.append([loss.item() for loss in losses(phis, task)])
+            accumulated = {name: torch.zeros_like(phi[name]) for name in total}
+            for piece, weight in enumerate(weights):
+                for name in total:
+                    accumulated[name] = accumulated[name] + sigma * noise[piece][name]
+                    difference = sides[0][piece] - sides[1][piece]
+                    total[name] += weight * accumulated[name] * difference / (2 * sigma**2)
+    return {name: value / (len(noises) * len(tasks)) for name, value in total.items()}

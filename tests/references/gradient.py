@@ -32,7 +32,9 @@ def movable(theta, norm):
     return [
         name
         for name in theta
-        if not name.startswith("statistics/") and not (norm == "per_step" and name.startswith("norm"))
+        if not name.startswith("statistics/")
+        and not (norm == "per_step" and name.startswith("norm"))
+        and ".prior_" not in name
     ]
 
 
@@ -110,3 +112,55 @@ def importance(steps, share):
         weights[step] = max(weights[step] - share / steps, 0.03 / steps)
     weights[-1] = 1 - sum(weights[:-1])
     return weights
+
+
+def hyperparameters(phi, task, *, steps, fixed, norm="batch", exact=True):
+    """Rates, decays and a smoothing of labels that φ holds as logarithms and a logit: the loss after all steps."""
+    return hyperparameters_by_pieces([phi], task, steps=steps, length=steps, fixed=fixed, norm=norm, exact=exact)[-1]
+
+
+def hyperparameters_by_pieces(phis, task, *, steps, length, fixed, norm="batch", exact=True):
+    """The query losses after each ``length`` steps, which ``phis`` decide in turn, and after the last step.
+
+    θ⁰ is the first φ's, or what the task drew. ``fixed``: the rate, decay and smoothing where φ holds none.
+    """
+    drawn = {name: value.clone().requires_grad_(True) for name, value in (task.noise or {}).items()}
+    theta, losses = {**drawn, **part_of(phis[0], "start")}, []
+    moving = movable(theta, norm)
+    for step in range(steps):
+        phi = phis[step // length]
+        loss = smoothed(outputs(theta, task.support_x, norm, step), task.support_y, smoothing_of(phi, fixed[2]))
+        slopes = slopes_of(loss, theta, moving, exact)
+        after = dict(theta)
+        for name in moving:
+            rate, decay = (shared(phi, kind, name, fixed[place]) for place, kind in enumerate(("rates", "decays")))
+            after[name] = theta[name] - rate * slopes[name] - rate * decay * theta[name]
+        theta = after
+        if (step + 1) % length == 0 or step + 1 == steps:
+            losses.append(query_loss(theta, task, norm, step + 1))
+    return losses
+
+
+def shared(phi, kind, name, fixed):
+    """Return e to the logarithm that φ holds for the layer of a tensor, or for all."""
+    held = part_of(phi, f"log_{kind}")
+    if not held:
+        return fixed
+    return torch.exp(held["all"] if "all" in held else held[name.rsplit(".", 1)[0]])
+
+
+def smoothing_of(phi, fixed):
+    """Return the share that all classes get."""
+    return 1 / (1 + torch.exp(-phi["smoothing/logit"])) if "smoothing/logit" in phi else fixed
+
+
+def smoothed(found, wanted, share):
+    """Cross-entropy with labels of which all classes get a share, written out; values stay as they are."""
+    if wanted.is_floating_point():
+        return fit(found, wanted)
+    ways, total = found.shape[1], 0.0
+    for row, label in zip(found, wanted, strict=True):
+        for way in range(ways):
+            target = share / ways + (1 - share if way == int(label) else 0.0)
+            total = total - target * (row[way] - torch.logsumexp(row, dim=0))
+    return total / len(found)

@@ -13,6 +13,16 @@ def normalised(x, dims):
     return (x - mean) / torch.sqrt(variance + EPSILON)
 
 
+def drawn_to_the_usual(x, weights, name):
+    """Normalise maps by statistics of the set, as if N images more of the usual mean and variance were in it."""
+    n, count = len(x), torch.exp(weights[f"{name}.prior_log_count"])
+    mean = x.mean(dim=(0, 2, 3))
+    variance = (x - mean.view(1, -1, 1, 1)).square().mean(dim=(0, 2, 3))
+    mean = (n * mean + count * weights[f"{name}.prior_mean"]) / (n + count)
+    variance = (n * variance + count * torch.exp(weights[f"{name}.prior_log_var"])) / (n + count)
+    return (x - mean.view(1, -1, 1, 1)) / torch.sqrt(variance + EPSILON).view(1, -1, 1, 1)
+
+
 def normalise(x, norm):
     """Normalise maps over the set (batch and its relatives), over an example (layer) or groups of its channels."""
     if norm == "none":
@@ -46,7 +56,8 @@ def conv4_map(weights, images, norm="batch", pools=4, step=0):
     """Conv-4: convolution, normalisation, ReLU, then pooling. ``per_step`` scales and shifts by the row of a step."""
     x = images
     for block in range(4):
-        x = normalise(convolved(weights, f"conv{block}", x), norm)
+        x = convolved(weights, f"conv{block}", x)
+        x = drawn_to_the_usual(x, weights, f"norm{block}") if norm == "prior" else normalise(x, norm)
         weight, bias = weights[f"norm{block}.weight"], weights[f"norm{block}.bias"]
         if norm == "per_step":
             row = min(step, len(weight) - 1)

@@ -17,7 +17,12 @@ from tests.certificate.material import contribution, estimating, learner_of, phi
 from tests.elsewhere import DEVICE, Elsewhere, Far
 from tests.unit.on_device import SIDE, config_of, moved, tasks_on
 
-SETTINGS = {"evolution": {"pairs": 1}, "reptile": {"inner_steps": 2, "batch": 3}, "implicit": {"iterations": 2}}
+SETTINGS = {
+    "evolution": {"pairs": 1},
+    "persistent_evolution": {"pairs": 1},
+    "reptile": {"inner_steps": 2, "batch": 3},
+    "implicit": {"iterations": 2},
+}
 
 
 @pytest.mark.parametrize("cell", [cell for cell in cells() if not refusal(*cell)], ids="-".join)

@@ -24,7 +24,7 @@ from tests.certificate.material import (
 )
 from tests.networks import fitting
 
-NORMS = ("batch", "running", "per_step", "layer", "group", "none")
+NORMS = ("batch", "prior", "running", "per_step", "layer", "group", "none")
 SIDE = 16
 MAPPED = sorted(name for name, learner in LEARNERS.items() if learner.mapped)
 STEPPING = [name for name in MAPPED if LEARNERS[name].inner_gradient]

@@ -1,7 +1,7 @@
 """Evolution strategies: a gradient out of scores alone (Salimans et al. 2017, "Evolution Strategies", algorithm 2)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -14,16 +14,17 @@ from phiforge.learning.estimators.bases.estimator import (
     Step,
     Sums,
     added,
-    descended_entries,
     scores_of,
 )
+from phiforge.learning.estimators.bases.perturbations import SIGNS, moved, perturbation, zeros
+from phiforge.learning.estimators.bases.ranks import centred_ranks
 from phiforge.learning.estimators.bases.reasons import untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.networks.bases.normalisation import mean_statistics
-from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
 from phiforge.registry.abilities import LearnerPart
+from phiforge.registry.section import Since
 from phiforge.tasks.episodes import Episode
 
 PAIRS = "pairs"
@@ -35,6 +36,11 @@ class EvolutionConfig(PartConfig):
     name: Literal["evolution"] = "evolution"
     sigma: float = Field(default=0.05, gt=0, description="Standard deviation of the perturbations.")
     pairs: int = Field(default=8, ge=1, le=10_000, description="Antithetic pairs that each job tries.")
+    shaping: Annotated[Literal["none", "centred_ranks"], Since(2, absent="none")] = Field(
+        default="none",
+        description="What counts of a try: none (its loss), centred_ranks (the place of its loss among those of its "
+        "job, from -1/2 to 1/2: no outlier decides, and the size of losses does not matter).",
+    )
 
 
 class Evolution(Estimator):
@@ -51,43 +57,39 @@ class Evolution(Estimator):
         return untrainable(learner)
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
-        """Return, of each pair, Σ L(φ + σε) - L(φ - σε) over the job's episodes; the loss is the mean of all tries."""
+        """Return, of each pair, Σ L(φ + σε) - L(φ - σε) over the job's episodes; the loss is the mean of all tries.
+
+        Shaped by ranks, it is their difference instead, times the episodes.
+        """
         mode = Mode(training=True, progress=step.progress)
-        scores = torch.zeros(self.config.pairs, dtype=torch.float64)
+        losses = torch.zeros(self.config.pairs, len(SIGNS), dtype=torch.float64)
         sums: Sums = NOTHING
         for pair in range(self.config.pairs):
             noise = perturbation(phi, step, job, pair)
-            for sign in (1, -1):
-                moved = {**phi, **{name: phi[name] + sign * self.config.sigma * noise[name] for name in noise}}
-                found = _judge(learner, moved, episodes, mode, step, job)
-                scores[pair] += sign * found["loss"]
+            for side, sign in enumerate(SIGNS):
+                found = _judge(learner, moved(phi, noise, sign * self.config.sigma), episodes, mode, step, job)
+                losses[pair, side] = found["loss"]
                 sums = added(sums, found)
-        tries = 2 * self.config.pairs
+        tries = losses.numel()
         means = {name: value / tries for name, value in sums.items()}
         statistics = mean_statistics(phi, mode.noted)
-        return Contribution(means, len(episodes), {PAIRS: scores}, statistics)
+        return Contribution(means, len(episodes), {PAIRS: self._differences(losses, len(episodes))}, statistics)
+
+    def _differences(self, losses: Tensor, tasks: int) -> Tensor:
+        """Return what each pair [pairs] says, of ``losses`` [pairs, 2] summed over tasks."""
+        counted = losses if self.config.shaping == "none" else tasks * centred_ranks(losses)
+        return counted[:, 0] - counted[:, 1]
 
     def combine(self, phi: Phi, contributions: Sequence[Contribution], step: Step) -> Mapping[str, Tensor]:
         """Return Σ score · ε / 2σ over all pairs of all jobs, per task and pair: ∂/∂φ of the smoothed L."""
         tasks = sum(contribution.tasks for contribution in contributions)
-        total: Tensors = {
-            name: torch.zeros_like(value, dtype=torch.float64) for name, value in descended_entries(phi).items()
-        }
+        total = zeros(phi)
         for job, contribution in enumerate(contributions):
             for pair, score in enumerate(contribution.values[PAIRS].tolist()):
                 for name, noise in perturbation(phi, step, job, pair).items():
                     total[name] += score * noise.double()
         scale = 2 * self.config.sigma * self.config.pairs * tasks
         return {name: value / scale for name, value in total.items()}
-
-
-def perturbation(phi: Phi, step: Step, job: int, pair: int) -> Tensors:
-    """Return ε of a pair: standard normal, drawn on the CPU so that every device has the same."""
-    generator = torch_generator(*step.seed("perturbation", job, pair))
-    return {
-        name: torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
-        for name, value in sorted(descended_entries(phi).items())
-    }
 
 
 def _judge(learner: Learner, phi: Phi, episodes: Sequence[Episode], mode: Mode, step: Step, job: int) -> Sums:

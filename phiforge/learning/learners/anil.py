@@ -1,12 +1,11 @@
 """ANIL: the inner loop on the head only (Raghu et al. 2020, "Rapid Learning or Feature Reuse?", section 4)."""
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
 
-from phiforge.learning.learners.bases.gradient import GradientConfig, Loss
+from phiforge.learning.learners.bases.gradient import GradientConfig, LossAt
 from phiforge.learning.learners.bases.learner import Mode
 from phiforge.learning.learners.maml import Maml
 from phiforge.learning.networks.bases.headed import HEAD
@@ -38,7 +37,7 @@ class Anil(Maml):
         """Say whether the inner loop changes a parameter: the head's."""
         return name in HEAD
 
-    def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> Callable[[int], Loss]:
+    def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> LossAt:
         """Return, of each step, the support loss as a function of the head, of features that all steps share."""
         network = self.config.network
         if self.config.body == "every_step" or NETWORKS[network.name].fixes_some(network):
@@ -46,4 +45,4 @@ class Anil(Maml):
         features = self.model.network.features(start, support_x, mode.learning(0))
         if not mode.second_order:
             features = features.detach()
-        return lambda step: lambda theta: task_loss(self.model.head_outputs(theta, features), support_y)
+        return lambda step, phi: lambda theta: task_loss(self.model.head_outputs(theta, features), support_y)

@@ -22,6 +22,7 @@ from phiforge.learning.networks.bases.normalisation import (
     normalise,
     normalises_by_set,
 )
+from phiforge.learning.networks.bases.prior import is_prior
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
 from phiforge.spec.norms import GROUPS, Norm
@@ -37,7 +38,8 @@ class Conv4Config(PartConfig):
     channels: int = Field(default=64, ge=1, le=1024, description="Filters of each convolution.")
     norm: Norm = Field(
         default="batch",
-        description="batch (of the set at hand; transductive), running, per_step (of inner loops), layer, group, none.",
+        description="batch (of the set at hand; transductive), prior (the same, drawn towards statistics in φ; "
+        "transductive), running, per_step (of inner loops), layer, group, none.",
     )
     pools: int = Field(default=BLOCKS, ge=1, le=BLOCKS, description="How many of the blocks, from the first, pool.")
 
@@ -77,8 +79,8 @@ class Conv4(MapNetwork):
 
     @classmethod
     def fixes_some(cls, config: Conv4Config) -> bool:
-        """Under ``per_step``, whose normalisation is not for a task."""
-        return config.norm == "per_step"
+        """Under ``per_step``, whose normalisation is not for a task, and ``prior``, which is of all tasks."""
+        return config.norm in ("per_step", "prior")
 
     @classmethod
     def has_fused_blocks(cls, config: Conv4Config) -> bool:
@@ -107,7 +109,8 @@ class Conv4(MapNetwork):
 
     def adapts(self, name: str) -> bool:
         """Say whether an inner loop may change a parameter: a step's own normalisation is not for a task."""
-        return super().adapts(name) and not (self.fixes_some(self.config) and name.startswith("norm"))
+        of_a_step = self.norm == "per_step" and name.startswith("norm")
+        return super().adapts(name) and not of_a_step and not is_prior(name)
 
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: weights and biases uniform in ±1/sqrt(fan-in), normalisation at identity.

@@ -8,7 +8,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from phiforge.registry import PartConfig
 from phiforge.spec.cells.edges import Edges, Operation, edges_of
-from phiforge.spec.norms import GROUPS, Norm
+from phiforge.spec.norms import GROUPS, CellNorm
 
 MOST_CHANNELS = 4096
 
@@ -22,7 +22,7 @@ class SkeletonConfig(PartConfig):
     channels: int = Field(default=16, ge=1, le=1024, description="Maps of the first stage.")
     widen: int = Field(default=2, ge=1, le=4, description="How many times as many maps each later stage has.")
     stem_stride: int = Field(default=1, ge=1, le=4, description="Of the first convolution.")
-    norm: Norm = Field(
+    norm: CellNorm = Field(
         default="batch",
         description="batch (of the set at hand; transductive), running, per_step (of inner loops), layer, group, none.",
     )

@@ -11,6 +11,7 @@ SETTINGS = {
     "boil": INNER,
     "chosen_training": {"steps": [1, 3], "rates": [0.05, 0.1]},
     "from_scratch": {"inner_steps": 3},
+    "hyperparameters": INNER,
     "layer_rates": INNER | {"weight_decay": 0.1},
     "learned_optimizer": INNER | {"units": 4},
     "leo": {"latent": 4, "latent_steps": 2, "finetuning_steps": 2},
@@ -26,7 +27,7 @@ SETTINGS = {
     "siamese": {},
 }
 """Learners that have a network, each with settings that make it quick."""
-FORGETFUL = {"chosen_training", "from_scratch", "learned_optimizer", "meta_lstm"}
+FORGETFUL = {"chosen_training", "from_scratch", "hyperparameters", "learned_optimizer", "meta_lstm"}
 """Those that keep no averages."""
 
 
@@ -58,6 +59,7 @@ CONFIGS = [
     config_of("pooled", finetuning_steps=5, cosine=True, network=conv4("layer")),
     config_of("matching", full_context=True, steps=2, network=conv4("layer")),
     config_of("learned_optimizer", **INNER, units=4, learn_start=False, network=conv4("layer")),
+    config_of("hyperparameters", **INNER, learn_start=True, per="layer", network=conv4("layer")),
     config_of("maml_plus_plus", **INNER, learned_rates=False, network=conv4("layer")),
     *(config_of("meta_nas", **INNER, network=relaxed(norm)) for norm in ("batch", "layer", "running", "per_step")),
     config_of("meta_nas", **INNER, discretise="at_the_end", network=relaxed("layer")),
@@ -72,5 +74,6 @@ def named(config):
     special = "".join(f"-{each}" for each in ("cosine", "full_context") if getattr(config, each, False))
     special += "".join(f"-no_{each}" for each in ("learn_start", "learned_rates") if not getattr(config, each, True))
     special += "-discretised" if getattr(config, "discretise", "never") != "never" else ""
+    special += "-learn_start" * (config.name == "hyperparameters" and config.learn_start)
     special += f"-{config.query_statistics}" if hasattr(config, "query_statistics") else ""
     return config.name + special + (f"-{config.network.norm}" if hasattr(config, "network") else "")

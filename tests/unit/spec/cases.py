@@ -16,12 +16,13 @@ FACTS = {
     "images": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
     "sinusoid": DatasetFacts({}, {}),
 }
-GRADIENT = ["anil", "boil", "layer_rates", "learned_optimizer", "leo", "maml", "maml_plus_plus", "meta_lstm"]
-GRADIENT += ["meta_nas", "meta_sgd"]
+CUT = ["anil", "boil", "hyperparameters", "layer_rates", "learned_optimizer", "maml", "maml_plus_plus", "meta_lstm"]
+CUT += ["meta_nas", "meta_sgd"]
+GRADIENT = [*CUT, "leo"]
 METRIC = ["matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
-REGRESSING = ["anil", "boil", "chosen_training", "from_scratch", "layer_rates", "learned_optimizer", "maml"]
-REGRESSING += ["maml_plus_plus", "meta_lstm", "meta_sgd"]
+REGRESSING = sorted([*CUT, "chosen_training", "from_scratch"])
 ALLOWED = {name: {"backpropagation", "first_order", "evolution"} for name in GRADIENT}
+ALLOWED |= {name: ALLOWED[name] | {"persistent_evolution"} for name in CUT}
 ALLOWED |= {name: {"backpropagation", "evolution"} for name in METRIC}
 ALLOWED |= {"from_scratch": {"none"}, "pixel_nearest_neighbour": {"none"}}
 ALLOWED |= {"chosen_training": {"reinforce", "evolution"}, "maml": ALLOWED["maml"] | {"reptile"}}

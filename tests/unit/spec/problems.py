@@ -5,10 +5,13 @@ import math
 from tests.unit.spec.cases import REGRESSING
 
 ALL_LEARNERS = (
-    "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
-    "meta_lstm, meta_nas, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+    "anil, boil, chosen_training, from_scratch, hyperparameters, layer_rates, learned_optimizer, leo, maml, "
+    "maml_plus_plus, matching, meta_lstm, meta_nas, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, "
+    "relation, siamese"
 )
-ALL_ESTIMATORS = "backpropagation, darts, evolution, first_order, implicit, none, reinforce, reptile"
+ALL_ESTIMATORS = (
+    "backpropagation, darts, evolution, first_order, implicit, none, persistent_evolution, reinforce, reptile"
+)
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (
     "name, seed, consistency, staleness, data, task, learner, estimator, outer, sampling, checkpoint, evaluation, "
@@ -99,10 +102,10 @@ PROBLEMS = [
             {"learner": {"name": name, "network": {"name": "conv4", "norm": norm}}, "estimator": {"name": "evolution"}},
             [
                 f"learner.network.norm: '{norm}' averages over tasks what its passes see, which learner '{name}' "
-                "keeps no averages of; allowed: batch, layer, group, none"
+                "keeps no averages of; allowed: batch, prior, layer, group, none"
             ],
         )
-        for name in ("chosen_training", "learned_optimizer", "meta_lstm")
+        for name in ("chosen_training", "hyperparameters", "learned_optimizer", "meta_lstm")
         for norm in ("running", "per_step")
     ),
     *(

@@ -18,7 +18,7 @@ def conv4s(*norms):
     return named(
         "conv4",
         channels=st.integers(1, 128).map(lambda n: 8 * n),
-        norm=st.sampled_from(["batch", "layer", "group", "none", *norms]),
+        norm=st.sampled_from(["batch", "prior", "layer", "group", "none", *norms]),
         pools=st.integers(1, 4),
     )
 
@@ -65,6 +65,15 @@ def learners_on(networks, without_averages):
         "from_scratch": named(
             "from_scratch", inner_lr=rates, inner_steps=st.integers(1, 10_000), network=without_averages
         ),
+        "hyperparameters": named(
+            "hyperparameters",
+            weight_decay=floats(0, 1),
+            label_smoothing=st.floats(0, 1, exclude_min=True, exclude_max=True, allow_subnormal=False),
+            learned=st.lists(st.sampled_from(["rates", "weight_decay", "label_smoothing"]), min_size=1, max_size=3),
+            per=st.sampled_from(["network", "layer"]),
+            learn_start=st.booleans(),
+            **forgetful,
+        ),
         "layer_rates": named("layer_rates", weight_decay=floats(0, 1), **inner),
         "learned_optimizer": named(
             "learned_optimizer", units=st.integers(1, 256), learn_start=st.booleans(), **forgetful
@@ -100,10 +109,22 @@ def learners_on(networks, without_averages):
 ESTIMATORS = {
     "backpropagation": named("backpropagation", second_order_from=floats(0, 1)),
     "darts": named("darts", order=st.sampled_from(["second", "first"])),
-    "evolution": named("evolution", sigma=floats(0, 1), pairs=st.integers(1, 10_000)),
+    "evolution": named(
+        "evolution",
+        sigma=floats(0, 1),
+        pairs=st.integers(1, 10_000),
+        shaping=st.sampled_from(["none", "centred_ranks"]),
+    ),
     "first_order": named("first_order"),
     "implicit": named("implicit", iterations=st.integers(1, 1000)),
     "none": named("none"),
+    "persistent_evolution": named(
+        "persistent_evolution",
+        sigma=floats(0, 1),
+        pairs=st.integers(1, 10_000),
+        truncation=st.integers(1, 1000),
+        losses=st.sampled_from(["every", "last"]),
+    ),
     "reinforce": named("reinforce"),
     "reptile": named(
         "reptile",
@@ -124,7 +145,7 @@ def pairs(draw, *, regression):
         learner = {"network": {"name": "mlp"}} | learner
     allowed = ALLOWED[learner["name"]] | ({"implicit"} if learner.get("proximal") else set())
     allowed = allowed | ({"darts"} if learner.get("adapts") == "weights" else set())
-    if learner.get("network", {}).get("norm") == "per_step":
+    if learner.get("network", {}).get("norm") in ("per_step", "prior"):
         allowed = allowed - {"reptile", "implicit", "darts"}
     return learner, draw(ESTIMATORS[draw(st.sampled_from(sorted(allowed)))])
 

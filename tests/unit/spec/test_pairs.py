@@ -11,7 +11,8 @@ REFUSED = {
     **{
         (learner, estimator): "has no φ to learn: use estimator 'none'"
         for learner in ("from_scratch", "pixel_nearest_neighbour")
-        for estimator in ("backpropagation", "darts", "evolution", "first_order", "implicit", "reinforce", "reptile")
+        for estimator in sorted(ESTIMATORS)
+        if estimator != "none"
     },
     **{(learner, "none"): "has a φ that 'none' would never train" for learner in (*GRADIENT, *METRIC)},
     ("chosen_training", "none"): "has a φ that 'none' would never train",
@@ -25,6 +26,10 @@ REFUSED = {
             estimator,
         ): "makes choices, which have no gradient: use estimator 'reinforce' or 'evolution'"
         for estimator in ("backpropagation", "first_order")
+    },
+    **{
+        (learner, "persistent_evolution"): "has no inner loop that can be cut: use estimator 'evolution'"
+        for learner in (*METRIC, "leo", "chosen_training")
     },
     **{(learner, "reinforce"): "draws no choices: use learner 'chosen_training'" for learner in (*GRADIENT, *METRIC)},
     **{

@@ -13,6 +13,7 @@ from phiforge.learning.learners.bases.gradient import loss_and_gradients
 from phiforge.learning.learners.bases.learned_start import START
 from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
+from phiforge.learning.learners.bases.pieces import ends_of, phi_of_steps
 from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors, without_prefix
 
@@ -35,6 +36,7 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
 
     inner_gradient = True
     tries_steps = True
+    cuts = True
     averages = False
 
     def start(self, phi: Phi, like: Tensor, generator: Generator) -> Tensors:
@@ -52,24 +54,33 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the network after the learned updates on the support set."""
         steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
-        return partial(self._outputs, self._path(phi, support_x, support_y, mode, generator, steps)[-1])
+        return partial(self._outputs, self._path([phi] * steps, support_x, support_y, mode, generator)[-1])
 
     def adapt_by_steps(
         self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
     ) -> dict[int, Predictor]:
         """Return the network after each number of learned updates."""
-        path = self._path(phi, support_x, support_y, mode, generator, max(steps))
+        path = self._path([phi] * max(steps), support_x, support_y, mode, generator)
         return {count: partial(self._outputs, path[count]) for count in steps}
 
+    def adapt_by_pieces(
+        self, phis: Sequence[Phi], length: int, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator
+    ) -> list[Predictor]:
+        """Return the network after each piece of the learned updates, which each φ decides in turn."""
+        each, ends = phi_of_steps(phis, length, self.config.inner_steps), ends_of(length, self.config.inner_steps)
+        path = self._path(each, support_x, support_y, mode, generator)
+        return [partial(self._outputs, path[end]) for end in ends]
+
     def _path(
-        self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: int
+        self, phis: Sequence[Phi], support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator
     ) -> list[Tensors]:
-        """Return θ⁰ and θ after each update."""
+        """Return θ⁰ and θ after each update, by the rule of the φ in its place."""
         with torch.enable_grad():
-            theta, rule = self.start(phi, support_x, generator), without_prefix(OPTIMIZER, phi)
+            theta = self.start(phis[0], support_x, generator)
             memories = {name: self.fresh_memory(value) for name, value in theta.items()}
             path = [dict(theta)]
-            for _ in range(steps):
+            for phi in phis:
+                rule = without_prefix(OPTIMIZER, phi)
                 loss, gradients = loss_and_gradients(
                     lambda at: task_loss(self.model.outputs(at, support_x), support_y),
                     theta,

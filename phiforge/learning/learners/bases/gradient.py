@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from phiforge.learning.engines import transforms
 from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
+from phiforge.learning.learners.bases.pieces import ends_of, phi_of_steps
 from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.normalisation import Pass
 from phiforge.learning.networks.conv4 import Conv4Config
@@ -22,6 +23,8 @@ from phiforge.spec.task import Engine
 
 QueryStatistics = Literal["averages", "set", "support"]
 Loss = Callable[[Mapping[str, Tensor]], Tensor]
+LossAt = Callable[[int, Phi], Loss]
+"""Returns the support loss of an inner step under φ, as a function of θ."""
 
 
 class InnerLoopConfig(PartConfig):
@@ -48,6 +51,7 @@ class GradientLearner(ModelLearner):
 
     inner_gradient = True
     tries_steps = True
+    cuts = True
     mapped = True
     config: InnerLoopConfig
 
@@ -80,10 +84,10 @@ class GradientLearner(ModelLearner):
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
         """Return the moved entries of θ^(step+1); ``gradients`` holds ∇θ of the support loss by their names."""
 
-    def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> Callable[[int], Loss]:
-        """Return, of each step of an inner loop from ``start``, the support loss as a function of θ."""
+    def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> LossAt:
+        """Return, of each step of an inner loop from ``start`` and the φ there, the support loss as a function of θ."""
 
-        def loss_at(step: int) -> Loss:
+        def loss_at(step: int, phi: Phi) -> Loss:
             at = mode.learning(step)
             return lambda theta: task_loss(self.outputs(theta, support_x, at, mode), support_y)
 
@@ -103,11 +107,17 @@ class GradientLearner(ModelLearner):
         """Return θ⁰ and θ after each inner step; by default as many as the configuration says for this mode."""
         if steps is None:
             steps = self.config.inner_steps if mode.training else self.config.inner_steps_evaluation
-        path = [self.start(phi)]
+        return self.path_under([phi] * steps, self.start(phi), support_x, support_y, mode)
+
+    def path_under(
+        self, phis: Sequence[Phi], start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode
+    ) -> list[Tensors]:
+        """Return θ⁰, which is ``start``, and θ after each inner step, which is taken under the φ in its place."""
+        path = [start]
         with torch.enable_grad():
-            loss_at = self.support_losses(path[0], support_x, support_y, mode)
-            for step in range(steps):
-                gradients = self.gradients(loss_at(step), path[-1], mode)
+            loss_at = self.support_losses(start, support_x, support_y, mode)
+            for step, phi in enumerate(phis):
+                gradients = self.gradients(loss_at(step, phi), path[-1], mode)
                 path.append(path[-1] | self.update(phi, path[-1], gradients, step))
         return path
 
@@ -122,6 +132,14 @@ class GradientLearner(ModelLearner):
         """Return the network after each number of ``steps`` of one inner loop."""
         path = self.path(phi, support_x, support_y, mode, max(steps))
         return {count: self._after(count, path, support_x, mode) for count in steps}
+
+    def adapt_by_pieces(
+        self, phis: Sequence[Phi], length: int, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator
+    ) -> list[Predictor]:
+        """Return the network after each piece of one inner loop, which each φ decides in turn."""
+        each, ends = phi_of_steps(phis, length, self.config.inner_steps), ends_of(length, self.config.inner_steps)
+        path = self.path_under(each, self.start(phis[0]), support_x, support_y, mode)
+        return [self._after(end, path, support_x, mode) for end in ends]
 
     def _after(self, steps: int, path: Sequence[Tensors], support_x: Tensor, mode: Mode) -> Predictor:
         theta, by_set = self.ended(path[0], path[steps]), mode.learning(steps)

@@ -168,6 +168,30 @@ class Learner(LearnerPart, ABC):
         section: dict[str, Any] = self.config.model_dump(mode="json")
         return section | {"network": dict(network)}
 
+    def outcomes_by_pieces(
+        self, phis: Sequence[Phi], length: int, episode: Episode, mode: Mode, generator: Generator
+    ) -> list[Outcome]:
+        """Return how the model does on the query set after each piece of one inner loop of meta-training.
+
+        Only for learners that say ``cuts``.
+
+        Args:
+            phis: what decides each piece: its updates, and in the first one the start.
+            length: inner steps of a piece; the last one takes those that are left.
+            episode: the task.
+            mode: how F_φ is used.
+            generator: all of its randomness.
+        """
+        support_x, support_y = episode.support_x, episode.support_y
+        models = self.adapt_by_pieces(phis, length, support_x, support_y, mode, generator)
+        return [self.outcome(predict(episode.query_x), episode.query_y) for predict in models]
+
+    def adapt_by_pieces(
+        self, phis: Sequence[Phi], length: int, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator
+    ) -> list[Predictor]:
+        """Return the models after each piece of one inner loop; arguments as of ``outcomes_by_pieces``."""
+        raise NotImplementedError(f"learner {self.name!r} has no inner loop that can be cut")
+
     def outcome(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Outcome:
         """Return what ``outputs`` came to.
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from phiforge.learning.networks.bases.prior import init_prior, with_prior
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.norms import GROUPS, Norm
 
@@ -46,7 +47,7 @@ def keeps_statistics(kind: Norm) -> bool:
 
 def is_transductive(kind: Norm) -> bool:
     """Say whether a query's prediction depends on the other queries of its set."""
-    return kind == "batch"
+    return kind in ("batch", "prior")
 
 
 def normalises_by_set(kind: Norm, at: Pass) -> bool:
@@ -67,10 +68,13 @@ def groups_of(kind: Norm) -> int | None:
 def init_norm(kind: Norm, layer: str, channels: int, inner_steps: int) -> Tensors:
     """Return the identity: ``layer.weight``, ``layer.bias`` [channels], and statistics if ``kind`` keeps them.
 
-    Under ``per_step`` (Antoniou et al. 2019, section 4, "BNRS" and "BNWB") all are [inner_steps + 1, channels].
+    Under ``per_step`` (Antoniou et al. 2019, section 4, "BNRS" and "BNWB") all are [inner_steps + 1, channels]. Under
+    ``prior`` there are also the statistics that are usual.
     """
     shape = (inner_steps + 1, channels) if kind == "per_step" else (channels,)
     entries = {f"{layer}.weight": torch.ones(shape), f"{layer}.bias": torch.zeros(shape)}
+    if kind == "prior":
+        entries |= init_prior(layer, channels)
     if keeps_statistics(kind):
         entries |= {f"{STATISTICS}{layer}.mean": torch.zeros(shape), f"{STATISTICS}{layer}.var": torch.ones(shape)}
     return entries
@@ -83,7 +87,8 @@ def normalise(
 
     ``batch`` uses the statistics of the set at hand (Ioffe and Szegedy 2015, in its training form, always), so the
     prediction for one query depends on the other queries: it is transductive. ``running`` and ``per_step`` do so in
-    meta-training, and use averages on unseen tasks. ``layer`` (Ba et al. 2016, over channels and space) and ``group``
+    meta-training, and use averages on unseen tasks. ``prior`` uses the statistics of the set at hand, drawn towards
+    those that φ holds to be usual. ``layer`` (Ba et al. 2016, over channels and space) and ``group``
     (Wu and He 2018, groups of channels) look at one example only. ``none`` scales and shifts.
 
     ``explicit``: batch statistics as means and variances written out, for function transforms, under some of which
@@ -95,6 +100,8 @@ def normalise(
         return x * weight[:, None, None] + bias[:, None, None]
     if kind in ("layer", "group"):
         return F.group_norm(x, 1 if kind == "layer" else GROUPS, weight, bias)
+    if kind == "prior":
+        return _by(x, *with_prior(parameters, layer, len(x), *_mean_and_variance(x)), weight, bias)
     if normalises_by_set(kind, at):
         note(kind, at, layer, x)
         if explicit:
