@@ -118,7 +118,7 @@ def _size(found: Inspected, spec: Mapping[str, Any], budget: Budget) -> int:
     """Return the finest size that most pictures have and the budget lets enough versions be of."""
     side = median(min(size) for size in found.sizes.values())
     for size in (each for each in _SIZES if each <= side):
-        fine = spec | {"data": spec["data"] | {"image_size": size}}
+        fine = {**spec, "data": {**spec["data"], "image_size": size}}
         if budget.versions(typical_seconds(fine)) >= _ENOUGH:
             return size
     return _SIZES[-1]
