@@ -35,8 +35,9 @@ def plot_cells(cells: Mapping[str, Mapping[str, str]], title: str, path: Path) -
 def _plot(edges: Mapping[str, str], axes: Axes) -> None:
     last = _nodes(edges) - 1
     for edge, operation in edges.items():
+        source, target = map(int, edge.split("-"))
         if operation != "none":
-            _arrow(axes, *map(int, edge.split("-")), operation)
+            _arrow(axes, source, target, operation)
     for node in range(last + 1):
         name = {0: "in", last: "out"}.get(node, str(node))
         style = {"boxstyle": "circle", "facecolor": "white", "edgecolor": "black"}

@@ -34,7 +34,7 @@ def four_cells():
         "checkpoint": {"every": 2},
         "evaluation": {"every": 2, "validation_tasks": 4, "test_tasks": 4},
     }
-    values = {"0-1": ["conv3x3"], "0-2": ["none", "skip"], "1-2": ["none", "conv1x1"]}
+    values = {"0-1": ["conv3x3"], "0-2": ["none", "skip"], "1-2": ["conv1x1", "none"]}
     space = {EDGE + edge: {"type": "choice", "values": each} for edge, each in values.items()}
     space["seed"] = {"type": "choice", "values": [0, 1]}
     return parse_study({"name": "four", "base": base, "space": space, "proposer": {"name": "grid"}})
@@ -44,7 +44,7 @@ def four_cells():
 def home(tmp_path_factory):
     """A home in which four cells were enumerated, twice: the second time there was nothing left to do."""
     place = tmp_path_factory.mktemp("cells")
-    draw_classes(place / "pictures", classes=12, pictures=4)
+    draw_classes(place / "pictures", classes=24, pictures=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PHIFORGE_IMAGES", str(place / "pictures"))
         for name in ("first.csv", "second.csv"):
@@ -75,7 +75,7 @@ def test_the_table_has_what_the_runs_came_to(home, platform):
         assert row.seconds > 0
     # The cell that no image passes is at chance, and is no failure: ties are for the first class.
     constant = table.rows[("conv3x3", "none", "none"), 0]
-    assert constant.test == pytest.approx(1 / 3)
+    assert constant.test == pytest.approx(1 / 3, abs=1e-5)
 
 
 def test_the_best_is_a_spec_that_says_its_cell(platform):
@@ -98,7 +98,7 @@ def test_a_run_is_shown_and_drawn(home, platform, monkeypatch):
     from phiforge_client.cli import app
 
     # Given a run of cells, if it is shown with a picture, I expect both.
-    run, picture = run_of_trial(earlier(platform, four_cells()), 7), Path(home / "cells.png")
+    run, picture = run_of_trial(earlier(platform, four_cells()), 5), Path(home / "cells.png")
     monkeypatch.setenv("PHIFORGE_HOME", str(home / "home"))
     answer = CliRunner().invoke(app, ["show", run, "--png", str(picture)])
     assert answer.exit_code == 0, answer.output
