@@ -46,8 +46,8 @@ class Search(NamedTuple):
 
 
 _FIVE_WAYS = {"n_way": 5, "k_shot": 1, "n_query": 5}
-_STEPPING = {"name": "meta_nas", "inner_lr": 0.4, "inner_steps_evaluation": 3, "temperature_last": 0.2}
-_ONE_FOR_ALL = _STEPPING | {"adapts": "weights", "inner_steps": 3}
+_STEPPING = {"name": "meta_nas", "inner_lr": 0.4, "inner_steps_evaluation": 1, "temperature_last": 0.2}
+_ONE_FOR_ALL = _STEPPING | {"adapts": "weights", "inner_steps": 3, "inner_steps_evaluation": 3}
 _FIVE: Mapping[str, Mapping[str, Any]] = {
     "task": _FIVE_WAYS,
     "outer": {"versions": 100, "meta_batch": 4, "job_size": 4, "lr": 5e-3},
