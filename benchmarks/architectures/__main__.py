@@ -1,10 +1,10 @@
 """A space of architectures that is small enough to try all of it, and how searches do on it.
 
     python -m benchmarks.architectures enumerate [--home .phiforge/architectures] [--trainers 2] [--set FIELD=VALUE ...]
-    python -m benchmarks.architectures regret [--repetitions 50] [--output docs/results/architectures.md]
+    python -m benchmarks.architectures regret [--repetitions 40] [--output docs/results/architectures.md]
 
 The first trains every cell as a study through the queue and writes the table. State stays in ``--home``: called again,
-it goes on where it was. The second reads the table: each search is repeated on it, and writes a page and a picture.
+it goes on where it was. The second reads the table: each search is repeated on it, and writes a page and pictures.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.architectures.enumeration import enumerate_cells
 from benchmarks.architectures.picture import draw
-from benchmarks.architectures.report import written
+from benchmarks.architectures.report import Searched, written
 from benchmarks.architectures.searches import SEARCHES, Plan, regrets, search_of
 from benchmarks.architectures.table import TABLE, Table, read
 from benchmarks.page import publish, say
@@ -53,16 +53,23 @@ def _regret_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evaluations", type=int, default=Plan().evaluations)
     parser.add_argument("--generation", type=int, default=Plan().generation)
     parser.add_argument("--repetitions", type=int, default=Plan().repetitions)
-    parser.add_argument("--output", type=Path, default=None, help="a file to write the page to; a picture beside it")
+    parser.add_argument("--output", type=Path, default=None, help="a file to write the page to; pictures beside it")
 
 
 def _regret(options: argparse.Namespace) -> None:
-    table, plan = read(options.table), Plan(options.evaluations, options.generation, options.repetitions)
+    table = read(options.table)
+    found = [_searched(table, options, seeds) for seeds in (1, len(table.seeds))]
+    publish(written(table, found), options.output)
+
+
+def _searched(table: Table, options: argparse.Namespace, seeds: int) -> Searched:
+    plan = Plan(options.evaluations, options.generation, options.repetitions, seeds)
     curves = {name: _curves(table, name, plan) for name in SEARCHES}
-    picture = options.output and options.output.with_suffix(".png")
-    if picture:
-        draw(curves, picture)
-    publish(written(table, curves, plan, picture.name if picture else ""), options.output)
+    if options.output is None:
+        return Searched(plan, curves)
+    picture = options.output.with_name(f"{options.output.stem}-{seeds}.png")
+    draw(curves, picture)
+    return Searched(plan, curves, picture.name)
 
 
 def _curves(table: Table, name: str, plan: Plan) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":

@@ -1,6 +1,7 @@
 """The page about the table and the searches on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from benchmarks.architectures.figures import Curves, against, quartiles
 from benchmarks.architectures.searches import Plan
@@ -9,7 +10,7 @@ from benchmarks.page import table as lines_of
 from phiforge.spec.cells.edges import OPERATIONS
 
 FLOOR = "random"
-MOMENTS = (10, 25, 50, 100)
+MOMENTS = (10, 25, 50)
 """Evaluations after which searches are compared."""
 SHOWN = 5
 
@@ -24,15 +25,29 @@ differ by {between:.2f}."""
 SEARCHED = """## Regret
 
 Each proposer of studies is asked and told as by a study, with its defaults, {generation} at a time, {repetitions} times
-over. An evaluation is the validation accuracy of a cell with one of its seeds, drawn anew for each. Regret is how far
-the cell that looked best so far is below the best of all, in points of mean test accuracy: what no search sees. So it
-does not fall to zero by itself, as one evaluation may flatter. Medians and quartiles over repetitions; ahead: the share
-of pairs of repetitions in which the search has less regret than `{floor}`, ties by half, with p of Mann and Whitney's
-test.
+over. Regret is how far the cell that looked best so far is below the best of all, in points of mean test accuracy: what
+no search sees. So it does not fall to zero by itself, as an evaluation may flatter. Medians and quartiles over
+repetitions; ahead: the share of pairs of repetitions in which the search has less regret than `{floor}`, ties by half,
+with p of Mann and Whitney's test, not corrected for the number of tests.
 """
 
 
-def written(table: Table, curves: Curves, plan: Plan, picture: str) -> Iterator[str]:
+class Searched(NamedTuple):
+    """How searches did: what an evaluation was, their curves, and the name of a picture of them if there is one."""
+
+    plan: Plan
+    curves: Curves
+    picture: str = ""
+
+    @property
+    def evaluation(self) -> str:
+        """What an evaluation was, in words."""
+        if self.plan.seeds == 1:
+            return "the validation accuracy of a cell with one of its seeds"
+        return f"the mean validation accuracy of a cell over {self.plan.seeds} seeds"
+
+
+def written(table: Table, found: Sequence[Searched]) -> Iterator[str]:
     """Yield the lines of the page."""
     yield INTRODUCTION.format(cells=len(table.cells), seeds=len(table.seeds))
     within, between = table.spreads()
@@ -42,10 +57,14 @@ def written(table: Table, curves: Curves, plan: Plan, picture: str) -> Iterator[
     yield ""
     yield from _operations(table)
     yield ""
+    plan = found[0].plan
     yield SEARCHED.format(generation=plan.generation, repetitions=plan.repetitions, floor=FLOOR)
-    if picture:
-        yield f"![regret against evaluations]({picture})\n"
-    yield from _regrets(curves)
+    for each in found:
+        yield f"### An evaluation is {each.evaluation}\n"
+        if each.picture:
+            yield f"![regret against evaluations]({each.picture})\n"
+        yield from _regrets(each.curves)
+        yield ""
 
 
 def _cells(table: Table) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Searches that read the table instead of training: the proposers of studies, asked and told as a study does it."""
 
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from benchmarks.architectures.table import EDGES, Operations, Table
-from phiforge.base.seeds import numpy_generator
+from phiforge.base.seeds import SeedPart, numpy_generator
 from phiforge.registry import PROPOSERS, PartConfig
 from phiforge.search.history import Told
 from phiforge.search.proposers import build_proposer
@@ -25,11 +26,15 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
 
 
 class Plan(NamedTuple):
-    """How a search is judged: so many evaluations, as many at a time, and so many repetitions of it."""
+    """How a search is judged: so many evaluations, as many at a time, and so many repetitions of it.
 
-    evaluations: int = 100
+    ``seeds``: how many seeds of a cell are trained for one evaluation, which is their mean.
+    """
+
+    evaluations: int = 60
     generation: int = 1
-    repetitions: int = 50
+    repetitions: int = 40
+    seeds: int = 1
 
 
 def search_of(name: str) -> PartConfig:
@@ -40,8 +45,8 @@ def search_of(name: str) -> PartConfig:
 def regrets(table: Table, config: PartConfig, plan: Plan, repetition: int) -> list[float]:
     """Return, after each evaluation, the regret of the cell that looked best so far.
 
-    An evaluation is the validation accuracy of the cell with one seed, drawn for each evaluation anew, as if it had
-    been trained. What counts is the mean over seeds on test tasks, which the search does not see.
+    An evaluation is the validation accuracy of the cell with ``plan.seeds`` seeds, drawn for each evaluation anew, as
+    if it had been trained. What counts is the mean over all seeds on test tasks, which the search does not see.
 
     Args:
         table: what came of every cell.
@@ -66,16 +71,16 @@ def _told(table: Table, config: PartConfig, plan: Plan, repetition: int) -> Iter
         generation = len(history) // plan.generation
         points = proposer.propose(history, numbers)
         new = [
-            Told(number, generation, point, -_seen(table, point, repetition, number))
+            Told(number, generation, point, -_seen(table, cell_of(point), plan.seeds, repetition, number))
             for number, point in zip(numbers, points, strict=True)
         ]
         history += new
         yield from new
 
 
-def _seen(table: Table, point: Point, repetition: int, number: int) -> float:
-    drawn = numpy_generator("seed", repetition, number).integers(len(table.seeds))
-    return table.validation(cell_of(point), table.seeds[int(drawn)])
+def _seen(table: Table, cell: Operations, seeds: int, *name: SeedPart) -> float:
+    drawn = numpy_generator("seed", *name).permutation(table.seeds)[:seeds]
+    return fmean(table.validation(cell, int(seed)) for seed in drawn)
 
 
 def cell_of(point: Point) -> Operations:

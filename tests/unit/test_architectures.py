@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.architectures.figures import against, quartiles
-from benchmarks.architectures.report import written
+from benchmarks.architectures.report import Searched, written
 from benchmarks.architectures.searches import SEARCHES, Plan, regrets, search_of
 from benchmarks.architectures.table import TABLE, Row, Table, read, write
 from phiforge.search.read import parse_study
@@ -82,7 +82,7 @@ def test_who_is_ahead():
 def test_the_page(made_up):
     # Given curves of two searches, I expect a page with the best cell first, and each search beside random.
     curves = {"random": np.full((6, 30), 0.1), "tpe": np.full((6, 30), 0.02)}
-    text = "\n".join(written(made_up, curves, Plan(30, 1, 6), "page.png"))
+    text = "\n".join(written(made_up, [Searched(Plan(30, 1, 6), curves, "page.png")]))
     assert "All 125 cells of three edges were trained with 2 seeds each" in text
     assert re.search(r"\| 1 \| conv3x3 \| conv3x3 \| conv3x3 \| 99\.5 %", text)
     assert re.search(r"\| tpe \| 2\.00 \(2\.00 to 2\.00\) .* 1\.00 ahead", text)
@@ -92,15 +92,17 @@ def test_the_page(made_up):
     assert f"| on 1-2 | {100 * mean:.1f} % |" in text
 
 
-def test_the_command_writes_a_page_and_a_picture(tmp_path, made_up):
-    # Given a table in a file, if searches are repeated on it, I expect a page, and a picture beside it.
+def test_the_command_writes_a_page_and_pictures(tmp_path, made_up):
+    # Given a table in a file, if searches are repeated on it, I expect a page, and pictures beside it.
     write(list(made_up.rows.values()), tmp_path / "cells.csv")
     options = ["--evaluations", "12", "--generation", "4", "--repetitions", "2", "--table", str(tmp_path / "cells.csv")]
     command = [sys.executable, "-m", "benchmarks.architectures", "regret", *options]
     subprocess.run([*command, "--output", str(tmp_path / "page.md")], cwd=ROOT, check=True, capture_output=True)
     page = (tmp_path / "page.md").read_text()
     assert all(f"| {name} |" in page for name in SEARCHES)
-    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+    assert "over 2 seeds" in page
+    for picture in ("page-1.png", "page-2.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_study_is_of_all_cells():
