@@ -23,8 +23,13 @@ from benchmarks.page import publish, say
 from phiforge.base.errors import ServiceError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
-from phiforge.prediction.again import judge_again
+from phiforge.learning.meta_training import judge
+from phiforge.runs.changing import changed_spec
 from phiforge.runs.commit_log import OBSERVED
+from phiforge.runs.datasets import load
+from phiforge.spec.read import parse_spec
+from phiforge.tasks.drawing import Tasks
+from phiforge.tasks.pool import Pool
 from phiforge_client.stack import Stack
 from phiforge_client.studies.submission import read_study
 
@@ -41,12 +46,12 @@ class Search(NamedTuple):
 
 
 _FIVE_WAYS = {"n_way": 5, "k_shot": 1, "n_query": 5}
-_STEPPING = {"name": "meta_nas", "inner_lr": 0.4, "temperature_last": 0.2}
-_ONE_FOR_ALL = _STEPPING | {"adapts": "weights", "inner_steps": 3}
+_STEPPING = {"name": "meta_nas", "inner_lr": 0.4, "inner_steps_evaluation": 1, "temperature_last": 0.2}
+_ONE_FOR_ALL = _STEPPING | {"adapts": "weights", "inner_steps": 3, "inner_steps_evaluation": 3}
 _FIVE: Mapping[str, Mapping[str, Any]] = {
     "task": _FIVE_WAYS,
     "outer": {"versions": 100, "meta_batch": 4, "job_size": 4, "lr": 5e-3},
-    "evaluation": {"task": _FIVE_WAYS, "validation_tasks": 100, "test_tasks": 200},
+    "evaluation": {"task": _FIVE_WAYS, "validation_tasks": 50, "test_tasks": 100},
     "network": {"norm": "batch"},
 }
 """Tasks that an inner loop of few steps learns from soon: fewer ways, each set normalised by itself."""
@@ -135,8 +140,11 @@ def _discrete(platform: Platform, run: str, search: Search) -> float | None:
     """Return the accuracy on test tasks with one operation an edge, without any training again, if the learner can."""
     if search.learner["name"] != "meta_nas":
         return None
-    found = judge_again(platform.store, run, ["learner.discretise=at_the_end"], split="test")
-    return round(found.scores["accuracy"].mean, 4)
+    record = platform.run(run)
+    spec = parse_spec(changed_spec(record, ["learner.discretise=at_the_end"]))
+    phi = platform.checkpoints.load(run, platform.record.report(run)["best_version"]).phi
+    tasks = Tasks(spec, pool=Pool(load(record.dataset, platform.store)))
+    return round(judge(spec, phi, tasks.judged("test"), "test")["accuracy"].mean, 4)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from phiforge.learning.estimators import Step
 from phiforge.learning.estimators.bases.local_steps import estimator_of
 from phiforge.learning.learners import Phi
 from phiforge.learning.meta_training import Version
-from phiforge.learning.optimizers import init_state
+from phiforge.learning.optimizers import init_state, judged
 from phiforge.learning.reduction import reduce
 from phiforge.learning.repeatable import as_a_trainer
 from phiforge.learning.tensors import decode, encode
@@ -38,4 +38,5 @@ def rebuilt(spec: RunSpec, phi: Phi, contributions: Iterable[Sequence[bytes]]) -
         with as_a_trainer(spec.numerics.threads):
             found = reduce(estimator, Step(spec, version), here, optimizer, payloads)
         here, optimizer = decode(found.phi), decode(found.optimizer)
-        yield Version(version + 1, here, found.phi_hash, found.scores, tuple(payloads))
+        shown = judged(spec.outer, here, optimizer)
+        yield Version(version + 1, here, found.phi_hash, found.scores, shown, tuple(payloads))
