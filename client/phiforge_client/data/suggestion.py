@@ -88,7 +88,7 @@ def suggestion(
     }
 
 
-def _task(ways: int, fewest: int) -> dict[str, int]:
+def _task(ways: int, fewest: int) -> dict[str, Any]:
     return {"n_way": ways, "k_shot": 1, "n_query": min(_QUERIES, fewest - 1)}
 
 
@@ -118,7 +118,7 @@ def _size(found: Inspected, spec: Mapping[str, Any], budget: Budget) -> int:
     """Return the finest size that most pictures have and the budget lets enough versions be of."""
     side = median(min(size) for size in found.sizes.values())
     for size in (each for each in _SIZES if each <= side):
-        fine = spec | {"data": spec["data"] | {"image_size": size}}
+        fine = dict(spec) | {"data": spec["data"] | {"image_size": size}}
         if budget.versions(typical_seconds(fine)) >= _ENOUGH:
             return size
     return _SIZES[-1]
