@@ -35,6 +35,7 @@ from phiforge_server.limits import Limits
 from phiforge_server.serving import serve
 
 CLIENTS = (1, 8, 32)
+POOL = urllib3.PoolManager(timeout=600.0)
 SIDE = 96
 NETWORK = {"name": "conv4", "channels": 64}
 LEARNERS: dict[str, dict[str, Any]] = {
@@ -126,7 +127,8 @@ def serve_runs(folder: str, runs: Sequence[str], port: int, batching: bool) -> N
 
     torch.set_num_threads(1)
     store = LocalStore(Path(folder))
-    serve([Followed(store, run) for run in runs], store, "127.0.0.1", port, "", Limits(batching=batching))
+    limits = Limits(batching=batching, patience_seconds=600.0)
+    serve([Followed(store, run) for run in runs], store, "127.0.0.1", port, "", limits)
 
 
 def answers(pool: urllib3.PoolManager, url: str) -> bool:
@@ -141,7 +143,7 @@ def cases(url: str, runs: dict[str, str], batching: bool) -> Iterator[tuple[Case
     """Yield what is asked of a service, and how."""
     support = [(f"class {number % 5}", (f"{number}.png", picture(number))) for number in range(25)]
     for name, run in runs.items():
-        made = urllib3.request("POST", f"{url}/tasks?model={run}", fields=support).json()
+        made = POOL.request("POST", f"{url}/tasks?model={run}", fields=support).json()
         asking = caller(f"{url}/tasks/{made['task']}/predictions", [("picture", ("x.png", picture(99)))])
         for clients in CLIENTS if name == "ProtoNet" else CLIENTS[1:2]:
             yield Case(name, "one picture", clients, batching), asking

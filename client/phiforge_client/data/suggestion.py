@@ -88,7 +88,7 @@ def suggestion(
     }
 
 
-def _task(ways: int, fewest: int) -> dict[str, int]:
+def _task(ways: int, fewest: int) -> dict[str, Any]:
     return {"n_way": ways, "k_shot": 1, "n_query": min(_QUERIES, fewest - 1)}
 
 
