@@ -28,9 +28,9 @@ COLUMNS = ("schedule", "versions", "φ", *(f"average, decay {decay}" for decay i
 PAGE = """# What an average of φ is worth
 
 Written by `python -m benchmarks.averages`: second-order MAML, 5-way 1-shot, Conv-4 of 16 filters, real Omniglot (half
-split, rotations as classes), {tasks:,} training tasks in meta-batches of 4, one seed, one process. Validation accuracy on
-the same {judged} tasks after the three inner steps of the learner's default, mean and 95 % interval; transductive. φ is
-the same in all columns of a row. `restarts` has two periods, the second twice as long as the first.
+split, rotations as classes), {tasks:,} training tasks in meta-batches of 4, one seed, one process. Validation accuracy
+on the same {judged} tasks after the three inner steps of the learner's default, mean and 95 % interval; transductive.
+φ is the same in all columns of a row. `restarts` has two periods, the second twice as long as the first.
 
 {versions}.
 """
