@@ -130,7 +130,8 @@ class Sampler:
         if spec.data.name in FAMILIES:
             return build_family(spec.data).sample(split, task, episodes, *seed)
         mirror = training and spec.sampling.augmentation == "mirror"
-        return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, mirror=mirror)
+        noise = spec.sampling.label_noise if training else spec.evaluation_noise
+        return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, mirror=mirror, noise=noise)
 
     def _load(self, digest: str) -> Pool:
         return Pool(load(digest, self.platform.store))

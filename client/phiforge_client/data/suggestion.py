@@ -58,7 +58,7 @@ def suggestion(found: Inspected, share: float) -> dict[str, Any] | None:
     if ways < 2 or fewest < FEWEST:
         return None
     return {
-        "name": _name(found.place.name),
+        "name": spec_name(found.place.name),
         "data": _data(found, share),
         "task": {"n_way": min(_WAYS, ways), "k_shot": 1, "n_query": min(_QUERIES, fewest - 1)},
         "learner": {"name": "prototypical", "network": {"name": "conv4", "channels": 64, "norm": "running"}},
@@ -96,7 +96,7 @@ def _size(found: Inspected) -> int:
     return max((size for size in _SIZES if size <= side), default=_SIZES[0])
 
 
-def _name(folder: str) -> str:
-    """Return the name of a folder as a run may be called."""
+def spec_name(folder: str) -> str:
+    """Return the name of a folder or a file as a run may be called."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:40].strip("-")
     return name or "pictures"

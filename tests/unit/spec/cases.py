@@ -17,10 +17,10 @@ FACTS = {
     "sinusoid": DatasetFacts({}, {}),
 }
 GRADIENT = ["anil", "boil", "layer_rates", "learned_optimizer", "leo", "maml", "maml_plus_plus", "meta_lstm"]
-GRADIENT += ["meta_sgd"]
+GRADIENT += ["learning_to_reweight", "meta_sgd", "meta_weight_net"]
 METRIC = ["matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
 REGRESSING = ["anil", "boil", "chosen_training", "from_scratch", "layer_rates", "learned_optimizer", "maml"]
-REGRESSING += ["maml_plus_plus", "meta_lstm", "meta_sgd"]
+REGRESSING += ["maml_plus_plus", "meta_lstm", "meta_sgd", "meta_weight_net"]
 ALLOWED = {name: {"backpropagation", "first_order", "evolution"} for name in GRADIENT}
 ALLOWED |= {name: {"backpropagation", "evolution"} for name in METRIC}
 ALLOWED |= {"from_scratch": {"none"}, "pixel_nearest_neighbour": {"none"}}

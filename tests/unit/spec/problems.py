@@ -5,8 +5,9 @@ import math
 from tests.unit.spec.cases import REGRESSING
 
 ALL_LEARNERS = (
-    "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, leo, maml, maml_plus_plus, matching, "
-    "meta_lstm, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+    "anil, boil, chosen_training, from_scratch, layer_rates, learned_optimizer, learning_to_reweight, leo, maml, "
+    "maml_plus_plus, matching, meta_lstm, meta_sgd, meta_weight_net, pixel_nearest_neighbour, pooled, prototypical, "
+    "r2d2, relation, siamese"
 )
 ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
@@ -204,7 +205,49 @@ PROBLEMS = [
     ({"outer": {"local_lr": 0}}, ["outer.local_lr: Input should be greater than 0"]),
     ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
     ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32', 'float64' or 'bfloat16'"]),
+    # wrong labels
+    ({"sampling": {"label_noise": 0.7}}, ["sampling.label_noise: Input should be less than or equal to 0.6"]),
+    (
+        {"sampling": {"label_noise": 0.2}},
+        [
+            "sampling.label_noise: 0.2 of the 1 support examples of a class is no whole number; "
+            "allowed with task.k_shot 1: 0"
+        ],
+    ),
+    (
+        {"task": {"k_shot": 5}, "evaluation": {"label_noise": 0.5}},
+        [
+            "evaluation.label_noise: 0.5 of the 5 support examples of a class is no whole number; "
+            "allowed with task.k_shot 5: 0, 0.2, 0.4, 0.6"
+        ],
+    ),
+    (
+        {"task": {"k_shot": 5}, "sampling": {"label_noise": 0.4}, "evaluation": {"task": {"k_shot": 2}}},
+        [
+            "sampling.label_noise: 0.4 of the 2 support examples of a class is no whole number; "
+            "allowed with evaluation.task.k_shot 2: 0, 0.5"
+        ],
+    ),
+    (
+        WAVES | {"task": {"n_way": 1, "k_shot": 10}, "sampling": {"label_noise": 0.5}},
+        ["sampling.label_noise: 0.5, but data 'sinusoid' is a regression, without labels; allowed: 0"],
+    ),
+    (
+        {"task": {"k_shot": 5}, "sampling": {"label_noise": 0.6}}
+        | {"learner": {"name": "learning_to_reweight", "trusted": 3}},
+        [
+            "learner.trusted: 3 examples of each class are to be right for sure, but task has 2 that are; "
+            "allowed: 1 to 2"
+        ],
+    ),
     # what cannot be computed as asked
+    (
+        {"numerics": {"engine": "fused"}, "learner": {"name": "learning_to_reweight", "through_weights": True}},
+        [
+            "numerics.engine: 'fused' has no third derivatives, which learner 'learning_to_reweight' so configured "
+            "needs; allowed with it: auto, torch"
+        ],
+    ),
     (
         {"numerics": {"engine": "fused", "dtype": "bfloat16"}},
         [
@@ -217,7 +260,7 @@ PROBLEMS = [
         [
             "numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner 'leo' cannot; allowed with "
             "it: auto, fused, torch; learners that can: anil, boil, layer_rates, maml, maml_plus_plus, matching, "
-            "meta_sgd, prototypical, r2d2, relation, siamese",
+            "meta_sgd, meta_weight_net, prototypical, r2d2, relation, siamese",
             "numerics.engine: 'vmap' computes the gradients of estimators backpropagation and first_order, not what "
             "'evolution' contributes; allowed with it: auto, fused, torch",
         ],
