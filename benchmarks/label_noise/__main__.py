@@ -2,7 +2,7 @@
 
 Each φ is kept in ``--home`` as it is done, and not computed again: a command that was stopped goes on where it was.
 
-    python -m benchmarks.label_noise [--tasks 800 --judged 200 --seeds 3] [--minutes 25] [--output FILE]
+    python -m benchmarks.label_noise [--tasks 640 --judged 100 --seeds 3] [--minutes 25] [--output FILE]
 """
 
 import time
@@ -20,12 +20,12 @@ from phiforge.tasks.pool import Pool
 
 INTRODUCTION = """# Wrong labels
 
-Written by `python -m benchmarks.label_noise`. 5-way 5-shot on `glyphs`, 5 queries a class, Conv-4 of 32 filters,
-{tasks} training tasks for every method, the last φ, {judged} test tasks of unseen classes, the same for all. Of each
-class's five support examples the share given has a wrong label, any other one of the task. Query labels are right. Mean
-over {seeds} seeds of the run in per cent, in brackets the lowest and the highest. MAML and both learners with weights
-take 5 inner steps of 0.1, in second order. Learning to reweight is told of one example of each class that its label is
-right, which nobody else is told.
+Written by `python -m benchmarks.label_noise`. 5-way 5-shot on `glyphs` of 16x16, 5 queries a class, Conv-4 of 16
+filters, {tasks} training tasks for every method, the last φ, {judged} test tasks of unseen classes, the same for all.
+Of each class's five support examples the share given has a wrong label, any other one of the task. Query labels are
+right. Mean over {seeds} seeds of the run in per cent, in brackets the lowest and the highest. MAML and both learners
+with weights take 5 inner steps of 0.1, in second order. Learning to reweight is told of one example of each class that
+its label is right, which nobody else is told.
 
 {machine}; {versions}.
 """
@@ -35,8 +35,8 @@ def main() -> None:
     """Compute what is missing, as far as the time goes, and write the page of what is there."""
     arguments = parser(__doc__)
     arguments.add_argument("--home", type=Path, default=Path(".phiforge/label-noise"))
-    arguments.add_argument("--tasks", type=int, default=800)
-    arguments.add_argument("--judged", type=int, default=200)
+    arguments.add_argument("--tasks", type=int, default=640)
+    arguments.add_argument("--judged", type=int, default=100)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--minutes", type=float, default=60, help="no cell is begun later")
     options = arguments.parse_args()

@@ -10,16 +10,15 @@ SHARES = (0.0, 0.2, 0.4, 0.6)
 TRAINED = 0.4
 """Of wrong labels in training tasks, where there are any."""
 _LOOP = {"inner_lr": 0.1, "inner_steps": 5, "inner_steps_evaluation": 5}
-_NETWORK = {"name": "conv4", "channels": 32, "norm": "batch"}
+_NETWORK = {"name": "conv4", "channels": 16, "norm": "batch"}
 _TASK = {"n_way": 5, "k_shot": 5, "n_query": 5}
 
 
 class Method(NamedTuple):
-    """A learner: its title, its configuration, and its share of a full budget of tasks (the cheap learn in fewer)."""
+    """A learner: its title, and its configuration."""
 
     title: str
     learner: dict[str, Any]
-    share: float = 1.0
 
 
 class Cell(NamedTuple):
@@ -56,7 +55,7 @@ def spec_of(cell: Cell, tasks: int, judged: int) -> RunSpec:
     raw = {
         "name": cell.name.replace("_", "-"),
         "seed": cell.seed,
-        "data": {"name": "glyphs"},
+        "data": {"name": "glyphs", "image_size": 16},
         "task": _TASK,
         "learner": method.learner | {"network": _NETWORK},
         "sampling": {"label_noise": cell.noise},

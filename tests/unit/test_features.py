@@ -24,7 +24,10 @@ def vectors(dtype=np.float32):
     """Forty vectors, a few of each of ten classes, which are not in order."""
     generator = np.random.default_rng(0)
     labels = generator.permutation(np.repeat([f"word {number}" for number in range(CLASSES)], EACH))
-    return {"features": generator.standard_normal((CLASSES * EACH, DIMENSIONS)).astype(dtype), "labels": labels}
+    return {
+        "features": (1000 * generator.standard_normal((CLASSES * EACH, DIMENSIONS))).astype(dtype),
+        "labels": labels,
+    }
 
 
 def built(place, **settings):

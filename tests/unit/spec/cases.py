@@ -14,6 +14,7 @@ FACTS = {
     "omniglot": DatasetFacts(dict(zip(SPLITS, (2844, 400, 3248), strict=True)), dict.fromkeys(SPLITS, 20)),
     "glyphs": DatasetFacts(dict(zip(SPLITS, (300, 75, 94), strict=True)), dict.fromkeys(SPLITS, 20)),
     "images": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
+    "features": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
     "sinusoid": DatasetFacts({}, {}),
 }
 GRADIENT = ["anil", "boil", "layer_rates", "learned_optimizer", "leo", "maml", "maml_plus_plus", "meta_lstm"]

@@ -9,6 +9,7 @@ ALL_LEARNERS = (
     "maml_plus_plus, matching, meta_lstm, meta_sgd, meta_weight_net, pixel_nearest_neighbour, pooled, prototypical, "
     "r2d2, relation, siamese"
 )
+ALL_DATA = "features, glyphs, images, omniglot, sinusoid"
 ALL_ESTIMATORS = "backpropagation, evolution, first_order, implicit, none, reinforce, reptile"
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (
@@ -175,7 +176,10 @@ PROBLEMS = [
         ["learner.network.name: 'mlp' is unknown; allowed: conv4"],
     ),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
-    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
+    (
+        {"data": {"name": "mnist"}},
+        [f"data.name: 'mnist' is unknown; allowed: {ALL_DATA}"],
+    ),
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
@@ -205,6 +209,16 @@ PROBLEMS = [
     ({"outer": {"local_lr": 0}}, ["outer.local_lr: Input should be greater than 0"]),
     ({"outer": {"schedule": "step"}}, ["outer.schedule: Input should be 'constant' or 'cosine'"]),
     ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32', 'float64' or 'bfloat16'"]),
+    # what vectors are not
+    (
+        {"data": {"name": "features"}},
+        ["learner.network.name: 'conv4' looks at images, which data 'features' has none of; allowed: mlp"],
+    ),
+    (
+        {"data": {"name": "features"}, "sampling": {"augmentation": "mirror"}}
+        | {"learner": {"name": "maml", "network": {"name": "mlp"}}},
+        ["sampling.augmentation: 'mirror' needs images; allowed with 'features': none"],
+    ),
     # wrong labels
     ({"sampling": {"label_noise": 0.7}}, ["sampling.label_noise: Input should be less than or equal to 0.6"]),
     (
@@ -333,6 +347,9 @@ PROBLEMS = [
     ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
     ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
     ({1: {}}, ["1: "]),
-    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
+    (
+        {"data": {"name": ["glyphs"]}},
+        [f"data.name: ['glyphs'] is unknown; allowed: {ALL_DATA}"],
+    ),
     ({1: 2}, ["1: Keys should be strings"]),
 ]
