@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 
 from phiforge.base.errors import TaskError
 from phiforge.learning.learners.bases.gradient import GradientConfig, descended
-from phiforge.learning.learners.bases.learner import Mode, Phi
+from phiforge.learning.learners.bases.learner import Mode, Phi, TaskShape
 from phiforge.learning.learners.bases.metric import membership
 from phiforge.learning.learners.bases.weighted import Seen, WeightedLearner
 from phiforge.learning.tensors import Tensors
@@ -58,6 +58,10 @@ class LearningToReweight(WeightedLearner):
     regresses = False
     mapped = False
     config: LearningToReweightConfig
+
+    def __init__(self, config: LearningToReweightConfig, shape: TaskShape) -> None:
+        super().__init__(config, shape)
+        self.model.network.explicit = config.through_weights
 
     @classmethod
     def trusts(cls, config: LearningToReweightConfig) -> int:
