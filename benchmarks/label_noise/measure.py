@@ -12,15 +12,17 @@ from phiforge.tasks.drawing import Tasks
 from phiforge.tasks.pool import Pool
 
 
-def measured(cell: Cell, pool: Pool, folder: Path, tasks: int, judged: int) -> dict[str, Any]:
-    """Return what a cell came to, computed unless ``folder`` has it of as many tasks."""
+def known(cell: Cell, folder: Path, tasks: int, judged: int) -> dict[str, Any] | None:
+    """Return what a cell of as many tasks came to before; None if it was not computed."""
     path = folder / f"{cell.name}.json"
-    if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text())
-        if (found["tasks"], found["judged"]) == (tasks, judged):
-            return found
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found if (found.get("tasks"), found.get("judged")) == (tasks, judged) else None
+
+
+def measured(cell: Cell, pool: Pool, folder: Path, tasks: int, judged: int) -> dict[str, Any]:
+    """Return what a cell comes to, and keep it in ``folder``."""
     found = {"tasks": tasks, "judged": judged} | _computed(cell, pool, folder, tasks, judged)
-    path.write_text(json.dumps(found, indent=1))
+    (folder / f"{cell.name}.json").write_text(json.dumps(found, indent=1))
     return found
 
 

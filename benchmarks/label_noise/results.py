@@ -18,12 +18,18 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
         cells = [_spelled(of_seeds(found, method, noise, share)) for share in SHARES]
         seconds = [found[cell]["training_seconds"] for cell in found if cell[:2] == (method, noise)]
         trained = f"{round(100 * noise)} %" if noise else "none"
-        yield METHODS[method].title, trained, *cells, f"{sum(seconds) / len(seconds):.0f}"
+        yield METHODS[method].title, trained, *cells, f"{sum(seconds) / len(seconds):.0f}", str(len(seconds))
 
 
 def columns() -> tuple[str, ...]:
     """Return the heads of the table."""
-    return ("method", "wrong in training", *(f"{round(100 * share)} % wrong" for share in SHARES), "CPU s to train")
+    return (
+        "method",
+        "wrong in training",
+        *(f"{round(100 * share)} % wrong" for share in SHARES),
+        "CPU s to train",
+        "seeds",
+    )
 
 
 def kinds(found: Found) -> list[tuple[str, float]]:

@@ -142,6 +142,11 @@ class DataPart(Part):
         """Return the shape of one input: (channels, height, width) of images, (1,) of a regression's x."""
         raise NotImplementedError
 
+    @classmethod
+    def scaled(cls, config: Any, vectors: Any) -> Any:  # noqa: ANN401 - its own configuration; an array
+        """Return vectors [n, dimensions] as its tasks have them; of images nothing is scaled here."""
+        return vectors
+
 
 class FamilyPart(DataPart):
     """A family of tasks that are drawn from a formula."""

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import PIL
@@ -113,7 +113,9 @@ def load(digest: str, store: Store) -> Dataset:
     dtype = _dtype(index)
     images = [_read_shard(shard, index["image_shape"], dtype, store) for shard in index["shards"]]
     catalogue = _catalogue(index)
-    return Dataset(index["name"], np.concatenate(images), catalogue.classes, catalogue.splits, index["source"])
+    return Dataset(
+        index["name"], cast(Examples, np.concatenate(images)), catalogue.classes, catalogue.splits, index["source"]
+    )
 
 
 def load_catalogue(digest: str, store: Store) -> Catalogue:
@@ -189,7 +191,8 @@ def _dtype(index: Mapping[str, Any]) -> np.dtype[Any]:
     name = index.get("dtype", "uint8")
     if name not in ("uint8", "float32"):
         raise FormatError(f"the index of a dataset names the type {name!r}; allowed are uint8 and float32")
-    return np.dtype(name)
+    found: np.dtype[Any] = np.dtype(name)
+    return found
 
 
 def _read_shard(shard: Mapping[str, Any], image_shape: list[int], dtype: np.dtype[Any], store: Store) -> Examples:

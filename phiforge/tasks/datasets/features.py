@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from phiforge.base.errors import DataError
@@ -21,6 +22,9 @@ from phiforge.tasks.datasets.bases.vectors.table import Table
 
 _RULES = "1"
 """Names the rules by which vectors are read and refused; a dataset that other rules made is made again."""
+
+
+Vectors = NDArray[np.float32]
 
 
 class FeaturesData(PartConfig):
@@ -63,6 +67,14 @@ class Features(DatasetSource):
         """Return (dimensions,)."""
         return (config.dimensions,)
 
+    @classmethod
+    def scaled(cls, config: FeaturesData, vectors: Vectors) -> Vectors:
+        """Return vectors [n, dimensions] of length 1, if that is asked for; one of nought stays."""
+        if config.scaling == "none":
+            return vectors
+        norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+        return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 of the file, and the rules; raises DataError if it cannot be read."""
         try:
@@ -84,7 +96,7 @@ class Features(DatasetSource):
         order = [row for rows in classes.values() for row in rows]
         return Dataset(
             "features",
-            self._scaled(table, order),
+            self.scaled(self.config, np.ascontiguousarray(table.features[order], dtype=np.float32)),
             _source_classes(classes),
             splits.with_rotations(split, rotations=False),
             self.fingerprint(),
@@ -104,14 +116,6 @@ class Features(DatasetSource):
             return split_of(table, classes, Shares(config.validation, config.test, config.split_seed)), []
         except DataError as error:
             return {}, [str(error)]
-
-    def _scaled(self, table: Table, order: Sequence[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """Return the vectors in order of class, float32 [n, dimensions]."""
-        vectors = np.ascontiguousarray(table.features[list(order)], dtype=np.float32)
-        if self.config.scaling == "none":
-            return vectors
-        norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-        return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
 
 
 def _source_classes(classes: Mapping[str, Sequence[int]]) -> tuple[SourceClass, ...]:
