@@ -120,9 +120,11 @@ def _folded(heading: str) -> Column:
 
 
 def _named(items: Sequence[Item]) -> str:
-    """Name images by number and, where that is known, the file each was made from."""
-    return ", ".join(str(item.drawing) + _in_brackets(PurePosixPath(item.file).name) for item in items)
+    """Name images by number and, where that is known, the file each was made from; say which label is wrong."""
+    return ", ".join(str(item.drawing) + _in_brackets(item) for item in items)
 
 
-def _in_brackets(file: str) -> str:
-    return f" ({escape(file)})" if file else ""
+def _in_brackets(item: Item) -> str:
+    wrong = f"labelled {item.labelled}" if item.labelled else ""
+    said = ", ".join(each for each in (PurePosixPath(item.file).name, wrong) if each)
+    return f" ({escape(said)})" if said else ""

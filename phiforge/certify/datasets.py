@@ -18,6 +18,8 @@ from phiforge.tasks.pool import Pool
 from phiforge.tasks.sampling import sample_batch
 
 TASKS, WAYS = 3, 2
+_IMAGE = 3
+"""Dimensions of an image: channels, height, width."""
 DRAWINGS = 2
 """Fewest images of a class: one to learn from, one to be judged by."""
 
@@ -49,7 +51,9 @@ def same_images(config: PartConfig, settings: Settings, dataset: Dataset) -> Fig
 
 def shapes(part: type[DataPart], config: PartConfig, dataset: Dataset) -> Figure:
     """Count what is wrong with the images' type and shape."""
-    return count([dataset.images.dtype != np.uint8, dataset.images.shape[1:] != part.input_shape(config)])
+    shape = part.input_shape(config)
+    dtype = np.uint8 if len(shape) == _IMAGE else np.float32
+    return count([dataset.images.dtype != dtype, dataset.images.shape[1:] != shape])
 
 
 def splits(dataset: Dataset) -> Figure:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from phiforge.base.errors import DataError
 from phiforge.prediction.learned import Learned
+from phiforge.registry import DATA
 from phiforge.tasks.datasets.bases.files.limits import MOST_FILE_BYTES
 from phiforge.tasks.datasets.bases.pictures import formats
 from phiforge.tasks.datasets.bases.pictures.decoding import Wanted, decode, from_image
@@ -21,6 +22,8 @@ Picture = str | Path | bytes | Image.Image | NDArray[Any] | Tensor
 """A path, the bytes of a file, an image, a uint8 array or tensor of pixels, or a float one that is an input already."""
 
 _GREY_OR_COLOURS = (1, 3, 4)
+_IMAGE = 3
+"""Dimensions of an image: channels, height, width."""
 
 
 class Inputs(NamedTuple):
@@ -95,7 +98,8 @@ def _input(name: str, picture: Picture | DataError, learned: Learned) -> Tensor:
     if isinstance(picture, DataError):
         raise picture
     if isinstance(picture, np.ndarray | Tensor) and _is_float(picture):
-        return _as_it_is(name, torch.as_tensor(picture), learned.input_shape)
+        found = _as_it_is(name, torch.as_tensor(picture), learned.input_shape)
+        return found if len(learned.input_shape) == _IMAGE else _as_trained(found, learned)
     if learned.wanted is None:
         raise DataError(
             f"{name} is a picture, and data {learned.spec.data.name!r} does not say how one becomes an input: give "
@@ -107,9 +111,17 @@ def _input(name: str, picture: Picture | DataError, learned: Learned) -> Tensor:
 def _as_it_is(name: str, values: Tensor, input_shape: tuple[int, ...]) -> Tensor:
     if tuple(values.shape) != input_shape:
         raise DataError(f"{name} is of floats and of shape {tuple(values.shape)}: an input is of shape {input_shape}")
-    if not bool(torch.isfinite(values).all()) or float(values.min()) < 0 or float(values.max()) > 1:
+    if not bool(torch.isfinite(values).all()):
+        raise DataError(f"{name} has numbers that are not finite: give others")
+    if len(input_shape) == _IMAGE and (float(values.min()) < 0 or float(values.max()) > 1):
         raise DataError(f"{name} is of floats that are not all in [0, 1]: give those, or pixels as uint8")
     return values.float().cpu()
+
+
+def _as_trained(vector: Tensor, learned: Learned) -> Tensor:
+    """Return a vector scaled as those that were learned from."""
+    data = learned.spec.data
+    return torch.as_tensor(DATA[data.name].scaled(data, vector[None].numpy())[0])
 
 
 def _small(name: str, picture: Picture, wanted: Wanted) -> NDArray[np.uint8]:

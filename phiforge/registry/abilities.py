@@ -54,6 +54,16 @@ class LearnerPart(Part):
         return config
 
     @classmethod
+    def trusts(cls, config: Any) -> int:  # noqa: ANN401 - its own configuration
+        """Return how many examples of each class of a support set it takes to be labelled right: the first ones."""
+        return 0
+
+    @classmethod
+    def third_derivatives(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether its gradient in φ needs third derivatives of its network, which engine ``fused`` has not."""
+        return False
+
+    @classmethod
     def pull(cls, config: Any) -> float | None:  # noqa: ANN401 - its own configuration
         """Return λ of the pull back to φ in its inner loss; None if its inner loss has none."""
         return None
@@ -140,6 +150,11 @@ class DataPart(Part):
     def input_shape(cls, config: Any) -> tuple[int, ...]:  # noqa: ANN401 - its own configuration
         """Return the shape of one input: (channels, height, width) of images, (1,) of a regression's x."""
         raise NotImplementedError
+
+    @classmethod
+    def scaled(cls, config: Any, vectors: Any) -> Any:  # noqa: ANN401 - its own configuration; an array
+        """Return vectors [n, dimensions] as its tasks have them; of images nothing is scaled here."""
+        return vectors
 
 
 class FamilyPart(DataPart):

@@ -3,12 +3,11 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import PIL
 import zstandard
-from numpy.typing import NDArray
 
 from phiforge.base.canonical import canonical_json, sha256_hex
 from phiforge.base.errors import FormatError, MissingObjectError, StoreError, UnreachableStoreError
@@ -17,7 +16,16 @@ from phiforge.registry import DATA, PartConfig
 from phiforge.runs.store import Store
 from phiforge.spec.schema import recorded
 from phiforge.tasks.datasets import build_source
-from phiforge.tasks.datasets.bases.dataset import LEFT_OUT, Catalogue, Dataset, Progress, SourceClass, TaskClass, remark
+from phiforge.tasks.datasets.bases.dataset import (
+    LEFT_OUT,
+    Catalogue,
+    Dataset,
+    Examples,
+    Progress,
+    SourceClass,
+    TaskClass,
+    remark,
+)
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +99,7 @@ def publish(dataset: Dataset, store: Store) -> str:
             "source": dict(dataset.source),
             "shards": _publish_shards(dataset.images, store),
         }
+        | ({} if dataset.images.dtype == np.uint8 else {"dtype": str(dataset.images.dtype)})
         | _publish_files(dataset.files, store)
     )
     digest = sha256_hex(index)
@@ -101,9 +110,12 @@ def publish(dataset: Dataset, store: Store) -> str:
 def load(digest: str, store: Store) -> Dataset:
     """Read a published dataset; raises FormatError if a bit of it changed, MissingObjectError if it is not there."""
     index = _read_index(digest, store)
-    images = [_read_shard(shard, index["image_shape"], store) for shard in index["shards"]]
+    dtype = _dtype(index)
+    images = [_read_shard(shard, index["image_shape"], dtype, store) for shard in index["shards"]]
     catalogue = _catalogue(index)
-    return Dataset(index["name"], np.concatenate(images), catalogue.classes, catalogue.splits, index["source"])
+    return Dataset(
+        index["name"], cast(Examples, np.concatenate(images)), catalogue.classes, catalogue.splits, index["source"]
+    )
 
 
 def load_catalogue(digest: str, store: Store) -> Catalogue:
@@ -122,17 +134,16 @@ def _catalogue(index: Mapping[str, Any]) -> Catalogue:
 def load_facts(digest: str, store: Store) -> Facts:
     """Read the index of a published dataset alone; raises as ``load`` does."""
     index = _read_index(digest, store)
-    channels, height, width = index["image_shape"]
     count = [each[2] for each in index["classes"]]
     return Facts(
         digest=digest,
-        input_shape=(channels, height, width),
+        input_shape=tuple(index["image_shape"]),
         classes={split: len(classes) for split, classes in index["splits"].items()},
         drawings={split: min(count[source] for source, _ in classes) for split, classes in index["splits"].items()},
     )
 
 
-def _publish_shards(images: NDArray[np.uint8], store: Store) -> list[dict[str, Any]]:
+def _publish_shards(images: Examples, store: Store) -> list[dict[str, Any]]:
     per_shard = max(1, SHARD_BYTES // images[0].nbytes)
     shards = []
     for first in range(0, len(images), per_shard):
@@ -175,15 +186,24 @@ def _read_index(digest: str, store: Store) -> dict[str, Any]:
     return dict(json.loads(data))
 
 
-def _read_shard(shard: Mapping[str, Any], image_shape: list[int], store: Store) -> NDArray[np.uint8]:
+def _dtype(index: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the type of a dataset's numbers: of vectors what its index says, of images, as ever, uint8."""
+    name = index.get("dtype", "uint8")
+    if name not in ("uint8", "float32"):
+        raise FormatError(f"the index of a dataset names the type {name!r}; allowed are uint8 and float32")
+    found: np.dtype[Any] = np.dtype(name)
+    return found
+
+
+def _read_shard(shard: Mapping[str, Any], image_shape: list[int], dtype: np.dtype[Any], store: Store) -> Examples:
     data = store.get(_shard_key(shard["sha256"]))
     if sha256_hex(data) != shard["sha256"]:
         raise FormatError(f"image shard {shard['sha256']} is damaged: its SHA-256 is {sha256_hex(data)}")
-    size = shard["images"] * int(np.prod(image_shape))
+    size = shard["images"] * int(np.prod(image_shape)) * dtype.itemsize
     if zstandard.frame_content_size(data) != size:
         raise FormatError(f"image shard {shard['sha256']} does not unpack to the {size} bytes that its index promises")
     pixels = zstandard.ZstdDecompressor().decompress(data)
-    return np.frombuffer(pixels, np.uint8).reshape(shard["images"], *image_shape)
+    return np.frombuffer(pixels, dtype).reshape(shard["images"], *image_shape)
 
 
 def _index_key(digest: str) -> str:

@@ -43,4 +43,6 @@ def evaluation_episodes_key(record: RunRecord, split: str, chunk: int) -> str:
         "seed": evaluation.seed,
         "chunk_size": evaluation.chunk_size,
     }
+    if record.spec.evaluation_noise:
+        judged_by["label_noise"] = record.spec.evaluation_noise
     return f"evaluation/{sha256_hex(canonical_json(judged_by))[:32]}/{split}/{chunk:04d}"

@@ -28,14 +28,18 @@ def _by(spec: RunSpec, engine: Engine) -> RunSpec:
 def _fused(spec: RunSpec) -> RunSpec | None:
     """Return ``spec`` by engine ``fused`` if that is of use to its network."""
     network = getattr(spec.learner, "network", None)
-    useful = network is not None and NETWORKS[network.name].has_fused_blocks(network)
-    return _by(spec, "fused") if useful and not spec.numerics.bfloat16 and not lacks("fused", "cpu") else None
+    if network is None or not NETWORKS[network.name].has_fused_blocks(network) or lacks("fused", "cpu"):
+        return None
+    return _serving(spec, "fused")
 
 
 def _mapped(spec: RunSpec) -> RunSpec | None:
     """Return ``spec`` by engine ``vmap`` if that serves its learner and estimator, and a GPU may capture them."""
-    found = _by(spec, "vmap")
-    problems = list(
-        numerics_problems({"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator})
-    )
-    return found if not problems and LEARNERS[spec.learner.name].capturable else None
+    return _serving(spec, "vmap") if LEARNERS[spec.learner.name].capturable else None
+
+
+def _serving(spec: RunSpec, engine: Engine) -> RunSpec | None:
+    """Return ``spec`` by ``engine`` if that serves its learner, its estimator and its type."""
+    found = _by(spec, engine)
+    parts = {"numerics": found.numerics, "learner": spec.learner, "estimator": spec.estimator}
+    return None if any(numerics_problems(parts)) else found

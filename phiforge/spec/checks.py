@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args
 
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, SCORES
 from phiforge.registry.abilities import NetworkPart
+from phiforge.spec.label_noise import label_noise_problems
 from phiforge.spec.limits import MOST_EPISODE_BYTES
 from phiforge.spec.numerics import numerics_problems
 from phiforge.spec.scheduling import scheduling_problems
@@ -15,6 +16,9 @@ ALWAYS = ("loss", "accuracy")
 
 _IMAGE = 3
 """Dimensions of an image: channels, height, width."""
+
+_FLOAT_BYTES = 4
+"""Of one number of a vector; a pixel is one byte."""
 
 Values = Mapping[str, Any]
 """Valid sections by name; a section with a problem of its own is absent."""
@@ -46,9 +50,11 @@ def check_parts(values: Values) -> list[str]:
         problems += _regression_problems(values)
     if "data" in values and "sampling" in values:
         problems += _turn_problems(values["sampling"], values["data"])
+        problems += _augmentation_problems(values["sampling"], values["data"])
     if "data" in values and "scores" in values:
         problems += _score_problems(values["scores"], values["data"])
-    return problems
+    shapes = ((place, task, split == "train") for place, split, task in _tasks(values))
+    return [*problems, *label_noise_problems(values, shapes)]
 
 
 def check_data(values: Values, facts: DatasetFacts) -> list[str]:
@@ -73,7 +79,8 @@ def _size_problems(values: Values) -> list[str]:
     if "data" not in values or not DATA[values["data"].name].published:
         return []
     data, outer, evaluation = values["data"], values.get("outer"), values.get("evaluation")
-    example = prod(DATA[data.name].input_shape(data))
+    shape = DATA[data.name].input_shape(data)
+    example = prod(shape) * (1 if len(shape) == _IMAGE else _FLOAT_BYTES)
     problems = []
     for place, split, task in _tasks(values):
         field, episodes = (
@@ -202,7 +209,7 @@ def _score_problems(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sect
 
 def _regression_problems(values: Values) -> list[str]:
     """Return where classes are asked of a regression, or a task has a single class."""
-    data, learner, sampling = values["data"], values.get("learner"), values.get("sampling")
+    data, learner = values["data"], values.get("learner")
     ways = {place: task.n_way for place, _, task in _tasks(values)}
     if not DATA[data.name].regression:
         return [
@@ -221,8 +228,11 @@ def _regression_problems(values: Values) -> list[str]:
             f"learner.name: '{learner.name}' tells classes apart, but data '{data.name}' is a regression; "
             f"allowed: {', '.join(regressing)}"
         )
-    if sampling and sampling.augmentation != "none":
-        problems.append(
-            f"sampling.augmentation: '{sampling.augmentation}' needs images; allowed with '{data.name}': none"
-        )
     return problems
+
+
+def _augmentation_problems(sampling: Any, data: Any) -> list[str]:  # noqa: ANN401 - sections
+    """Return where images are asked of data that has none."""
+    if sampling.augmentation == "none" or len(DATA[data.name].input_shape(data)) == _IMAGE:
+        return []
+    return [f"sampling.augmentation: '{sampling.augmentation}' needs images; allowed with '{data.name}': none"]

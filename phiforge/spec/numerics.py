@@ -16,9 +16,14 @@ def numerics_problems(values: Mapping[str, Any]) -> Iterator[str]:
             "numerics.engine: 'fused' multiplies in the type of φ, not in bfloat16; "
             "allowed with numerics.dtype 'bfloat16': auto, torch, vmap"
         )
+    learner, estimator = values.get("learner"), values.get("estimator")
+    if numerics.engine == "fused" and learner is not None and LEARNERS[learner.name].third_derivatives(learner):
+        yield (
+            f"numerics.engine: 'fused' has no third derivatives, which learner '{learner.name}' so configured needs; "
+            "allowed with it: auto, torch"
+        )
     if numerics.engine != "vmap":
         return
-    learner, estimator = values.get("learner"), values.get("estimator")
     if learner is not None and not LEARNERS[learner.name].mapped:
         mapped = ", ".join(name for name, each in LEARNERS.working().items() if each.mapped)
         yield (

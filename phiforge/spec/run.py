@@ -88,6 +88,12 @@ class RunSpec(Section):
         """Shape of the judged episodes."""
         return self.evaluation.task or self.task
 
+    @property
+    def evaluation_noise(self) -> float:
+        """Share of the support labels that are wrong in the judged episodes."""
+        given = self.evaluation.label_noise
+        return self.sampling.label_noise if given is None else given
+
     def records_at(self, version: int) -> bool:
         """Say whether φ of ``version`` goes to object storage: at every checkpoint, validation and the end."""
         return version in (0, self.outer.versions) or not version % self.checkpoint.every or self.validates_at(version)

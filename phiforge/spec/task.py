@@ -1,10 +1,10 @@
 """What a task looks like, how φ is judged, and the numerics it is computed with."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from phiforge.registry.section import Section
+from phiforge.registry.section import Section, Since
 
 Engine = Literal["torch", "fused", "vmap"]
 """What computes networks; see ``phiforge.learning.engines``."""
@@ -32,6 +32,12 @@ class Evaluation(Section):
     chunk_size: int = Field(default=25, ge=1, description="Episodes that an evaluator scores per message.")
     task: Task | None = Field(default=None, description="Shape of the judged episodes; null: that of training.")
     seed: int = Field(default=0, ge=0, description="Names the fixed episodes.")
+    label_noise: Annotated[float | None, Since(2, absent=None)] = Field(
+        default=None,
+        ge=0,
+        le=0.6,
+        description="Share of the support labels that are wrong in the judged episodes; null: that of training.",
+    )
 
 
 class CheckpointSchedule(Section):
@@ -80,4 +86,10 @@ class Sampling(Section):
         default="none",
         description="mirror: each class of a training task is, by a coin, its mirror image: a new class; turn: besides "
         "that turned by 0, 90, 180 or 270 degrees.",
+    )
+    label_noise: Annotated[float, Since(2, absent=0.0)] = Field(
+        default=0.0,
+        ge=0,
+        le=0.6,
+        description="Share of each class's support examples whose label is wrong; query labels are right always.",
     )

@@ -45,24 +45,29 @@ class Tasks:
     def training(self, version: int, job: int) -> list[Episode]:
         """Return the episodes that ``job`` takes in the step from ``version``."""
         spec, seed = self.spec, training_seed(self.spec, version, job)
-        by = spec.sampling.augmentation
-        return self._episodes(self._batch("train", spec.task, spec.outer.job_tasks, *seed, augmentation=by))
+        by, noise = spec.sampling.augmentation, spec.sampling.label_noise
+        batch = self._batch("train", spec.task, spec.outer.job_tasks, *seed, augmentation=by, noise=noise)
+        return self._episodes(batch)
 
     def judged(self, split: str = "validation") -> Iterator[list[Episode]]:
         """Yield the fixed episodes of ``split``, chunk by chunk."""
-        spec, judging = self.spec, self.spec.evaluation
+        judging = self.spec.evaluation
         tasks = judging.test_tasks if split == "test" else judging.validation_tasks
         for chunk, first in enumerate(range(0, tasks, judging.chunk_size)):
-            seed = (judging.seed, "evaluation", split, chunk)
-            episodes = self._episodes(self._batch(split, spec.evaluation_task, judging.chunk_size, *seed))
-            yield episodes[: tasks - first]
+            yield self._episodes(self.judged_batch(split, chunk))[: tasks - first]
+
+    def judged_batch(self, split: str, chunk: int) -> EpisodeBatch:
+        """Return a chunk of the fixed episodes of ``split`` as it is stored; the last may hold more than are judged."""
+        spec, judging = self.spec, self.spec.evaluation
+        seed = (judging.seed, "evaluation", split, chunk)
+        return self._batch(split, spec.evaluation_task, judging.chunk_size, *seed, noise=spec.evaluation_noise)
 
     def _batch(
-        self, split: str, task: Task, episodes: int, *seed: SeedPart, augmentation: str = "none"
+        self, split: str, task: Task, episodes: int, *seed: SeedPart, augmentation: str = "none", noise: float = 0.0
     ) -> EpisodeBatch:
         if self._pool is None:
             return build_family(self.spec.data).sample(split, task, episodes, *seed)
-        return sample_batch(self._pool, split, task, episodes, *seed, augmentation=augmentation)
+        return sample_batch(self._pool, split, task, episodes, *seed, augmentation=augmentation, noise=noise)
 
     def _episodes(self, batch: EpisodeBatch) -> list[Episode]:
         dtype = torch.float64 if self.spec.numerics.kept == "float64" else torch.float32

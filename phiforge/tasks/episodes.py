@@ -28,7 +28,8 @@ class Episode:
 
     Images: ``support_x`` [n_way * k_shot, channels, height, width] and ``query_x`` [n_way * n_query, ...] are float in
     [0, 1]; ``support_y`` and ``query_y`` [n] hold labels in [0, n_way); ``classes`` [n_way] says which class of its
-    split each label is. Regression: x and y are float [n, 1], and ``classes`` is empty.
+    split each label is. Vectors: x is [n, dimensions], as it is. Regression: x and y are float [n, 1], and ``classes``
+    is empty.
     """
 
     support_x: Tensor
@@ -46,6 +47,9 @@ class EpisodeBatch:
     ``support_y``, ``query_y``: int64 [episodes, examples];
     ``classes``: int64 [episodes, n_way], the position of each label's class in its split;
     ``origin``: int32 [episodes, support + query examples, 2], the dataset image and its turn: the lineage.
+    ``truth``: int64 [episodes, n_way * k_shot], which label each support example would have were it right; None where
+    all are, and then not in the file.
+    Vectors: as images, but x is float32 [episodes, examples, dimensions].
     Regression: x and y are float32 [episodes, examples, 1]; ``classes`` and ``origin`` are empty.
     """
 
@@ -55,6 +59,7 @@ class EpisodeBatch:
     query_y: NDArray[np.int64] | NDArray[np.float32]
     classes: NDArray[np.int64]
     origin: NDArray[np.int32]
+    truth: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.support_x)
@@ -72,7 +77,7 @@ class EpisodeBatch:
 
     def to_bytes(self) -> bytes:
         """Return magic, SHA-256 and compressed arrays; equal batches give equal bytes."""
-        arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
+        arrays = {name: np.ascontiguousarray(array) for name, array in _arrays(self).items()}
         payload = zstandard.ZstdCompressor(level=_LEVEL).compress(save(arrays))
         return MAGIC + hashlib.sha256(payload).digest() + payload
 
@@ -93,22 +98,31 @@ class EpisodeBatch:
         return batch
 
 
+def _arrays(batch: EpisodeBatch) -> dict[str, NDArray[Any]]:
+    """Return the arrays that a batch has, by name."""
+    every = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return {name: array for name, array in every.items() if array is not None}
+
+
 def _problem(batch: EpisodeBatch) -> str | None:
     """Say which array is not of one batch with the others, or None."""
-    images = batch.support_x.dtype == np.uint8
-    values, targets = (np.uint8, np.int64) if images else (np.float32, np.float32)
+    images, labels = batch.support_x.dtype == np.uint8, batch.support_y.dtype == np.int64
+    values, targets = np.uint8 if images else np.float32, np.int64 if images or labels else np.float32
     kinds: dict[str, type[np.generic]] = {"support_x": values, "query_x": values, "classes": np.int64}
     kinds |= {"support_y": targets, "query_y": targets, "origin": np.int32}
-    dimensions = {"support_x": 5 if images else 3, "support_y": 2 if images else 3, "classes": 2, "origin": 3}
+    dimensions = {"support_x": 5 if images else 3, "support_y": 2 if images or labels else 3}
+    dimensions |= {"classes": 2, "origin": 3}
     dimensions |= {"query_x": dimensions["support_x"], "query_y": dimensions["support_y"]}
+    if batch.truth is not None:
+        kinds, dimensions = kinds | {"truth": np.int64}, dimensions | {"truth": 2}
     for name, kind in kinds.items():
         array = getattr(batch, name)
         if array.dtype != kind or array.ndim != dimensions[name]:
             return f"{name} is {array.dtype} of {array.ndim} dimensions, not {np.dtype(kind)} of {dimensions[name]}"
         if len(array) != len(batch.support_x):
             return f"{name} is of {len(array)} episodes, support_x of {len(batch.support_x)}"
-    for x, y in ((batch.support_x, "support_y"), (batch.query_x, "query_y")):
-        if getattr(batch, y).shape[1] != x.shape[1]:
+    for x, y in ((batch.support_x, "support_y"), (batch.query_x, "query_y"), (batch.support_x, "truth")):
+        if y in kinds and getattr(batch, y).shape[1] != x.shape[1]:
             return f"{y} is of {getattr(batch, y).shape[1]} examples, its x of {x.shape[1]}"
     if batch.query_x.shape[2:] != batch.support_x.shape[2:]:
         return f"query_x is of shape {batch.query_x.shape[2:]}, support_x of {batch.support_x.shape[2:]}"

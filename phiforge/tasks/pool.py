@@ -1,11 +1,12 @@
 """A dataset laid out for sampling: every image as tasks may see it, so that an episode is one gather."""
 
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset
+from phiforge.tasks.datasets.bases.dataset import Catalogue, Dataset, Examples
 
 MIRROR = 4
 """Added to the quarter turns of an image that is then mirrored."""
@@ -36,7 +37,7 @@ class Pool:
 
     def __init__(self, dataset: Dataset, limit_bytes: int = POOL_BYTES) -> None:
         self.dataset, self._limit = dataset, limit_bytes
-        self._kinds: dict[int, NDArray[np.uint8]] = {}
+        self._kinds: dict[int, Examples] = {}
 
     @cached_property
     def _tables(self) -> dict[str, NDArray[np.int64]]:
@@ -46,10 +47,11 @@ class Pool:
         """Return ``table_of`` a split."""
         return self._tables[split]
 
-    def images(self, origin: NDArray[np.int32]) -> NDArray[np.uint8]:
+    def images(self, origin: NDArray[np.int32]) -> Examples:
         """Return the images [episodes, examples, channels, height, width] of ``origin`` [episodes, examples, 2].
 
-        Origins are (image, turn) as episodes keep them.
+        Of vectors, which are never turned: [episodes, examples, dimensions]. Origins are (image, turn) as episodes keep
+        them.
         """
         numbers, turns = origin[..., 0], origin[..., 1]
         kinds = np.unique(turns)
@@ -64,19 +66,21 @@ class Pool:
         """How many bytes the images take, and what was made of them; upright ones are the dataset's own."""
         return self.dataset.images.nbytes * len({0, *self._kinds})
 
-    def _taken(self, turn: int, numbers: NDArray[np.int32]) -> NDArray[np.uint8]:
+    def _taken(self, turn: int, numbers: NDArray[np.int32]) -> Examples:
         """Return the images of ``numbers``, turned."""
         if turn in self._kinds or self.nbytes + self.dataset.images.nbytes * (turn != 0) <= self._limit:
             return self._of_kind(turn).take(numbers, axis=0)
         return _turned(self.dataset.images.take(numbers, axis=0), turn)
 
-    def _of_kind(self, turn: int) -> NDArray[np.uint8]:
+    def _of_kind(self, turn: int) -> Examples:
         if turn not in self._kinds:
             self._kinds[turn] = _turned(self.dataset.images, turn)
         return self._kinds[turn]
 
 
-def _turned(images: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+def _turned(images: Examples, turn: int) -> Examples:
     """Return images [..., height, width] in quarter turns, mirrored after that if ``turn`` says so."""
+    if not turn:
+        return images
     turned = np.rot90(images, turn % MIRROR, axes=(-2, -1))
-    return np.ascontiguousarray(np.flip(turned, axis=-1) if turn >= MIRROR else turned)
+    return cast(Examples, np.ascontiguousarray(np.flip(turned, axis=-1) if turn >= MIRROR else turned))

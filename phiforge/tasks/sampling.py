@@ -10,6 +10,7 @@ from phiforge.base.seeds import SeedPart, numpy_generator
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge.tasks.label_noise import wrong_labels
 from phiforge.tasks.pool import AUGMENTATIONS, MIRROR, Pool
 
 Integers = NDArray[np.int64]
@@ -31,23 +32,36 @@ def training_seed(spec: RunSpec, version: int, job: int) -> tuple[SeedPart, ...]
 
 
 def sample_batch(
-    pool: Pool, split: str, task: Task, episodes: int, *seed: SeedPart, augmentation: str = "none"
+    pool: Pool,
+    split: str,
+    task: Task,
+    episodes: int,
+    *seed: SeedPart,
+    augmentation: str = "none",
+    noise: float = 0.0,
 ) -> EpisodeBatch:
     """Return ``episodes`` episodes of ``split``; equal arguments give equal episodes on any machine.
 
     Labels are the order in which an episode's classes were drawn; support and query never share an image. With an
     ``augmentation`` each class is turned or mirrored by chance, and then a class of its own beyond those of the split.
-    The turn in an episode's origin is in quarters, and four more if the image was then mirrored.
+    The turn in an episode's origin is in quarters, and four more if the image was then mirrored. With ``noise``, that
+    share of the support examples of each class has a wrong label, and these come last; which class each is of is in
+    ``truth``.
     """
     origin, classes = draw(pool.table(split), task, episodes, *seed, augmentation=augmentation)
-    support, query = (_flat(part) for part in np.split(origin, [task.k_shot], axis=2))
+    wrong = wrong_labels(task, noise, episodes, *seed)
+    right = task.k_shot - wrong.shape[2]
+    *supports, query = (_flat(part) for part in np.split(origin, [right, task.k_shot], axis=2))
+    support = np.concatenate(supports, axis=1)
+    rights = _labels(task.n_way, right, episodes)
     return EpisodeBatch(
         support_x=pool.images(support),
-        support_y=_labels(task.n_way, task.k_shot, episodes),
+        support_y=np.concatenate([rights, wrong.reshape(episodes, -1)], axis=1),
         query_x=pool.images(query),
         query_y=_labels(task.n_way, task.n_query, episodes),
         classes=classes,
         origin=np.concatenate([support, query], axis=1),
+        truth=np.concatenate([rights, _labels(task.n_way, wrong.shape[2], episodes)], axis=1) if wrong.size else None,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Catalogue
 from phiforge.tasks.episodes import EpisodeBatch
+from phiforge.tasks.label_noise import wrong_labels
 from phiforge.tasks.pool import MIRROR, table_of
 from phiforge.tasks.sampling import draw, training_seed
 
@@ -19,7 +20,8 @@ class Item(NamedTuple):
     """One example of an episode: image number ``drawing`` of its class, the dataset's number ``image``.
 
     ``quarter_turns`` says by how many times 90 degrees it was turned, ``mirrored`` if it was then mirrored; ``file``
-    is what the image was made from, '' if that is not known.
+    is what the image was made from, '' if that is not known; ``labelled`` is the class that it was wrongly said to be
+    of, '' if its label was right.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Item(NamedTuple):
     quarter_turns: int
     mirrored: bool
     file: str = ""
+    labelled: str = ""
 
 
 class Sources(NamedTuple):
@@ -38,14 +41,20 @@ class Sources(NamedTuple):
 
 
 def sources(catalogue: Catalogue, batch: EpisodeBatch) -> list[Sources]:
-    """Return what each episode of ``batch`` was made of; a regression's is made of nothing."""
-    support = batch.support_x.shape[1]
-    return [
-        Sources(_items(catalogue, origin[:support]), _items(catalogue, origin[support:]))
-        if len(origin)
-        else Sources([], [])
-        for origin in batch.origin
-    ]
+    """Return what each episode of a ``batch`` of training was made of; a regression's is made of nothing."""
+    return [_sources(catalogue, batch, index) for index in range(len(batch))]
+
+
+def _sources(catalogue: Catalogue, batch: EpisodeBatch, index: int) -> Sources:
+    support, origin = batch.support_x.shape[1], batch.origin[index]
+    if not len(origin):
+        return Sources([], [])
+    items = [_item(catalogue, each) for each in origin]
+    if batch.truth is not None:
+        for place in np.flatnonzero(batch.truth[index] != batch.support_y[index]):
+            name = _name(catalogue, batch.classes[index][batch.support_y[index][place]])
+            items[place] = items[place]._replace(labelled=name)
+    return Sources(items[:support], items[support:])
 
 
 class Appearance(NamedTuple):
@@ -71,16 +80,25 @@ def appearances(
         jobs: (version, job) of each job that the version is made of, in order; appearances number jobs by this order.
     """
     by, table = spec.sampling.augmentation, table_of(catalogue, "train")
+    task, episodes = spec.task, spec.outer.job_tasks
     for place, job in enumerate(jobs):
         seed = training_seed(spec, *job)
-        origins = draw(table, spec.task, spec.outer.job_tasks, *seed, augmentation=by).origin
+        origins, classes = draw(table, task, episodes, *seed, augmentation=by)
+        wrong = wrong_labels(task, spec.sampling.label_noise, episodes, *seed)
+        right = task.k_shot - wrong.shape[2]
         for episode, row, drawing in np.argwhere(np.isin(origins[..., 0], images)):
-            role = "support" if drawing < spec.task.k_shot else "query"
-            yield Appearance(version, place, int(episode), role, _item(catalogue, origins[episode, row, drawing]))
+            item = _item(catalogue, origins[episode, row, drawing])
+            if right <= drawing < task.k_shot:
+                label = wrong[episode, row, drawing - right]
+                item = item._replace(labelled=_name(catalogue, classes[episode, label]))
+            role = "support" if drawing < task.k_shot else "query"
+            yield Appearance(version, place, int(episode), role, item)
 
 
-def _items(catalogue: Catalogue, origin: NDArray[np.int32]) -> list[Item]:
-    return [_item(catalogue, each) for each in origin]
+def _name(catalogue: Catalogue, number: np.int64) -> str:
+    """Return what a class of training tasks is called; beyond those of the split are their mirror images."""
+    classes = catalogue.splits["train"]
+    return catalogue.classes[classes[int(number) % len(classes)].source].name
 
 
 def _item(catalogue: Catalogue, origin: NDArray[np.int32]) -> Item:

@@ -130,7 +130,9 @@ class Sampler:
         if spec.data.name in FAMILIES:
             return build_family(spec.data).sample(split, task, episodes, *seed)
         by = spec.sampling.augmentation if training else "none"
-        return sample_batch(self.pool(record.dataset), split, task, episodes, *seed, augmentation=by)
+        noise = spec.sampling.label_noise if training else spec.evaluation_noise
+        pool = self.pool(record.dataset)
+        return sample_batch(pool, split, task, episodes, *seed, augmentation=by, noise=noise)
 
     def _load(self, digest: str) -> Pool:
         return Pool(load(digest, self.platform.store))

@@ -131,6 +131,11 @@ def _leos() -> list[Variant]:
     ]
 
 
+def _reweighting() -> list[Variant]:
+    through = configured("learning_to_reweight", inner_steps=2, trusted=2, through_weights=True)
+    return [*_stepped("learning_to_reweight", 1, 3), Variant("2 steps, through the weights", through)]
+
+
 def _contexts() -> list[Variant]:
     return [
         Variant("plain", configured("matching")),
@@ -158,6 +163,7 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
         *_stepped("learned_optimizer", 1, 2),
         Variant("2 steps, fresh start", configured("learned_optimizer", inner_steps=2, learn_start=False)),
     ],
+    "learning_to_reweight": _reweighting,
     "leo": _leos,
     "maml": _mamls,
     "maml_plus_plus": _plus_plus,
@@ -165,6 +171,7 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     "meta_nas": _architectures,
     "meta_lstm": lambda: _stepped("meta_lstm", 1, 2),
     "meta_sgd": lambda: _stepped("meta_sgd", 1, 3, inner_lr=0.1),
+    "meta_weight_net": lambda: _stepped("meta_weight_net", 1, 3),
     "pooled": lambda: [
         Variant("linear", configured("pooled")),
         Variant("cosines", configured("pooled", cosine=True)),
@@ -192,7 +199,9 @@ def _variants(learner: str) -> list[Variant]:
 
 
 def _differentiable(config: Section) -> Section:
-    """Return a configuration whose loss has no part that is a constant by decree: LEO's penalty has one."""
+    """Return a configuration whose loss has no part that is a constant by decree: LEO's penalty, Ren's weights."""
+    if config.name == "learning_to_reweight":
+        return config.model_copy(update={"through_weights": True})
     return config.model_copy(update={"encoder_weight": 0.0}) if config.name == "leo" else config
 
 
@@ -219,7 +228,8 @@ def _of_cells(label: str, config: Section, version: int) -> Iterator[Proof]:
 
 def _engines(label: str, config: Section, estimator: Section, version: int = 0) -> Iterator[Proof]:
     """Yield the proof that both engines agree, if the fused one has a part in the learner's network."""
-    if isinstance(config.network, Conv4Config) and config.network.norm in ("batch", "running", "per_step"):
+    by_fused = isinstance(config.network, Conv4Config) and config.network.norm in ("batch", "running", "per_step")
+    if by_fused and not LEARNERS[config.name].third_derivatives(config):
         yield Proof("both engines", label, partial(proofs.by_engine, config, estimator, version))
 
 

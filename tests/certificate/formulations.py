@@ -11,7 +11,7 @@ from phiforge.learning.learners import Learner
 from phiforge.registry.section import Section
 from phiforge.tasks.episodes import Episode
 from tests.certificate.material import JOB, doubled, norm_of, plain
-from tests.references import architecture, gradient, latent, metric, optimizers, untrained
+from tests.references import architecture, gradient, latent, metric, optimizers, untrained, weighting
 from tests.references.tasks import PlainTask
 
 Loss = Callable[[dict, PlainTask], torch.Tensor]
@@ -99,6 +99,7 @@ FORMULATIONS: dict[str, Callable[..., Loss]] = {
     "hyperparameters": _hyperparameters,
     "layer_rates": _inner(gradient.layer_rates),
     "learned_optimizer": _learned_optimizer,
+    "learning_to_reweight": _inner(weighting.learning_to_reweight, "inner_lr", "trusted", "through_weights"),
     "leo": _leo,
     "maml": _inner(gradient.maml, "inner_lr", "proximal"),
     "maml_plus_plus": _maml_plus_plus,
@@ -106,6 +107,7 @@ FORMULATIONS: dict[str, Callable[..., Loss]] = {
     "meta_nas": _meta_nas,
     "meta_lstm": _inner(optimizers.meta_lstm),
     "meta_sgd": _inner(gradient.meta_sgd),
+    "meta_weight_net": _inner(weighting.meta_weight_net, "inner_lr"),
     "pooled": _pooled,
     "prototypical": _compared(metric.prototypical),
     "r2d2": _compared(metric.r2d2),

@@ -10,7 +10,7 @@ from phiforge.learning.estimators import Contribution, Step, build_estimator
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, TaskShape, build_learner
 from phiforge.learning.networks.bases.normalisation import is_statistic
-from phiforge.registry import ESTIMATORS
+from phiforge.registry import ESTIMATORS, LEARNERS
 from phiforge.registry.section import Section
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Engine, Task
@@ -46,6 +46,7 @@ def episodes(
     if takes_values(config):
         batch = Sinusoid(SinusoidData()).sample("train", Task(n_way=1, k_shot=10, n_query=10), count, "sinusoids")
         return list(batch.episodes(dtype=dtype))
+    k_shot = max(k_shot, 1 + LEARNERS[config.name].trusts(config))  # some that are trusted, and some that are not
     generator = torch_generator("episodes", count, size, k_shot)
     return [_of_images(generator, size, dtype, k_shot) for _ in range(count)]
 

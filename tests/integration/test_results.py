@@ -174,3 +174,22 @@ def test_runs_of_other_tasks_are_not_compared(phiforge: Any, runs: list[str]) ->
     result = CliRunner().invoke(app, ["compare", runs[0], runs[2]])
     assert result.exit_code != 0
     assert "judged by other test tasks" in str(result.exception)
+
+
+def test_the_page_shows_what_examples_counted(phiforge: Any, platform: Platform, tmp_path: Path) -> None:
+    # Given a run of a learner that weighs examples, on support sets with wrong labels
+    learner = {"name": "learning_to_reweight", "inner_steps": 1, "network": {"name": "conv4", "channels": 8}}
+    task = {"n_way": 3, "k_shot": 4, "n_query": 2}
+    run = submit(platform, small_spec(learner=learner, task=task, sampling={"label_noise": 0.5}))
+    assert wait_for_end(platform, run) == "complete"
+    # I expect weights beside each example, none negative, in all 1, and the right labels beside those given;
+    asked = answers(platform, platform.run(run), dict(platform.record.report(run)), 5, patience_seconds=60)
+    assert asked
+    for shown in asked.tasks:
+        assert min(shown.weights) >= 0
+        assert sum(shown.weights) == pytest.approx(1, abs=1e-5)
+        assert np.not_equal(shown.truth, shown.support_labels).sum() == 6
+    # and a picture of each task that is shown.
+    assert phiforge("report", run, "--out", "out").exit_code == 0
+    assert len(list((tmp_path / "out").glob("*-weights-*.png"))) == 3
+    assert "What each example counted" in (tmp_path / "out" / "report.html").read_text()

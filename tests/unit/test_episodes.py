@@ -1,7 +1,7 @@
 """Episodes come back from their bytes bit by bit; a file of which one bit differs is refused."""
 
 import hashlib
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -44,19 +44,35 @@ def regression_of(episodes=2, support=2, query=3, seed=0):
     )
 
 
-BOTH = pytest.mark.parametrize("batch", [batch_of(), regression_of()], ids=["images", "values"])
+def noisy_of(**counts):
+    """Episodes some of whose support labels are wrong."""
+    batch = batch_of(**counts)
+    return replace(batch, truth=(batch.support_y + 1) % 5)
+
+
+def arrays_of(batch):
+    """The arrays that a batch has, by name."""
+    every = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return {name: array for name, array in every.items() if array is not None}
+
+
+BOTH = pytest.mark.parametrize(
+    "batch", [batch_of(), regression_of(), noisy_of()], ids=["images", "values", "wrong labels"]
+)
 counts = {"episodes": st.integers(0, 3), "support": st.integers(0, 4), "query": st.integers(0, 4)}
 counts |= {"seed": st.integers(0, 2**32)}
 shapes = st.tuples(st.integers(1, 3), st.integers(0, 5), st.integers(0, 5))
 batches = st.builds(batch_of, **counts, shape=shapes) | st.builds(regression_of, **counts)
+batches |= st.builds(noisy_of, **counts)
 
 
 @given(batches)
 def test_round_trip(batch):
     # Given any batch, if it is written and read, I expect every array back, of the same type and shape,
     found = EpisodeBatch.from_bytes(batch.to_bytes())
-    for field in fields(batch):
-        array, expected = getattr(found, field.name), getattr(batch, field.name)
+    assert arrays_of(found).keys() == arrays_of(batch).keys()
+    for name, expected in arrays_of(batch).items():
+        array = getattr(found, name)
         assert array.dtype == expected.dtype
         assert array.shape == expected.shape
         assert np.array_equal(array, expected)
@@ -68,7 +84,7 @@ def test_round_trip(batch):
 @BOTH
 def test_memory_order_does_not_matter(batch):
     # Given the same arrays in Fortran order, I expect the same bytes.
-    turned = EpisodeBatch(**{field.name: np.asfortranarray(getattr(batch, field.name)) for field in fields(batch)})
+    turned = EpisodeBatch(**{name: np.asfortranarray(array) for name, array in arrays_of(batch).items()})
     assert turned.to_bytes() == batch.to_bytes()
 
 
@@ -111,7 +127,7 @@ def test_the_error_says_what_was_expected():
             EpisodeBatch.from_bytes(other)
 
 
-ARRAYS = {field.name: getattr(batch_of(), field.name) for field in fields(EpisodeBatch)}
+ARRAYS = arrays_of(batch_of())
 
 
 @pytest.mark.parametrize(
@@ -124,12 +140,25 @@ ARRAYS = {field.name: getattr(batch_of(), field.name) for field in fields(Episod
         zstandard.compress(save({name: array for name, array in ARRAYS.items() if name != "classes"})),
         zstandard.compress(save({name: array for name, array in ARRAYS.items() if name != "origin"})),
         zstandard.compress(save(ARRAYS | {"more": np.zeros(1)})),
+        zstandard.compress(save(ARRAYS | {"truth": ARRAYS["support_y"].astype(np.int32)})),
+        zstandard.compress(save(ARRAYS | {"truth": ARRAYS["query_y"]})),
         zstandard.compress(save(ARRAYS))[:-1],
     ],
-    ids=["empty", "not compressed", "not arrays", "no arrays", "no classes", "no origin", "one too many", "cut short"],
+    ids=[
+        "empty",
+        "not compressed",
+        "not arrays",
+        "no arrays",
+        "no classes",
+        "no origin",
+        "one too many",
+        "truth of another type",
+        "truth of other examples",
+        "cut short",
+    ],
 )
 def test_a_whole_file_that_holds_no_episodes(payload):
-    # Given bytes with a right digest that are not six arrays, I expect an error all the same.
+    # Given bytes with a right digest that are not the arrays of a batch, I expect an error all the same.
     with pytest.raises(FormatError, match="unreadable episode file"):
         EpisodeBatch.from_bytes(MAGIC + hashlib.sha256(payload).digest() + payload)
 

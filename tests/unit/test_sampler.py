@@ -92,7 +92,14 @@ def test_all_learners_are_judged_on_the_same_episodes(sampled):
 
 
 @pytest.mark.parametrize(
-    "evaluation", [{"seed": 1}, {"chunk_size": 5}, {"task": {"n_way": 3, "k_shot": 2, "n_query": 2}}], ids=str
+    "evaluation",
+    [
+        {"seed": 1},
+        {"chunk_size": 5},
+        {"task": {"n_way": 3, "k_shot": 2, "n_query": 2}},
+        {"label_noise": 0.5},
+    ],
+    ids=str,
 )
 def test_runs_that_are_judged_otherwise_do_not_share_episodes(sampled, evaluation):
     # Given two runs that differ in how they are judged, I expect the second not to read the first's episodes.
@@ -133,6 +140,25 @@ def test_only_training_is_mirrored(sampled, augmentation):
             key = evaluation_episodes_key(record, split, chunk)
             assert store.get(key) == plain.get(key)
             assert batch(key).origin[:, :, 1].max() == 0
+
+
+def test_wrong_labels_in_training_and_where_it_is_judged(sampled):
+    # Given a run with wrong labels in training, one with them also where it is judged, and one without any
+    shape = {"n_way": 3, "k_shot": 2, "n_query": 2}
+    noisy = {"augmentation": "none", "label_noise": 0.5}
+    clean, store = sampled("clean", spec_of(task=shape))
+    trained, _ = sampled("trained", spec_of(task=shape, sampling=noisy, evaluation={"label_noise": 0}))
+    both, wrong = sampled("both", spec_of(task=shape, sampling=noisy))
+    # I expect half of the training labels to be wrong, drawn as named by version and job,
+    batches = [EpisodeBatch.from_bytes(wrong.get(training_episodes_key("both", 0, job))) for job in range(3)]
+    assert all((batch.truth != batch.support_y).mean() == 0.5 for batch in batches)
+    assert len({batch.support_y.tobytes() for batch in batches}) == 3
+    # the same where the judged are right as where they are wrong,
+    assert EpisodeBatch.from_bytes(wrong.get(evaluation_episodes_key(both, "test", 0))).truth is not None
+    # and who is judged by right labels to share the episodes of those who know no wrong ones.
+    key = evaluation_episodes_key(trained, "test", 0)
+    assert key == evaluation_episodes_key(clean, "test", 0) != evaluation_episodes_key(both, "test", 0)
+    assert EpisodeBatch.from_bytes(store.get(key)).truth is None
 
 
 def test_sinusoids_need_no_dataset(sampled):

@@ -38,7 +38,12 @@ _NO_TASK = "they carry no task: give 3 classes or more, of 2 pictures or more ea
 
 @group.command("inspect")
 def inspect_(
-    place: Place = None,
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PLACE", help="Pictures (a folder, zip or tar) or vectors (.npz); default: PHIFORGE_IMAGES."
+        ),
+    ] = None,
     sheet: Annotated[
         Path | None, typer.Option("--sheet", metavar="FILE", help="Write a PNG of pictures as the network sees them.")
     ] = None,
@@ -50,15 +55,20 @@ def inspect_(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at pictures of your own: all that is wrong, what they carry, a spec; exit code 1 if submit would refuse."""
+    """Look at your own pictures or vectors: all that is wrong, what they carry, a spec; 1 if submit would refuse."""
+    from phiforge.tasks.datasets.bases.vectors.reading import is_vectors
     from phiforge_client.data.inspection import inspect, write_contact_sheet
+
+    if place and is_vectors(place):
+        _inspect_vectors(place, sheet, spec, as_json)
+        return
 
     settings = read_settings()
     with progress(as_json) as report:
         inspection = inspect(settings, place, report, labels, _level(group_by))
     shown = write_contact_sheet(settings, inspection, sheet) if sheet else 0
     if spec:
-        _write_spec(inspection, spec)
+        _write_spec(_text_of(inspection), spec)
     answer(inspection.to_json(), as_json, inspection.found.problems, lambda: _tell(inspection, spec))
     if sheet and not as_json:
         say(f"{shown} classes, as the network sees them: {escape(str(sheet))}")
@@ -174,11 +184,41 @@ def _level(group_by: str) -> int | str:
     return int(group_by) if group_by.isdecimal() else group_by or 0
 
 
-def _write_spec(inspection: "Inspection", file: Path) -> None:
+def _inspect_vectors(place: Path, sheet: Path | None, spec: Path | None, as_json: bool) -> None:
+    from phiforge.base.errors import DataError
+    from phiforge_client.data.vectors import inspect_vectors, print_vectors, spec_text
+
+    if sheet:
+        raise DataError(f"{place} holds vectors, which no sheet can show: leave --sheet out")
+    found = inspect_vectors(place)
+    text = spec_text(found) if found.spec else ""
+    if spec:
+        _write_spec(text, spec)
+
+    def tell() -> None:
+        print_vectors(console, found)
+        if spec and text:
+            of = escape(str(place.resolve()))
+            say(f"the suggested spec: PHIFORGE_FEATURES={of} phiforge submit {escape(str(spec))}")
+        elif text:
+            say("the suggested spec, which --spec FILE writes:")
+            typer.echo(text, nl=False)
+
+    answer(found.to_json(), as_json, found.problems, tell)
+    if found.problems:
+        raise SystemExit(1)
+
+
+def _text_of(inspection: "Inspection") -> str:
     from phiforge_client.data.suggestion import as_yaml
 
-    if inspection.spec is not None:
-        _write(as_yaml(inspection.spec, inspection.found), file)
+    return as_yaml(inspection.spec, inspection.found) if inspection.spec else ""
+
+
+def _write_spec(text: str, file: Path) -> None:
+    """Write a suggested spec into a new file; nothing if nothing could be suggested."""
+    if text:
+        _write(text, file)
 
 
 def _write(text: str, file: Path) -> None:

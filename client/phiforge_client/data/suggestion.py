@@ -69,7 +69,7 @@ def suggestion(
         return None
     trained = next(each.classes for each in carries if each.split == "train")
     spec: dict[str, Any] = {
-        "name": _name(found.place.name),
+        "name": spec_name(found.place.name),
         "data": _data(found, share),
         "task": _task(min(_TRAINED_WAYS, trained), fewest),
         "learner": {"name": "prototypical", "network": {"name": "conv4", "channels": 64, "norm": "running"}},
@@ -124,7 +124,7 @@ def _size(found: Inspected, spec: Mapping[str, Any], budget: Budget) -> int:
     return _SIZES[-1]
 
 
-def _name(folder: str) -> str:
-    """Return the name of a folder as a run may be called."""
+def spec_name(folder: str) -> str:
+    """Return the name of a folder or a file as a run may be called."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:40].strip("-")
     return name or "pictures"

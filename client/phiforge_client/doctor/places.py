@@ -59,7 +59,7 @@ def ports(settings: Settings) -> Iterator[Finding]:
 
 def data(settings: Settings) -> Iterator[Finding]:
     """Look whether the data that the settings name is there."""
-    for name in ("omniglot", "images"):
+    for name in ("omniglot", "images", "features"):
         place: Path | None = getattr(settings, name)
         variable = f"PHIFORGE_{name.upper()}"
         if place is not None and not place.exists():

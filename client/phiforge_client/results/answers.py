@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, Learner, Phi, Predictor
+from phiforge.learning.learners.bases.weighted import WeightedLearner
 from phiforge.learning.optimizers import judged
 from phiforge.registry import DATA
 from phiforge.runs.datasets import load_catalogue
@@ -36,6 +37,8 @@ class Shown(NamedTuple):
         true: their labels.
         said: the labels that it gave.
         names: what each label's class is called.
+        truth: the labels that the support images would have were all of them right [n].
+        weights: of each support image in the last inner step [n]; empty unless the learner weighs them.
     """
 
     support: Images
@@ -44,6 +47,8 @@ class Shown(NamedTuple):
     true: list[int]
     said: list[int]
     names: list[str]
+    truth: list[int]
+    weights: list[float]
 
     @property
     def accuracy(self) -> float:
@@ -112,8 +117,18 @@ def _answered(
             generator = torch_generator(record.spec.evaluation.seed, "judge", "test", chunk, index)
             said = _model(learner, phi, episode, generator, steps)(episode.query_x).argmax(dim=1)
             names = _names(catalogue, batch.classes[index])
-            labels = [batch.support_y[index].tolist(), batch.query_y[index].tolist(), said.tolist()]
-            yield Shown(batch.support_x[index], labels[0], batch.query_x[index], labels[1], labels[2], names)
+            labels, true = batch.support_y[index].tolist(), batch.query_y[index].tolist()
+            truth = labels if batch.truth is None else batch.truth[index].tolist()
+            weights = _weights(learner, phi, episode, steps)
+            images = batch.support_x[index], batch.query_x[index]
+            yield Shown(images[0], labels, images[1], true, said.tolist(), names, truth, weights)
+
+
+def _weights(learner: Learner, phi: Phi, episode: Episode, steps: int | None) -> list[float]:
+    if not isinstance(learner, WeightedLearner):
+        return []
+    found: list[float] = learner.weights_by_step(phi, episode.support_x, episode.support_y, steps)[-1].tolist()
+    return found
 
 
 def _until(deadline: float, shown: Iterator[Shown]) -> Iterator[Shown]:

@@ -65,7 +65,7 @@ def compared(found: Sequence[Findings], tasks: Sequence[str], score: str) -> lis
         if name != tasks[0] or len(_values(run, score)) != len(_values(found[0], score)):
             raise RunError(
                 f"runs {found[0].run!r} and {run.run!r} were judged by other test tasks: dataset, evaluation.task, "
-                "evaluation.test_tasks, evaluation.chunk_size and evaluation.seed must be the same"
+                "evaluation.test_tasks, evaluation.chunk_size, evaluation.seed and label noise must be the same"
             )
     pairs = [_paired(first, second, score) for first, second in combinations(found, 2)]
     return [pair._replace(p_corrected=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]

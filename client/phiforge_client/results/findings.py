@@ -106,7 +106,9 @@ def judged_by(run: Findings) -> str:
     evaluation = dict(run.submitted.spec.get("evaluation", {}))
     chosen = {name: evaluation.get(name) for name in ("seed", "chunk_size", "test_tasks")}
     task = evaluation.get("task") or run.submitted.spec.get("task")
-    return canonical_json({"dataset": run.submitted.dataset, "task": task, **chosen}).decode()
+    noise = evaluation.get("label_noise", run.submitted.spec.get("sampling", {}).get("label_noise"))
+    named = {"dataset": run.submitted.dataset, "task": task, **chosen}
+    return canonical_json(named | ({"label_noise": noise} if noise else {})).decode()
 
 
 def tasks_at(submitted: Submitted, version: int) -> int:

@@ -14,23 +14,27 @@ from phiforge.base.errors import FormatError, IncapableWorkerError
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.submitted import read_run
 from phiforge_client.results import figures, task_picture
-from phiforge_client.results.answers import Answers, answers
+from phiforge_client.results.answers import Answers, Shown, answers
 from phiforge_client.results.findings import Findings, deciding_score
 from phiforge_client.results.learned import Learned, learned
+from phiforge_client.results.weights_picture import weights_picture
 
 TASKS_ASKED, TASKS_SHOWN, CLASSES_SHOWN = 50, 3, 12
+_IMAGES = 4
+"""Dimensions of an array of images."""
 PATIENCE_SECONDS = 20.0
 """How long a run's test tasks may be computed again."""
 
 
 class About(NamedTuple):
-    """One run on the page: what the record says, what was learned, what was answered, and pictures of test tasks."""
+    """One run on the page: what the record says, was learned and answered; names of pictures of tasks and weights."""
 
     found: Findings
     spec: str
     learned: list[Learned]
     answers: Answers | None
     pictures: list[str]
+    weights: list[str]
 
 
 def write_page(platform: RunPlatform, found: Sequence[Findings], folder: Path) -> Path:
@@ -44,9 +48,11 @@ def write_page(platform: RunPlatform, found: Sequence[Findings], folder: Path) -
     for run in found:
         details = _details(platform, run)
         shown = _wrong_first(details[1])
-        names = [f"{run.run}-task-{index}" for index in range(len(shown))]
-        drawn |= {name: task_picture.picture(task) for name, task in zip(names, shown, strict=True)}
-        about.append(About(run, _as_yaml(run.submitted.spec), *details, names))
+        tasks = {f"{run.run}-task-{index}": task for index, task in enumerate(shown)}
+        weighed = {f"{run.run}-weights-{index}": task for index, task in enumerate(shown) if task.weights}
+        drawn |= {name: task_picture.picture(task) for name, task in tasks.items()}
+        drawn |= {name: weights_picture(task) for name, task in weighed.items()}
+        about.append(About(run, _as_yaml(run.submitted.spec), *details, list(tasks), list(weighed)))
     for name, png in drawn.items():
         (folder / f"{name}.png").write_bytes(png)
     page = folder / "report.html"
@@ -81,9 +87,10 @@ def _details(platform: RunPlatform, run: Findings) -> tuple[list[Learned], Answe
         return [], None
 
 
-def _wrong_first(found: Answers | None) -> list[Any]:
-    """Return the tasks to show: those with most wrong answers."""
-    return sorted(found.tasks, key=lambda task: task.accuracy)[:TASKS_SHOWN] if found else []
+def _wrong_first(found: Answers | None) -> list[Shown]:
+    """Return the tasks to show: those with most wrong answers; none of vectors, which nobody can look at."""
+    seen = [task for task in found.tasks if task.support.ndim == _IMAGES] if found else []
+    return sorted(seen, key=lambda task: task.accuracy)[:TASKS_SHOWN]
 
 
 def _as_yaml(spec: Mapping[str, Any]) -> str:
@@ -96,7 +103,7 @@ def _rendered(about: Sequence[About], drawn: Mapping[str, bytes]) -> str:
     text = files("phiforge_client.results").joinpath("templates", "report.html").read_text(encoding="utf-8")
     inline = {name: "data:image/png;base64," + base64.b64encode(png).decode() for name, png in drawn.items()}
     classified = deciding_score([each.found for each in about]) == "accuracy"
-    joint = [name for name in inline if not any(name in each.pictures for each in about)]
+    joint = [name for name in inline if not any(name in (*each.pictures, *each.weights) for each in about)]
     return environment.from_string(text).render(
         about=about, inline=inline, joint=joint, most=CLASSES_SHOWN, classified=classified
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from phiforge_client.results.answers import Images, Shown
 
@@ -19,19 +20,25 @@ def picture(task: Shown) -> bytes:
     rows = 1 + max(len(each) for each in asked)
     figure = Figure(figsize=(1.1 * ways, 1.25 * rows), layout="constrained")
     grid = figure.subplots(rows, ways, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
+    blank(grid)
     for way in range(ways):
-        _show(grid[0][way], task.support[task.support_labels.index(way)], "black", f"class {way}")
+        show(grid[0][way], task.support[task.support_labels.index(way)], "black", f"class {way}")
         for row, index in enumerate(asked[way], start=1):
             said = task.said[index]
-            _show(grid[row][way], task.query[index], RIGHT if said == way else WRONG, f"says {said}")
+            show(grid[row][way], task.query[index], RIGHT if said == way else WRONG, f"says {said}")
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=90)
     return written.getvalue()
 
 
-def _show(axes: Any, image: Images, colour: str, title: str) -> None:  # noqa: ANN401 - matplotlib's
+def blank(grid: NDArray[Any]) -> None:
+    """Leave every place of a grid empty until something is shown there."""
+    for axes in grid.flat:
+        axes.set_axis_off()
+
+
+def show(axes: Any, image: Images, colour: str, title: str) -> None:  # noqa: ANN401 - matplotlib's
+    """Show an image [channels, height, width] in a frame of a colour, with a title of it."""
     axes.set_axis_on()
     axes.set_xticks([])
     axes.set_yticks([])

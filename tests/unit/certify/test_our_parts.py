@@ -1,5 +1,6 @@
 """Every part of ours passes the certificate that installed parts are held to."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,14 +21,16 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    """Settings that name a few pictures."""
-    folder = tmp_path_factory.mktemp("pictures")
+    """Settings that name a few pictures, and a few vectors."""
+    folder, beside = tmp_path_factory.mktemp("pictures"), tmp_path_factory.mktemp("vectors")
     for place in range(6):
         (folder / f"class{place}").mkdir()
         for drawing in range(2):
             shade = (40 * place + 10 * drawing, 90, 200 - 30 * place)
             Image.new("RGB", (30, 30), shade).save(folder / f"class{place}" / f"{drawing}.png")
-    return Settings(images=folder)
+    vectors = np.random.default_rng(0).standard_normal((12, 512)).astype(np.float32)
+    np.savez(beside / "vectors.npz", features=vectors, labels=np.arange(12) // 2)
+    return Settings(images=folder, features=beside / "vectors.npz")
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -14,12 +14,14 @@ SETTINGS = {
     "hyperparameters": INNER,
     "layer_rates": INNER | {"weight_decay": 0.1},
     "learned_optimizer": INNER | {"units": 4},
+    "learning_to_reweight": INNER,
     "leo": {"latent": 4, "latent_steps": 2, "finetuning_steps": 2},
     "maml": INNER,
     "maml_plus_plus": INNER,
     "matching": {},
     "meta_lstm": INNER | {"units": 4},
     "meta_sgd": INNER,
+    "meta_weight_net": INNER | {"hidden": 5},
     "pooled": {"finetuning_steps": 5},
     "prototypical": {},
     "r2d2": {},
@@ -66,8 +68,8 @@ CONFIGS = [
     PixelNearestNeighbourConfig(),
 ]
 OF_EACH_KIND = [config for config in CONFIGS if not hasattr(config, "network") or config.network.norm == "layer"]
-ORDERED = [config for config in CONFIGS if getattr(config, "full_context", False)]
-"""Those that read the support set as a sequence."""
+ORDERED = [config for config in CONFIGS if getattr(config, "full_context", False) or hasattr(config, "trusted")]
+"""Those that read the support set as a sequence, or trust the first of each class."""
 
 
 def named(config):

@@ -14,13 +14,14 @@ FACTS = {
     "omniglot": DatasetFacts(dict(zip(SPLITS, (2844, 400, 3248), strict=True)), dict.fromkeys(SPLITS, 20)),
     "glyphs": DatasetFacts(dict(zip(SPLITS, (300, 75, 94), strict=True)), dict.fromkeys(SPLITS, 20)),
     "images": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
+    "features": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
     "sinusoid": DatasetFacts({}, {}),
 }
 CUT = ["anil", "boil", "hyperparameters", "layer_rates", "learned_optimizer", "maml", "maml_plus_plus", "meta_lstm"]
-CUT += ["meta_nas", "meta_sgd"]
+CUT += ["meta_nas", "meta_sgd", "meta_weight_net", "learning_to_reweight"]
 GRADIENT = [*CUT, "leo"]
 METRIC = ["matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
-REGRESSING = sorted([*CUT, "chosen_training", "from_scratch"])
+REGRESSING = sorted({*CUT, "chosen_training", "from_scratch"} - {"learning_to_reweight", "meta_nas"})
 ALLOWED = {name: {"backpropagation", "first_order", "evolution"} for name in GRADIENT}
 ALLOWED |= {name: ALLOWED[name] | {"persistent_evolution"} for name in CUT}
 ALLOWED |= {name: {"backpropagation", "evolution"} for name in METRIC}

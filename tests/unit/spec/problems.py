@@ -5,10 +5,11 @@ import math
 from tests.unit.spec.cases import REGRESSING
 
 ALL_LEARNERS = (
-    "anil, boil, chosen_training, from_scratch, hyperparameters, layer_rates, learned_optimizer, leo, maml, "
-    "maml_plus_plus, matching, meta_lstm, meta_nas, meta_sgd, pixel_nearest_neighbour, pooled, prototypical, r2d2, "
-    "relation, siamese"
+    "anil, boil, chosen_training, from_scratch, hyperparameters, layer_rates, learned_optimizer, learning_to_reweight, "
+    "leo, maml, maml_plus_plus, matching, meta_lstm, meta_nas, meta_sgd, meta_weight_net, pixel_nearest_neighbour, "
+    "pooled, prototypical, r2d2, relation, siamese"
 )
+ALL_DATA = "features, glyphs, images, omniglot, sinusoid"
 ALL_ESTIMATORS = (
     "backpropagation, darts, evolution, first_order, implicit, none, persistent_evolution, reinforce, reptile"
 )
@@ -177,7 +178,10 @@ PROBLEMS = [
         ["learner.network.name: 'mlp' is unknown; allowed: cell, conv4"],
     ),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
-    ({"data": {"name": "mnist"}}, ["data.name: 'mnist' is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
+    (
+        {"data": {"name": "mnist"}},
+        [f"data.name: 'mnist' is unknown; allowed: {ALL_DATA}"],
+    ),
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
@@ -223,7 +227,59 @@ PROBLEMS = [
     ),
     ({"outer": {"average": {"decay": 1}}}, ["outer.average.decay: Input should be less than 1"]),
     ({"numerics": {"dtype": "float16"}}, ["numerics.dtype: Input should be 'float32', 'float64' or 'bfloat16'"]),
+    # what vectors are not
+    (
+        {"data": {"name": "features"}},
+        ["learner.network.name: 'conv4' looks at images, which data 'features' has none of; allowed: mlp"],
+    ),
+    (
+        {"data": {"name": "features"}, "sampling": {"augmentation": "mirror"}}
+        | {"learner": {"name": "maml", "network": {"name": "mlp"}}},
+        ["sampling.augmentation: 'mirror' needs images; allowed with 'features': none"],
+    ),
+    # wrong labels
+    ({"sampling": {"label_noise": 0.7}}, ["sampling.label_noise: Input should be less than or equal to 0.6"]),
+    (
+        {"sampling": {"label_noise": 0.2}},
+        [
+            "sampling.label_noise: 0.2 of the 1 support examples of a class is no whole number; "
+            "allowed with task.k_shot 1: 0"
+        ],
+    ),
+    (
+        {"task": {"k_shot": 5}, "evaluation": {"label_noise": 0.5}},
+        [
+            "evaluation.label_noise: 0.5 of the 5 support examples of a class is no whole number; "
+            "allowed with task.k_shot 5: 0, 0.2, 0.4, 0.6"
+        ],
+    ),
+    (
+        {"task": {"k_shot": 5}, "sampling": {"label_noise": 0.4}, "evaluation": {"task": {"k_shot": 2}}},
+        [
+            "sampling.label_noise: 0.4 of the 2 support examples of a class is no whole number; "
+            "allowed with evaluation.task.k_shot 2: 0, 0.5"
+        ],
+    ),
+    (
+        WAVES | {"task": {"n_way": 1, "k_shot": 10}, "sampling": {"label_noise": 0.5}},
+        ["sampling.label_noise: 0.5, but data 'sinusoid' is a regression, without labels; allowed: 0"],
+    ),
+    (
+        {"task": {"k_shot": 5}, "sampling": {"label_noise": 0.6}}
+        | {"learner": {"name": "learning_to_reweight", "trusted": 3}},
+        [
+            "learner.trusted: 3 examples of each class are to be right for sure, but task has 2 that are; "
+            "allowed: 1 to 2"
+        ],
+    ),
     # what cannot be computed as asked
+    (
+        {"numerics": {"engine": "fused"}, "learner": {"name": "learning_to_reweight", "through_weights": True}},
+        [
+            "numerics.engine: 'fused' has no third derivatives, which learner 'learning_to_reweight' so configured "
+            "needs; allowed with it: auto, torch"
+        ],
+    ),
     (
         {"numerics": {"engine": "fused", "dtype": "bfloat16"}},
         [
@@ -236,7 +292,7 @@ PROBLEMS = [
         [
             "numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner 'leo' cannot; allowed with "
             "it: auto, fused, torch; learners that can: anil, boil, layer_rates, maml, maml_plus_plus, matching, "
-            "meta_nas, meta_sgd, prototypical, r2d2, relation, siamese",
+            "meta_nas, meta_sgd, meta_weight_net, prototypical, r2d2, relation, siamese",
             "numerics.engine: 'vmap' computes the gradients of estimators backpropagation and first_order, not what "
             "'evolution' contributes; allowed with it: auto, fused, torch",
         ],
@@ -313,6 +369,9 @@ PROBLEMS = [
     ({"outer": {"clip_norm": False}}, ["outer.clip_norm: Input should be a valid number"]),
     ({"outer": {"meta_batch": 10**12}}, ["outer.meta_batch: Input should be less than or equal to 65536"]),
     ({1: {}}, ["1: "]),
-    ({"data": {"name": ["glyphs"]}}, ["data.name: ['glyphs'] is unknown; allowed: glyphs, images, omniglot, sinusoid"]),
+    (
+        {"data": {"name": ["glyphs"]}},
+        [f"data.name: ['glyphs'] is unknown; allowed: {ALL_DATA}"],
+    ),
     ({1: 2}, ["1: Keys should be strings"]),
 ]

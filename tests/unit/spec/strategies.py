@@ -78,6 +78,7 @@ def learners_on(networks, without_averages):
         "learned_optimizer": named(
             "learned_optimizer", units=st.integers(1, 256), learn_start=st.booleans(), **forgetful
         ),
+        "learning_to_reweight": named("learning_to_reweight", through_weights=st.booleans(), **inner),
         "leo": named("leo", latent=st.integers(1, 1024), kl_weight=floats(0, 1), network=networks),
         "maml": named("maml", proximal=floats(0, 10), **inner),
         "maml_plus_plus": named("maml_plus_plus", learned_rates=st.booleans(), multi_step_until=floats(0, 1), **inner),
@@ -97,6 +98,7 @@ def learners_on(networks, without_averages):
         ),
         "meta_lstm": named("meta_lstm", units=st.integers(1, 256), **forgetful | {"inner_lr": floats(0, 0.9)}),
         "meta_sgd": named("meta_sgd", **inner),
+        "meta_weight_net": named("meta_weight_net", hidden=st.integers(1, 4096), **inner),
         "pixel_nearest_neighbour": named("pixel_nearest_neighbour"),
         "pooled": named("pooled", cosine=st.booleans(), finetuning_steps=st.integers(1, 10_000), **metric),
         "prototypical": named("prototypical", **metric),

@@ -41,7 +41,14 @@ def test_what_says_no_more_than_its_absence_is_not_recorded():
 
 
 @pytest.mark.parametrize(
-    "raw", [{"outer": {"groups": GROUPS}}, {"scores": [{"name": "loss"}]}], ids=["groups", "scores"]
+    "raw",
+    [
+        {"outer": {"groups": GROUPS}},
+        {"scores": [{"name": "loss"}]},
+        {"sampling": {"label_noise": 0.4}},
+        {"evaluation": {"label_noise": 0.0}},
+    ],
+    ids=["groups", "scores", "noise", "judged without noise"],
 )
 def test_what_says_more_is_recorded_and_needs_a_newer_schema(raw):
     # Given a spec that uses a field of the second schema, I expect it in the record, in the hash, and back from there.

@@ -12,6 +12,8 @@ from phiforge.base.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 
+Examples = NDArray[np.uint8] | NDArray[np.float32]
+"""Images, or vectors."""
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is; if there is 0 of it, it is a remark."""
 LEFT_OUT = "left_out"
@@ -49,13 +51,14 @@ class Catalogue(NamedTuple):
 class Dataset:
     """``images``: uint8 [images, channels, height, width], ink 255 on 0; ``source``: where they come from.
 
+    Of a dataset of vectors ``images`` are these: float32 [vectors, dimensions], taken as they are.
     ``files`` names the file that each image was made from, within that source; empty if there are none.
 
     Raises DataError if a source class is in two splits: then accuracy on the test split would mean nothing.
     """
 
     name: str
-    images: NDArray[np.uint8]
+    images: Examples
     classes: tuple[SourceClass, ...]
     splits: Mapping[str, tuple[TaskClass, ...]]
     source: Mapping[str, str] = field(default_factory=dict)
@@ -76,10 +79,9 @@ class Dataset:
         return Catalogue(self.classes, self.splits, self.files)
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        channels, height, width = self.images.shape[1:]
-        return channels, height, width
+    def image_shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of images, (dimensions,) of vectors."""
+        return self.images.shape[1:]
 
     def drawings(self, split: str) -> int:
         """Return how many images the class of ``split`` with the fewest has."""
