@@ -300,7 +300,7 @@ TORCH_SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "scheduler_of"), TORCH_SCHEDULES, ids=lambda each: str(each)[:50])
+@pytest.mark.parametrize(("parts", "scheduler_of"), TORCH_SCHEDULES, ids=["growing", "restarts", "halving", "linear"])
 def test_schedules_against_torch(parts, scheduler_of):
     # Given a schedule, and torch's own
     outer = outer_of(SgdConfig(), **parts)
