@@ -254,7 +254,7 @@ def test_a_shard_that_is_a_bomb(platform: Platform) -> None:
     data = zstandard.compress(b"\0" * 10_000_000)
     platform.store.put(f"datasets/shards/{sha256_hex(data)}", data)
     with pytest.raises(FormatError, match="does not unpack to the 784 bytes that its index promises"):
-        _read_shard({"sha256": sha256_hex(data), "images": 1}, [1, 28, 28], platform.store)
+        _read_shard({"sha256": sha256_hex(data), "images": 1}, [1, 28, 28], np.dtype(np.uint8), platform.store)
 
 
 def episodes(**changes: Any) -> bytes:
