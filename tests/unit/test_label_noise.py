@@ -17,10 +17,10 @@ SHARES = st.sampled_from([0.2, 0.4, 0.6])
 seeds = st.integers(0, 2**63)
 
 
-@given(SHARES, st.booleans(), seeds)
-def test_what_is_wrong_and_what_stays_right(share, mirror, seed):
+@given(SHARES, st.sampled_from(["none", "mirror"]), seeds)
+def test_what_is_wrong_and_what_stays_right(share, by, seed):
     # Given episodes with wrong labels, and those of the same name without
-    noisy, clean = (sample_batch(TURNED, "train", FIVE, 3, seed, mirror=mirror, noise=each) for each in (share, 0.0))
+    noisy, clean = (sample_batch(TURNED, "train", FIVE, 3, seed, augmentation=by, noise=each) for each in (share, 0.0))
     count = len(TURNED.dataset.splits["train"])
     for index in range(3):
         # I expect the share of each class's support examples to have another label, and no label to be left out,
@@ -64,18 +64,18 @@ def test_the_seed_names_them():
     assert not np.array_equal(wrong_labels(FIVE, 0.4, 20, 0, "train", 1), wrong_labels(FIVE, 0.4, 20, 0, "train", 2))
 
 
-@pytest.mark.parametrize("augmentation", ["none", "mirror"])
+@pytest.mark.parametrize("augmentation", ["none", "mirror", "turn"])
 def test_lineage_says_what_each_was_taken_for(augmentation):
     # Given a run with wrong labels, and the episodes of a job of it
     sampling = {"label_noise": 0.4, "augmentation": augmentation}
     spec = RunSpec.model_validate({"task": FIVE.model_dump(), "sampling": sampling, "outer": {"job_size": 4}})
-    seed, mirror = training_seed(spec, 7, 2), augmentation == "mirror"
-    batch = sample_batch(TINY, "train", FIVE, 4, *seed, mirror=mirror, noise=0.4)
+    seed = training_seed(spec, 7, 2)
+    batch = sample_batch(TINY, "train", FIVE, 4, *seed, augmentation=augmentation, noise=0.4)
     catalogue = TINY.dataset.catalogue
     found = sources(catalogue, batch)
     # I expect what is read off its file to name the class that each wrong label stands for,
     names = [each.name for each in catalogue.classes]
-    classes = [catalogue.splits["train"][number % 6].source for number in range(12)]
+    classes = [catalogue.splits["train"][number % 6].source for number in range(48)]
     for index, episode in enumerate(found):
         for item, label, true in zip(episode.support, batch.support_y[index], batch.truth[index], strict=True):
             said = names[classes[batch.classes[index][label]]]
