@@ -45,6 +45,7 @@ WITH_A_RUN: dict[str, list[str]] = {
     "predict": ["--support", "nowhere", "picture.png"],
     "adapt": ["--support", "nowhere", "--query", "nowhere"],
     "evaluate": [],
+    "cell": [],
     "export": ["--out", "exported"],
     "serve": [],
 }
@@ -84,7 +85,7 @@ class Place(NamedTuple):
 
 ALL = (*WITH_A_RUN, *SERVICES, *STACKS, *OTHERS, *OF_THE_STACK)
 ACTING = (*WITH_A_RUN, *OTHERS, *OF_THE_STACK)
-LOOKING = ("runs", "queue", "study list", "data list", "data inspect", "data suggest", "down")
+LOOKING = ("runs", "queue", "study list", "data list", "data inspect", "data suggest", "data publish", "down")
 """What has nothing to find, and says so, where there is no home and none can be made."""
 NO_STORE = (
     *WITH_A_RUN,

@@ -214,7 +214,7 @@ def serve(
     from phiforge_server.serving import serve as serve_models
 
     settings = read_settings()
-    store = open_store(settings)
+    store = open_store(settings, make=False)
     models = [served(run, store, settings.device) for run in runs]
     limits = Limits(request_bytes=megabytes * 2**20, tasks=tasks, task_seconds=3600 * hours, look_seconds=look)
     say(f"serving {', '.join(model.run for model in models)} on http://{host}:{port}")
