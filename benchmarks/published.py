@@ -23,7 +23,6 @@ PUBLISHED = {
     "maml-plus-plus": Published("99.5", "97.7", "Antoniou et al. 2019"),
     "implicit-maml": Published("99.2", "94.5", "Rajeswaran et al. 2019 (gradient descent)"),
     "anil": Published("", "96.2", "Raghu et al. 2020"),
-    "meta-nas": Published("98.95 (one architecture), 99.36 (one a task)", "", "Lian et al. 2020"),
     "prototypical": Published("98.8", "96.0", "Snell et al. 2017"),
     "matching": Published("98.1", "93.8", "Vinyals et al. 2016"),
     "relation": Published("99.6", "97.6", "Sung et al. 2018"),

@@ -155,7 +155,7 @@ def curve(axis: Axis, learner: str, found: list[Measured]) -> Curve:
 def moved_by(work: Work, contribution: int) -> Moved:
     """Return the bytes of a job."""
     batch = EpisodeBatch.from_bytes(work.episodes)
-    unpacked = sum(array.nbytes for array in vars(batch).values())
+    unpacked = sum(array.nbytes for array in vars(batch).values() if array is not None)
     return Moved(len(work.episodes), unpacked, len(work.phi), contribution)
 
 

@@ -13,6 +13,7 @@ are numbers: ∂L/∂φ does not ask how they would change, unless ``through_wei
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -120,9 +121,10 @@ def agreements(losses: Tensor, points: Sequence[Tensor], share: Tensor, keep_gra
         share: of each example [n] in the loss that is to fall.
         keep_graph: whether what is returned is differentiable.
     """
-    wanted = torch.autograd.grad(losses, points, share, retain_graph=True, create_graph=keep_graph)
+    slopes_at = partial(torch.autograd.grad, losses, points, allow_unused=True, materialize_grads=True)
+    wanted = slopes_at(share, retain_graph=True, create_graph=keep_graph)
     epsilon = torch.zeros_like(losses).requires_grad_()
-    slopes = torch.autograd.grad(losses, points, epsilon, create_graph=True)
+    slopes = slopes_at(epsilon, create_graph=True)
     products = [(slope * want).sum() for slope, want in zip(slopes, wanted, strict=True)]
     found = torch.autograd.grad(torch.stack(products).sum(), epsilon, retain_graph=True, create_graph=keep_graph)[0]
     return found if keep_graph else found.detach()

@@ -46,7 +46,7 @@ class Features(DatasetSource):
     Example::
 
         np.savez("birds.npz", features=embeddings, labels=names)  # [n, 384] numbers, [n] texts
-        dataset = Features(FeaturesData(dimensions=384), Settings(features=Path("birds.npz"))).build()
+        dataset = Features(FeaturesData(dimensions=384), Settings(features="birds.npz")).build()
         dataset.images.shape  # (n, 384)
     """
 

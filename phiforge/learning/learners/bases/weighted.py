@@ -69,6 +69,8 @@ class WeightedLearner(GradientLearner):
         return found
 
     def _weighted_gradients(self, phi: Phi, losses: Losses, targets: Tensor, theta: Tensors, mode: Mode) -> Tensors:
+        if not mode.second_order:  # constants, what no inner loop moves among them
+            theta = {name: value.detach() for name, value in theta.items()}
         moving = {name: value for name, value in theta.items() if self.moves(name)}
         if transforms(self.shape.engine):
             return self._transformed(phi, losses, targets, theta, moving, mode)
@@ -76,16 +78,15 @@ class WeightedLearner(GradientLearner):
         values = losses({**theta, **points})
         weights = self.weights(phi, Seen(values, targets, points), mode)
         keep_graph = mode.second_order or weights.requires_grad
-        found = torch.autograd.grad(values, list(points.values()), weights, create_graph=keep_graph)
+        found = torch.autograd.grad(
+            values, list(points.values()), weights, create_graph=keep_graph, allow_unused=True, materialize_grads=True
+        )
         return dict(zip(points, found, strict=True))
 
     def _transformed(
         self, phi: Phi, losses: Losses, targets: Tensor, theta: Tensors, moving: Tensors, mode: Mode
     ) -> Tensors:
         """Return the same by function transforms: a gradient in the moving entries alone, the weights from outside."""
-        if not mode.second_order:
-            theta = {name: value.detach() for name, value in theta.items()}
-            moving = {name: theta[name] for name in moving}
         weights = self.weights(phi, Seen(losses(theta), targets, moving), mode)
         summed = partial(_weighted_sum, losses, weights, theta)
         found: Tensors = torch.func.grad(summed)(moving)

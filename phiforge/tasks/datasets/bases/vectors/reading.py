@@ -32,7 +32,7 @@ def read_vectors(place: Path) -> Table:
     Example::
 
         np.savez("birds.npz", features=embeddings, labels=names)
-        read_vectors(Path("birds.npz")).features.shape
+        read_vectors(path).features.shape
     """
     if not place.is_file():
         raise DataError(f"{place} is no file: vectors are read from one file, {' or '.join(SUFFIXES)}")
