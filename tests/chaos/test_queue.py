@@ -14,6 +14,7 @@ from phiforge_client.chaos.stage import Stage
 from phiforge_client.chaos.verdict import hashes
 from phiforge_client.submission import submit
 from tests.chaos.conftest import MOST_STILL_SECONDS
+from tests.thorough import NIGHTLY
 
 pytestmark = pytest.mark.services
 
@@ -46,7 +47,14 @@ def go_through(stage: Stage, reference: Reference, fault: Callable[[str], None])
             stage.look()
 
 
-@pytest.mark.parametrize("kind", ["kill-everything", "kill-trainer", "kill-evaluator", "wipe-redis", "lose-messages"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "kill-everything",
+        "wipe-redis",
+        *(pytest.param(kind, marks=NIGHTLY) for kind in ("kill-trainer", "kill-evaluator", "lose-messages")),
+    ],
+)
 def test_a_queue_under_faults(on_folder: Stage, reference: Reference, kind: str) -> None:
     # Given runs that wait for each other on a fleet
     # If a fault befalls some as soon as they are there, I expect all to go through.
