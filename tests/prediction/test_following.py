@@ -4,6 +4,7 @@ import io
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -56,6 +57,32 @@ def fleet(redis_url, tmp_path):
     platform.close()
 
 
+@contextmanager
+def going_on(caller, task):
+    """Ask a task and make further ones all the time; yield what came of asking, and of making, as it comes."""
+    statuses, made, over = [], [], threading.Event()
+
+    def ask():
+        while not over.is_set():
+            statuses.append(answered(caller, task))
+
+    def make():
+        while not over.is_set():
+            answer = caller.post("/tasks", files=SUPPORT)
+            made.append((answer.status_code, answer.json().get("version"), answer.json().get("task")))
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=each) for each in (ask, make)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses, made
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
 @pytest.mark.services
 def test_a_run_that_is_trained_is_served_meanwhile(fleet, tmp_path):
     # Given a run that waits for its fleet, served by a real process, and a task that was made with its first version
@@ -70,29 +97,12 @@ def test_a_run_that_is_trained_is_served_meanwhile(fleet, tmp_path):
     first = caller.post("/tasks", files=SUPPORT).json()
     assert first["version"] == 0
     # If a real fleet trains it, while that task is asked and further tasks are made, all the time
-    statuses, made, over = [], [], threading.Event()
-
-    def ask():
-        while not over.is_set():
-            statuses.append(answered(caller, first["task"]))
-
-    def make():
-        while not over.is_set():
-            answer = caller.post("/tasks", files=SUPPORT)
-            made.append((answer.status_code, answer.json().get("version"), answer.json().get("task")))
-            time.sleep(0.05)
-
-    threads = [threading.Thread(target=each) for each in (ask, make)]
-    for thread in threads:
-        thread.start()
-    with Stack(fleet.settings, trainers=1):
-        wait_for_end(fleet, run)
-    best = fleet.record.report(run)["best_version"]
-    wait_until(lambda: caller.get("/models").json()[0]["version"] == best, "the best version to be served")
-    time.sleep(0.5)
-    over.set()
-    for thread in threads:
-        thread.join()
+    with going_on(caller, first["task"]) as (statuses, made):
+        with Stack(fleet.settings, trainers=1):
+            wait_for_end(fleet, run)
+        best = fleet.record.report(run)["best_version"]
+        wait_until(lambda: caller.get("/models").json()[0]["version"] == best, "the best version to be served")
+        time.sleep(0.5)
     # I expect no request to be dropped, that task to be answered by its own version throughout,
     assert {status for status, _ in statuses} == {200}
     assert {version for _, version in statuses} == {0}

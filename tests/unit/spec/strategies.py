@@ -49,22 +49,12 @@ rates = floats(0, 10)
 loop = {"inner_lr": rates, "inner_steps": st.integers(1, 100), "inner_steps_evaluation": st.integers(1, 1000)}
 
 
-def learners_on(networks, without_averages):
-    """Learners by name, each with some of its settings, on a network or on one whose norm keeps no averages."""
-    metric = {"network": networks}
+def stepping_on(networks, without_averages):
+    """Learners with an inner loop by name, on a network or on one whose norm keeps no averages."""
     inner, forgetful = {**loop, "network": networks}, {**loop, "network": without_averages}
     return {
         "anil": named("anil", **inner),
         "boil": named("boil", **inner),
-        "chosen_training": named(
-            "chosen_training",
-            steps=st.lists(st.integers(1, 100), min_size=1, max_size=4),
-            rates=st.lists(rates, min_size=1, max_size=4),
-            network=without_averages,
-        ),
-        "from_scratch": named(
-            "from_scratch", inner_lr=rates, inner_steps=st.integers(1, 10_000), network=without_averages
-        ),
         "hyperparameters": named(
             "hyperparameters",
             weight_decay=floats(0, 1),
@@ -79,12 +69,8 @@ def learners_on(networks, without_averages):
             "learned_optimizer", units=st.integers(1, 256), learn_start=st.booleans(), **forgetful
         ),
         "learning_to_reweight": named("learning_to_reweight", through_weights=st.booleans(), **inner),
-        "leo": named("leo", latent=st.integers(1, 1024), kl_weight=floats(0, 1), network=networks),
         "maml": named("maml", proximal=floats(0, 10), **inner),
         "maml_plus_plus": named("maml_plus_plus", learned_rates=st.booleans(), multi_step_until=floats(0, 1), **inner),
-        "matching": named(
-            "matching", scale=floats(0, 100), full_context=st.booleans(), steps=st.integers(1, 100), **metric
-        ),
         "meta_nas": named(
             "meta_nas",
             architecture_lr=rates,
@@ -99,6 +85,26 @@ def learners_on(networks, without_averages):
         "meta_lstm": named("meta_lstm", units=st.integers(1, 256), **forgetful | {"inner_lr": floats(0, 0.9)}),
         "meta_sgd": named("meta_sgd", **inner),
         "meta_weight_net": named("meta_weight_net", hidden=st.integers(1, 4096), **inner),
+    }
+
+
+def learners_on(networks, without_averages):
+    """Learners by name, each with some of its settings, on a network or on one whose norm keeps no averages."""
+    metric = {"network": networks}
+    return stepping_on(networks, without_averages) | {
+        "chosen_training": named(
+            "chosen_training",
+            steps=st.lists(st.integers(1, 100), min_size=1, max_size=4),
+            rates=st.lists(rates, min_size=1, max_size=4),
+            network=without_averages,
+        ),
+        "from_scratch": named(
+            "from_scratch", inner_lr=rates, inner_steps=st.integers(1, 10_000), network=without_averages
+        ),
+        "leo": named("leo", latent=st.integers(1, 1024), kl_weight=floats(0, 1), network=networks),
+        "matching": named(
+            "matching", scale=floats(0, 100), full_context=st.booleans(), steps=st.integers(1, 100), **metric
+        ),
         "pixel_nearest_neighbour": named("pixel_nearest_neighbour"),
         "pooled": named("pooled", cosine=st.booleans(), finetuning_steps=st.integers(1, 10_000), **metric),
         "prototypical": named("prototypical", **metric),
