@@ -53,8 +53,10 @@ Written by `make benchmark-omniglot` through the whole pipeline: two trainers of
 rotations as classes, 1 shot and 5 queries a class, 28x28, the same 600 test tasks of unseen characters for every
 learner. Mean and 95 % confidence interval over tasks. The curve is validation accuracy in per cent (100 tasks) from φ₀
 to the end, at even steps: where it still rises, the budget was too small for the learner. Published figures are of far
-larger budgets and of other splits. Seconds go from submission to the last score, with whatever else the machine did and
-any pause of this command; CPU cores are few here, and what more tasks do is in [README.md](README.md).
+larger budgets and of other splits. `protocol` says in how many facts a row differs from how its figure was made, and
+how many of them nobody states ([fact by fact](../protocols.md)). Seconds go from submission to the last score, with
+whatever else the machine did and any pause of this command; CPU cores are few here, and what more tasks do is in
+[README.md](README.md).
 """
 FIVE = 5
 

@@ -22,10 +22,11 @@ is known and the same. Ours are bold where they differ.
 
 Where our parts come nearer to a published figure than the ready-made spec does, a spec whose name begins with
 `published` does so. Its budget is the published one, which takes days on two processor cores; the ready-made specs hold
-what was found to be best within minutes. 20-way figures are compared with the 5-way spec whose `task.n_way` is 20, as
-the [table of all learners](results/omniglot.md) is made.
+what was found to be best within minutes. Where no ready-made spec is 20-way, as that of ProtoNet is, a 20-way figure
+is compared with the 5-way spec whose `task.n_way` is 20. The [table of all learners](results/omniglot.md) is of specs
+cut to a budget of 2,000 tasks, so its column `protocol` says other numbers.
 
-What no spec of ours can say, such as strided convolutions or an ensemble of checkpoints, stands below each table.
+What no spec of ours can say, such as pools of tasks or smoothed labels, stands below each table.
 
 ## All figures
 """

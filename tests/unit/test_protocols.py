@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.omniglot import budgeted, protocol
+from benchmarks.omniglot import COLUMNS, INTRODUCTION, SPECS, budgeted, protocol
 from benchmarks.protocols.compare import NOT_STATED, PUBLISHED, compared
 from benchmarks.protocols.figures import Fact, figure_of, figures
 from benchmarks.protocols.ours import FIELDS, ours
@@ -55,6 +55,15 @@ def test_a_figure_made_as_ours_is_marked_published():
     assert compared(besides, spec).protocol == "1 differs"
 
 
+def test_what_nobody_says_counts_as_no_difference():
+    # Given figures of which a paper does not say how characters validate, Expect that to differ from nothing of ours.
+    for learner, said in (("matching", "12 not stated"), ("siamese", "1 differs, 20 not stated")):
+        figure = figure_of(learner, 5)
+        assert compared(figure, spec_named(figure.spec, 5)).protocol == said
+        assert not any("not stated" in fact.what for fact in figure.besides)
+        assert "not stated" in figure.facts["split"].source
+
+
 def test_what_differs_between_a_spec_and_maml_as_published():
     # Given the spec that comes nearest to MAML as published, Expect the strides alone to be in another way
     found = compared(figure_of("maml", 5), spec_named("published-maml-5w1s", 5))
@@ -86,6 +95,22 @@ def test_the_words_of_a_spec():
     assert shipped["training / validation / test characters"] == "711 / 100 / 812"
     floor = ours(spec_named("omniglot-pixel-nearest-neighbour-5w1s", 5))
     assert {floor["blocks"], floor["shrinking"], floor["batch statistics at test"]} == {"none"}
+
+
+def test_the_page_of_all_learners_has_the_column_of_protocols():
+    # Given the page, Expect its introduction and its columns to be those that the command writes,
+    text = (ROOT / "docs" / "results" / "omniglot.md").read_text(encoding="utf-8")
+    assert text.startswith(INTRODUCTION)
+    head, _, *rows = (line for line in text[len(INTRODUCTION) :].partition("\n\nAs it was run")[0].splitlines() if line)
+    assert head == f"| {' | '.join(COLUMNS)} |"
+    # and each row to say what the code says of its spec at the budget.
+    shown = {cells[0]: cells[-1] for cells in ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows)}
+    assert {name.rpartition(",")[2] for name in shown} == {" 5-way", " 20-way"}
+    for raw, n_way in ((budgeted(read_spec(ROOT / path), each, 2000), each) for path in SPECS for each in (5, 20)):
+        learner = raw["name"].removeprefix("omniglot-").rpartition("-")[0]
+        if learner != "meta-nas":  # was not run
+            assert shown.pop(f"{learner}, {n_way}-way") == protocol(raw, learner, n_way)
+    assert not shown
 
 
 def test_rows_of_the_table_of_all_learners_are_marked():
