@@ -27,14 +27,15 @@ def importance(space: Space, history: Sequence[Told]) -> Mapping[str, float] | N
         space: what was searched.
         history: the trials; those that are whole and have a cost count.
 
+    Of a field with a condition nothing is said: Optuna compares those that every trial has.
+
     None if there are too few of them, or Optuna is not installed.
     """
     whole = [told for told in history if told.cost is not None and told.share == 1]
     if len(whole) < FEWEST or find_spec("optuna") is None:
         return None
     found = _shares(space, whole)
-    shares = {field: found.get(field, 0.0) for field in space}
-    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _shares(space: Space, whole: Sequence[Told]) -> Mapping[str, float]:

@@ -49,11 +49,14 @@ class Deciding:
         if not compared or any(number not in self._waiting for number in compared):
             return
         here = {number: self._curve(number) for number in compared}
-        others = {number: curve for number, curve in self._at(rung).items() if number not in here}
+        others = {number: curve for number, curve in self._at(rung).items() if self._generation(number) < generation}
         chosen = self._scheduler.choose(here, others)
         untouched = [each.number for each in going if each.number not in here]
         costs = {number: self._waiting[number] for number in compared}
         yield generation, rung, Decision(costs, tuple(sorted([*chosen, *untouched])), self._why(here, others, chosen))
+
+    def _generation(self, number: int) -> int:
+        return self._found.proposals[number].generation
 
     def _one_by_one(self) -> Iterator[Due]:
         """Decide for each trial at its rung, as long as the budget has room for whoever goes on."""
@@ -80,7 +83,7 @@ class Deciding:
         )
 
     def _went_on(self, number: int, rung: int) -> bool:
-        decisions = self._found.decisions_of(self._found.proposals[number].generation)
+        decisions = self._found.decisions_of(self._generation(number))
         return len(decisions) > rung and number in decisions[rung].goes_on
 
     def _why(self, here: Mapping[int, Curve], others: Mapping[int, Curve], chosen: list[int]) -> str:

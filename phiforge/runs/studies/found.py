@@ -50,13 +50,16 @@ class Found:
         return self._decisions[generation]
 
     def rung_of(self, proposal: Proposal) -> int:
-        """Return the rung that a trial is to be decided for next, or its end, from 0 on."""
-        return len(self.decisions_of(proposal.generation))
+        """Return the rung, from 0 on, that a trial is to be decided for next, or that it was stopped or ended before.
+
+        It follows from the decisions that let it go on, so that it is the same whenever it is asked.
+        """
+        return sum(proposal.number in each.goes_on for each in self.decisions_of(proposal.generation))
 
     def goes_on(self, proposal: Proposal) -> bool:
-        """Say whether nobody stopped a trial."""
-        decisions = self.decisions_of(proposal.generation)
-        return not decisions or proposal.number in decisions[-1].goes_on
+        """Say whether nobody stopped a trial: at its rung it was not compared, or not yet."""
+        decisions, rung = self.decisions_of(proposal.generation), self.rung_of(proposal)
+        return rung == len(decisions) or proposal.number not in decisions[rung].costs
 
     @property
     def going(self) -> list[Proposal]:

@@ -113,8 +113,7 @@ def _step(platform: RunPlatform, studies: Studies, record: StudyRecord, spec: St
 
 
 def _end(studies: Studies, study: str, status: StudyStatus, fields: Mapping[str, Any]) -> None:
-    studies.end(study, status, fields)
-    if status is StudyStatus.FAILED:
+    if studies.end(study, status, fields) and status is StudyStatus.FAILED:
         FAILED_STUDIES.inc()
 
 

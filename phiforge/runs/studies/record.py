@@ -116,10 +116,10 @@ class Studies:
         ended = (status for status, name in _MARKS.items() if self._store.exists(_key(study, name)))
         return next(ended, StudyStatus.RUNNING)
 
-    def end(self, study: str, status: StudyStatus, fields: Mapping[str, Any]) -> None:
-        """Write down that ``study`` ended, with its ``reason`` and whatever else is to be said."""
+    def end(self, study: str, status: StudyStatus, fields: Mapping[str, Any]) -> bool:
+        """Write down that ``study`` ended, with its ``reason`` and what else is to be said; say whether it was new."""
         key = _key(study, _MARKS[status])
-        self._store.put_if_absent(key, seal(key, fields))
+        return self._store.put_if_absent(key, seal(key, fields))
 
     def ending(self, study: str, status: StudyStatus) -> dict[str, Any]:
         """Return what was written when ``study`` ended so; raises FormatError if it is damaged."""

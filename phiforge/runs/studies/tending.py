@@ -165,7 +165,7 @@ class Tending:
 
     def _stopped(self, proposal: Proposal) -> Result:
         """End a trial's run that the scheduler stopped, and return its result."""
-        rung = self._found.rung_of(proposal) - 1
+        rung = self._found.rung_of(proposal)
         place = self._found.decisions_of(proposal.generation)[rung].place(proposal.number)
         result = judged(self._platform, self._record, self._spec, proposal, rung, TrialEnd.STOPPED)
         why = f"stopped at version {result.version} of {proposal.rungs[-1]}: {place}"

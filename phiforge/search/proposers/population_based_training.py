@@ -27,7 +27,7 @@ class PopulationBasedTrainingConfig(PartConfig):
         default=0.2, gt=0, le=0.5, description="Of the population: the worst that go on from as many of the best."
     )
     factor: float = Field(
-        default=1.2, gt=1, le=10, description="A number of whoever copies is multiplied by it, or by 2 minus it."
+        default=1.2, gt=1, lt=2, description="A number of whoever copies is multiplied by it, or by 2 minus it."
     )
     resample: float = Field(
         default=0.25, ge=0, le=1, description="Probability that a field is drawn anew instead; choices change only so."
@@ -47,14 +47,12 @@ class PopulationBasedTraining(Proposer):
 
     @classmethod
     def refuses(cls, config: Any, space: Any, generation: int) -> Iterator[str]:  # noqa: ANN401 - its own; a Space
-        """Refuse a population of one, and factors that turn a number's sign."""
+        """Refuse a population of one."""
         if generation < FEWEST:
             yield (
                 f"'population_based_training' takes populations of {FEWEST} trials or more, and generation is "
                 f"{generation}"
             )
-        if config.factor >= 2:
-            yield f"'population_based_training' multiplies by {config.factor:g} or by 2 minus it; allowed: below 2"
 
     def parents(self, history: Sequence[Told], numbers: range) -> list[int | None]:
         """Return the trial that each goes on from: of those before it the one in its place, or one of the best."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from phiforge.fleet.platform import Platform
-from phiforge.runs.reconcile import reconcile_all
+from phiforge.runs.reconcile import fail, reconcile_all
 from phiforge.runs.record import RunStatus
 from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.look import look
@@ -88,6 +88,33 @@ def test_trained_to_the_second_rung_before_it_is_held(platform: Platform, submit
     assert trials_that_go_on(platform, mine) == [best]
     assert not line.held(best)
     assert line.of(best) or platform.record.is_active(best)
+
+
+def test_results_are_told_again_wherever_a_trial_left(platform: Platform, submitted: Submit) -> None:
+    # Given trials of which some are no run, one failed before the first rung, and others were stopped at two rungs
+    batches = {"outer.meta_batch": {"type": "choice", "values": [4, 5]}}
+    mine = submitted(**HALVING | {"budget": {"trials": 12}, "generation": 12}, space=study()["space"] | batches)
+    failing, *others = trials_that_go_on(platform, mine)
+    fail(platform, failing, "the loss is nan")
+    for version in RUNGS[:2]:
+        for run in [each for each in others if platform.record.status(each) is RunStatus.RUNNING]:
+            platform.record.activate(run)
+            judge(platform, run, version)
+        for _ in range(2):
+            look(platform, mine)
+    before = Found.of(Studies(platform.store), mine).results
+    kinds = {(result.end, result.version) for result in before.values()}
+    assert {end for end, _ in kinds} == {TrialEnd.REFUSED, TrialEnd.FAILED, TrialEnd.STOPPED}
+    assert {version for end, version in kinds if end is TrialEnd.STOPPED} == set(RUNGS[:2])
+    # If every result is damaged, and another process looks, I expect all to be made again, as they were.
+    for number in before:
+        key = f"studies/{mine}/trials/{number:05d}.json"
+        platform.store.put(key, platform.store.get(key).replace(b"number", b"numbar"))
+    other = Platform.open(platform.settings)
+    for _ in range(3):
+        look(other, mine)
+    assert Found.of(Studies(platform.store), mine).results == before
+    other.close()
 
 
 def test_held_at_its_rung_before_it_is_judged(platform: Platform, submitted: Submit) -> None:
