@@ -74,6 +74,8 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
 
 def _of_cells(label: str, config: Section, version: int) -> Iterator[Proof]:
     yield Proof("finite differences", label, partial(proofs.finite_differences, config, version))
+    if not LEARNERS[config.name].mapped:
+        return
     yield Proof("finite differences", f"{label}, vmap", partial(proofs.finite_differences, config, version, "vmap"))
     yield Proof("by vmap", label, partial(proofs.by_vmap, config, estimating("backpropagation"), version))
 

@@ -137,6 +137,10 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
 
 OF_CELLS: dict[str, Callable[[], Variant]] = {
     "maml": lambda: Variant("cells, 2 steps", configured("maml", inner_lr=0.1, inner_steps=2, network=CELLS)),
+    "learning_to_reweight": lambda: Variant(
+        "cells, 2 steps, through the weights",
+        configured("learning_to_reweight", inner_steps=2, trusted=2, through_weights=True, network=CELLS),
+    ),
     "prototypical": lambda: Variant("cells", configured("prototypical", network=CELLS)),
 }
 """Learners that stand for all with a network of cells, which no second formulation knows."""

@@ -99,7 +99,7 @@ class Hyperparameters(LearnedStart):
 
         def loss_at(step: int, phi: Phi) -> Loss:
             at, smoothing = mode.learning(step), self._smoothing(phi)
-            return lambda theta: smoothed_loss(self.model.outputs(theta, support_x, at), support_y, smoothing)
+            return lambda theta: smoothed_loss(self.outputs(theta, support_x, at, mode), support_y, smoothing)
 
         return loss_at
 

@@ -12,7 +12,8 @@ The weights are made anew for each task and step and nothing of them is in φ, w
 are numbers: ∂L/∂φ does not ask how they would change, unless ``through_weights`` says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -22,9 +23,10 @@ from torch import Generator, Tensor
 
 from phiforge.base.errors import TaskError
 from phiforge.learning.learners.bases.gradient import GradientConfig, descended
-from phiforge.learning.learners.bases.learner import Mode, Phi, TaskShape
+from phiforge.learning.learners.bases.learner import Mode, Phi
 from phiforge.learning.learners.bases.metric import membership
 from phiforge.learning.learners.bases.weighted import Seen, WeightedLearner
+from phiforge.learning.networks.bases.normalisation import Pass
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
 
@@ -60,10 +62,6 @@ class LearningToReweight(WeightedLearner):
     mapped = False
     config: LearningToReweightConfig
 
-    def __init__(self, config: LearningToReweightConfig, shape: TaskShape) -> None:
-        super().__init__(config, shape)
-        self.model.network.explicit = config.through_weights
-
     @classmethod
     def trusts(cls, config: LearningToReweightConfig) -> int:
         """Return how many examples of each class are taken to be right."""
@@ -82,6 +80,10 @@ class LearningToReweight(WeightedLearner):
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the network's and the head's fresh parameters."""
         return self.model.init(generator)
+
+    def outputs(self, theta: Mapping[str, Tensor], x: Tensor, at: Pass, mode: Mode) -> Tensor:
+        """Return what θ makes of inputs, with batch statistics written out where third derivatives are needed."""
+        return super().outputs(theta, x, replace(at, explicit=self.config.through_weights), mode)
 
     def update(self, phi: Phi, theta: Tensors, gradients: Tensors, step: int) -> Tensors:
         """Return θ − inner_lr · Σ w_i ∇ℓ_i."""

@@ -72,7 +72,7 @@ class MamlPlusPlus(LearnedStart):
         if not mode.training or mode.progress >= self.config.multi_step_until:
             return super().query_outcome(phi, episode, mode, generator)
         path = self.path(phi, episode.support_x, episode.support_y, mode)[1:]
-        outputs = [self.model.outputs(theta, episode.query_x, mode.at(step)) for step, theta in enumerate(path, 1)]
+        outputs = [self.outputs(theta, episode.query_x, mode.at(step), mode) for step, theta in enumerate(path, 1)]
         weights = step_weights(len(path), mode.progress / self.config.multi_step_until)
         losses = [weight * task_loss(each, episode.query_y) for weight, each in zip(weights, outputs, strict=True)]
         return self.outcome(outputs[-1], episode.query_y, torch.stack(losses).sum())

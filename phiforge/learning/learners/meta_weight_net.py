@@ -17,8 +17,9 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import GradientConfig, descended
+from phiforge.learning.learners.bases.learned_start import LearnedStart
 from phiforge.learning.learners.bases.learner import Mode, Phi
-from phiforge.learning.learners.bases.weighted import Seen, WeightedStart
+from phiforge.learning.learners.bases.weighted import Seen, WeightedLearner
 from phiforge.learning.networks.bases.network import linear
 from phiforge.learning.tensors import Tensors, with_prefix
 
@@ -35,7 +36,7 @@ class MetaWeightNetConfig(GradientConfig):
     hidden: int = Field(default=100, ge=1, le=4096, description="Hidden units of V, from a loss to its weight.")
 
 
-class MetaWeightNet(WeightedStart):
+class MetaWeightNet(WeightedLearner, LearnedStart):
     """φ is θ⁰ under ``start/`` and Θ under ``weighting/``; at first V is the same for all, so that F_φ is MAML's.
 
     Example::

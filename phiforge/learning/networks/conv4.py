@@ -148,7 +148,7 @@ class Conv4(MapNetwork):
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
         name = f"conv{block}"
         x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
-        x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed or self.explicit)
+        x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
         return F.relu(self.pool(x) if block < self.config.pools else x)
 
     def _init_block(self, block: int, inputs: int, generator: Generator) -> Tensors:

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from phiforge.learning.engines import transforms
 from phiforge.learning.learners.bases.gradient import GradientLearner
-from phiforge.learning.learners.bases.learned_start import LearnedStart
 from phiforge.learning.learners.bases.learner import EVALUATION, Mode, Phi
-from phiforge.learning.networks.bases.normalisation import Pass
 from phiforge.learning.tensors import Tensors
 
 Losses = Callable[[Mapping[str, Tensor]], Tensor]
@@ -49,14 +47,15 @@ class WeightedLearner(GradientLearner):
         path = [start]
         with torch.enable_grad():
             for step, phi in enumerate(phis):
-                losses = self.losses(support_x, support_y, mode.learning(step))
+                losses = self.losses(support_x, support_y, step, mode)
                 gradients = self._weighted_gradients(phi, losses, support_y, path[-1], mode)
                 path.append(path[-1] | self.update(phi, path[-1], gradients, step))
         return path
 
-    def losses(self, support_x: Tensor, support_y: Tensor, at: Pass) -> Losses:
-        """Return the loss of each support example as a function of θ."""
-        return lambda theta: example_losses(self.model.outputs(theta, support_x, at), support_y)
+    def losses(self, support_x: Tensor, support_y: Tensor, step: int, mode: Mode) -> Losses:
+        """Return the loss of each support example in an inner step as a function of θ."""
+        at = mode.learning(step)
+        return lambda theta: example_losses(self.outputs(theta, support_x, at, mode), support_y)
 
     def weights_by_step(self, phi: Phi, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> list[Tensor]:
         """Return the weights [n] in each inner step on an unseen task, for whoever looks at them."""
@@ -64,7 +63,7 @@ class WeightedLearner(GradientLearner):
         for step, theta in enumerate(self.path(phi, support_x, support_y, EVALUATION, steps)[:-1]):
             with torch.enable_grad():
                 points = _apart({name: value for name, value in theta.items() if self.moves(name)})
-                losses = self.losses(support_x, support_y, EVALUATION.learning(step))({**theta, **points})
+                losses = self.losses(support_x, support_y, step, EVALUATION)({**theta, **points})
                 found.append(self.weights(phi, Seen(losses, support_y, points), EVALUATION).detach())
         return found
 
@@ -91,10 +90,6 @@ class WeightedLearner(GradientLearner):
         summed = partial(_weighted_sum, losses, weights, theta)
         found: Tensors = torch.func.grad(summed)(moving)
         return found
-
-
-class WeightedStart(WeightedLearner, LearnedStart):
-    """Such a learner whose φ has θ⁰ under ``start/``."""
 
 
 def example_losses(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -28,8 +28,6 @@ class Network(NetworkPart, ABC):
     feature_count: int
     transductive: bool
     """Whether the features of one input depend on the other inputs of its set."""
-    explicit: bool = False
-    """Whether batch statistics are to be written out: torch's own operation has a wrong third derivative."""
 
     def __init__(
         self,

@@ -24,12 +24,14 @@ class Pass:
     """One look of a network at a set of inputs.
 
     ``step``: inner steps its parameters have taken. ``training``: ``running`` and ``per_step`` normalise by the set at
-    hand, and append its statistics to ``noted`` if it is given; else by those in φ.
+    hand, and append its statistics to ``noted`` if it is given; else by those in φ. ``explicit``: batch statistics are
+    written out, see ``normalise``.
     """
 
     step: int = 0
     training: bool = True
     noted: Noted | None = None
+    explicit: bool = False
 
 
 PLAIN = Pass()
@@ -91,9 +93,12 @@ def normalise(
     those that φ holds to be usual. ``layer`` (Ba et al. 2016, over channels and space) and ``group``
     (Wu and He 2018, groups of channels) look at one example only. ``none`` scales and shifts.
 
-    ``explicit``: batch statistics as means and variances written out, for function transforms, under some of which
-    torch's own operation has a wrong second derivative. Whatever type ``x`` has, statistics are of the type of φ.
+    ``explicit``, here or of the pass: batch statistics as means and variances written out. Torch's own operation has a
+    wrong second derivative under some function transforms, and a wrong third derivative always.
+
+    Whatever type ``x`` has, statistics are of the type of φ.
     """
+    explicit = explicit or at.explicit
     weight, bias = scale_and_shift(kind, parameters, layer, at)
     x = x.to(weight.dtype)
     if kind == "none":
