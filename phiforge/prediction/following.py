@@ -4,14 +4,14 @@ from pathlib import Path
 
 from phiforge.prediction.files import is_written
 from phiforge.prediction.model import Model
-from phiforge.prediction.opening import chosen_version, load, load_run
+from phiforge.prediction.opening import chosen_version, load, load_run, material_of
 from phiforge.runs.record import Record
 from phiforge.runs.run_ids import run_of
 from phiforge.runs.store import Store
 
 
 class Followed:
-    """Says which version of a run is the best so far, and opens any of its versions.
+    """Says which version of a run is the best so far, and opens any of its versions, all on one copy of its dataset.
 
     Args:
         store: where the run is.
@@ -30,6 +30,7 @@ class Followed:
         self._store, self._record, self._device = store, Record(store), device
         self.run = run_of(self._record, run)
         self._submitted = self._record.run(self.run)
+        self._material = material_of(store, self._submitted)
 
     def best(self) -> int:
         """Return the best version so far by the validation tasks, or the newest if none was judged.
@@ -42,7 +43,7 @@ class Followed:
 
     def model(self, version: int) -> Model:
         """Return the model of a version; raises RunError, with what there is, if it has no checkpoint."""
-        return load_run(self._store, self.run, version, self._device)
+        return load_run(self._store, self.run, version, self._device, self._material)
 
 
 def served(place: str, store: Store, device: str = "cpu") -> Model | Followed:

@@ -1,5 +1,6 @@
 """Which pictures of the support set are most like a new one: by the embedding that φ learned, or else by pixels."""
 
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import torch
@@ -54,11 +55,19 @@ class Neighbours:
         """Return the distances [n, pictures of the support set]."""
         if not isinstance(self._learner, EmbeddingLearner):
             return torch.cdist(x.flatten(1), self._support.x.flatten(1))
-        like = next(iter(self._phi.values()))
-        support, x = self._support.x.to(like), x.to(like)
+        support, x = self._support_x, x.to(self._support_x)
         # As the learner looks at them: a normalisation by the set at hand sees each new picture beside the support set.
         alone = one_at_a_time(self._features, support) if self._learner.transductive else in_batches(self._features)
-        return torch.cdist(alone(x), self._features(support)).cpu()
+        return torch.cdist(alone(x), self._support_features).cpu()
+
+    @cached_property
+    def _support_x(self) -> Tensor:
+        return self._support.x.to(next(iter(self._phi.values())))
+
+    @cached_property
+    def _support_features(self) -> Tensor:
+        """Features of the support set, which stay the same whatever is asked."""
+        return self._features(self._support_x)
 
     def _features(self, x: Tensor) -> Tensor:
         assert isinstance(self._learner, EmbeddingLearner)

@@ -70,13 +70,22 @@ def load_classifier(place: str | Path, *, device: str = "cpu") -> Classifier:
     return Classifier(found.learned.to(device), found.support, calibration, found.transductive)
 
 
-def load_run(store: Store, run: str, version: int | None = None, device: str = "cpu") -> Model:
-    """Return a version of a run in ``store``: see ``load``."""
+def load_run(
+    store: Store, run: str, version: int | None = None, device: str = "cpu", material: Material | None = None
+) -> Model:
+    """Return a version of a run in ``store``: see ``load``.
+
+    ``material`` is its dataset, if that was opened already.
+    """
     record = Record(store)
     meant = record.run(run_of(record, run))
     learned = learned_of(record, meant, chosen_version(record, meant) if version is None else version)
-    material = Material(store, meant.dataset) if DATA[meant.spec.data.name].published else None
-    return Model(learned.to(device), material=material)
+    return Model(learned.to(device), material=material or material_of(store, meant))
+
+
+def material_of(store: Store, run: RunRecord) -> Material | None:
+    """Return the dataset of a run, not read yet; None if its tasks are drawn from a formula."""
+    return Material(store, run.dataset) if DATA[run.spec.data.name].published else None
 
 
 def chosen_version(record: Record, run: RunRecord) -> int:

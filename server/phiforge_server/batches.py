@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from phiforge.base.errors import PhiforgeError
+from phiforge_server.limits import Limits
 from phiforge_server.work import Work
 
 Answer = dict[str, Any]
@@ -18,6 +19,11 @@ class Asked(NamedTuple):
     names: Sequence[str]
     pictures: Sequence[bytes]
     nearest: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its pictures."""
+        return sum(map(len, self.pictures))
 
 
 class Batch:
@@ -33,6 +39,11 @@ class Batch:
         """How many pictures all of them have."""
         return sum(len(each.pictures) for each in self.asked)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all their pictures."""
+        return sum(each.size for each in self.asked)
+
 
 class Batches:
     """Lets a request join those of its task that have not begun.
@@ -40,14 +51,12 @@ class Batches:
     Args:
         work: where batches wait and are computed.
         compute: answers the requests of a task, each by what it gets or by its own error.
-        most: pictures of a batch.
-        batching: whether requests may join; else each is a batch of its own.
+        limits: what one request may have, which all that are computed together may have too; and whether requests
+            may join at all; else each is a batch of its own.
     """
 
-    def __init__(
-        self, work: Work, compute: Callable[[str, Sequence[Asked]], Answers], most: int, *, batching: bool = True
-    ) -> None:
-        self._work, self._compute, self._most, self._batching = work, compute, most, batching
+    def __init__(self, work: Work, compute: Callable[[str, Sequence[Asked]], Answers], limits: Limits) -> None:
+        self._work, self._compute, self._limits = work, compute, limits
         self._open: dict[str, Batch] = {}
         self._lock = threading.Lock()
 
@@ -62,15 +71,19 @@ class Batches:
     def _joined(self, task: str, asked: Asked) -> tuple[Batch, int]:
         with self._lock:
             batch = self._open.get(task)
-            if batch and batch.pictures + len(asked.pictures) <= self._most:
+            if batch and self._fits(batch, asked):
                 batch.asked.append(asked)
                 return batch, len(batch.asked) - 1
             batch = Batch(asked)
-            if self._batching:
+            if self._limits.batching:
                 self._open[task] = batch
         batch.answers = asyncio.create_task(self._work.do(lambda: self._answered(task, batch)))
         batch.answers.add_done_callback(lambda done: self._ended(task, batch, done))
         return batch, 0
+
+    def _fits(self, batch: Batch, asked: Asked) -> bool:
+        pictures, size = batch.pictures + len(asked.pictures), batch.size + asked.size
+        return pictures <= self._limits.pictures and size <= self._limits.request_bytes
 
     def _answered(self, task: str, batch: Batch) -> Answers:
         """Compute a batch, which nobody joins from here on."""

@@ -22,7 +22,16 @@ async def follow(served: Sequence[Versions], every_seconds: float) -> None:
     while of_runs:
         await asyncio.sleep(every_seconds)
         for each in of_runs:
-            await asyncio.get_running_loop().run_in_executor(None, take_best, each)
+            await _look(each)
+
+
+async def _look(versions: Versions) -> None:
+    """Look once, whatever comes of it: a fault of ours, or of what was written, must not end all further looks."""
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, take_best, versions)
+    except Exception:
+        assert versions.followed is not None
+        log.exception("run %s is served as it was: a better version could not be looked for", versions.followed.run)
 
 
 def take_best(versions: Versions) -> bool:

@@ -38,7 +38,7 @@ class Predictions:
         self.models, self._limits = Models(models), limits
         self._store, self._tasks = store, TaskStore(store, limits.tasks, limits.task_seconds)
         self._kept, self._work = Kept(), Work(limits)
-        self._batches = Batches(self._work, self._predict, limits.pictures, batching=limits.batching)
+        self._batches = Batches(self._work, self._predict, limits)
 
     async def create(self, model: str, pictures: Uploads) -> dict[str, Any]:
         """Return the task made of a support set; raises what ``Model.adapt`` does, and RefusedError beyond limits."""
@@ -84,8 +84,8 @@ class Predictions:
         model = versions.offered
         _expect_readable(model, pictures)
         support = support_of([data for _, _, data in pictures], model.learned, labels)
-        versions.note(support)
         classifier = self._adapted(model, support)
+        versions.note(support)
         task = self._tasks.create(model.learned.run, model.learned.version, support)
         self._kept.get(task.task, lambda: classifier)
         return task._asdict()

@@ -1,27 +1,34 @@
 """A run that is still trained is served: by its best version so far, while requests go on."""
 
+import asyncio
 import io
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
+from phiforge.base.errors import TaskError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.tensors import fingerprint
 from phiforge.prediction.exporting import export
 from phiforge.prediction.following import Followed, served
+from phiforge.prediction.material import Material
 from phiforge.prediction.model import Model
+from phiforge.prediction.support import support_of
+from phiforge.prediction.validation import Shape
 from phiforge.runs.checkpoints import Checkpoint, Checkpoints
+from phiforge.runs.datasets import load as load_dataset
 from phiforge.runs.record import Record
 from phiforge.runs.store import LocalStore
 from phiforge_client.processes import ChildProcess, free_port
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_server.app import make_app
-from phiforge_server.following import take_best
+from phiforge_server.following import follow, take_best
 from phiforge_server.limits import Limits
 from phiforge_server.versions import Versions
 from tests.fleet import small_spec, wait_for_end, wait_until
@@ -183,6 +190,77 @@ def test_the_next_version_is_calibrated_before_it_is_offered(store):
         wait_until(lambda: caller.get("/models").json()[0]["version"] == 60, "the better version")
         assert len(list(store.list("calibrations/"))) == known + 1
         assert caller.get("/models").json()[0]["followed"]
+
+
+MAML = {"name": "maml", "inner_lr": 0.1, "inner_steps": 1, "network": {"name": "conv4", "channels": 16}}
+
+
+def test_a_refused_support_set_is_forgotten(store):
+    # Given MAML of five ways that is followed, if three classes are sent, I expect a refusal, and a better version to
+    # be offered nevertheless.
+    run = learn(store, spec("maml", MAML))
+    with listening(make_app([Followed(store, run)], store, Limits(look_seconds=0.1))) as caller:
+        assert caller.post("/tasks", files=SUPPORT[:3]).status_code == 422
+        improved(store, run, 60, accuracy=1.0)
+        wait_until(lambda: caller.get("/models").json()[0]["version"] == 60, "the better version")
+
+
+def test_what_cannot_be_calibrated_ahead_is_offered(store, monkeypatch):
+    # Given a shape that has been seen, if it cannot be calibrated with the next version, I expect that to be offered.
+    run = learn(store, spec("proto", PROTO))
+    followed = Followed(store, run)
+    versions = Versions(followed.model(40), followed)
+    versions.note(support_of([png(each, 0) for each in "AKO"], versions.offered.learned, list("AKO")))
+
+    def failing(*_):
+        raise TaskError("no such tasks")
+
+    monkeypatch.setattr(Material, "calibration", failing)
+    versions.offer(followed.model(0))
+    assert versions.offered.learned.version == 0
+
+
+def test_looking_goes_on_after_any_fault(monkeypatch, caplog):
+    # Given a look that fails as nobody foresaw, if it is time again, I expect a further one, and the fault in the log.
+    looks = []
+
+    def failing(versions):
+        looks.append(versions)
+        raise ZeroDivisionError("a fault of ours")
+
+    served_run = SimpleNamespace(followed=SimpleNamespace(run="mine"))
+
+    async def some_looks():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(follow([served_run], 0.01), 0.5)
+
+    monkeypatch.setattr("phiforge_server.following.take_best", failing)
+    asyncio.run(some_looks())
+    assert len(looks) > 1
+    assert "a fault of ours" in caplog.text
+
+
+def test_versions_share_their_dataset(store, monkeypatch):
+    # Given a run that is followed, if two of its versions are calibrated, I expect its dataset to be read once.
+    run = learn(store, spec("proto", PROTO))
+    followed, read = Followed(store, run), []
+    monkeypatch.setattr("phiforge.prediction.material.load", lambda *of: read.append(of) or load_dataset(*of))
+    for version in (0, 40):
+        followed.model(version).calibration_of(Shape(3, 1, transductive=False))
+    assert len(read) == 1
+
+
+def test_the_offered_version_stays_at_hand(store):
+    # Given an offered version, if tasks ask for more earlier ones than are held, I expect it to be there without being
+    # opened again.
+    run = learn(store, spec("proto", PROTO))
+    for version in (50, 60, 70, 80):
+        improved(store, run, version, accuracy=0.0)
+    followed = Followed(store, run)
+    versions = Versions(followed.model(40), followed)
+    for version in (50, 60, 70, 80):
+        versions.of(version)
+    assert versions.of(40) is versions.offered
 
 
 def test_an_exported_folder_is_not_followed(store, model, tmp_path):

@@ -123,6 +123,7 @@ BODIES = {
     "an endless boundary": (f"multipart/form-data; boundary={'x' * 70_000}", part(WHOLE) + b"--x--"),
     "a boundary that is none": ("multipart/form-data; boundary=\u00e9\u00e9", part(WHOLE)),
     "cut off": ("multipart/form-data; boundary=x", part(WHOLE)[:100]),
+    "cut off after hyphens": ("multipart/form-data; boundary=x", part(WHOLE, GOOD + b"--", b"")),
     "without an end": ("multipart/form-data; boundary=x", part(WHOLE)),
     "no disposition": ("multipart/form-data; boundary=x", part(b"content-type: image/png") + b"--x--"),
     "no name": ("multipart/form-data; boundary=x", part(b'content-disposition: form-data; filename="a"') + b"--x--"),
@@ -160,6 +161,13 @@ def test_bodies_that_are_none(caller, task, what, path):
         "an unknown charset",
         "no boundary",
     )
+
+
+def test_an_epilogue_is_no_fault(caller, task):
+    # Given a whole body with something after its last boundary, as RFC 2046 allows, I expect an answer.
+    body = part(b'content-disposition: form-data; name="picture"; filename="a.png"') + b"--x--\r\n" + b"epilogue " * 50
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    assert caller.post(f"/tasks/{task}/predictions", body=body, headers=kind).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -253,3 +253,16 @@ def test_splits_are_no_classes(model, tmp_path):
             letter(label).save(folder / "1.png")
     with pytest.raises(DataError, match="name one of them"):
         model("proto").adapt(tmp_path)
+
+
+def test_the_support_set_is_looked_at_once(model, support, query, monkeypatch):
+    # Given a classifier that compares pictures, if it is asked twice for the nearest ones
+    running = model("running")
+    neighbours = running.adapt(support, calibrate=False).neighbours
+    x = inputs_of([str(query / "A" / "3.png")], running.learned).x
+    looked = []
+    features = type(neighbours)._features
+    monkeypatch.setattr(type(neighbours), "_features", lambda self, x: looked.append(len(x)) or features(self, x))
+    assert neighbours.of(x, 3) == neighbours.of(x, 3)
+    # I expect the features of its ten support pictures to be computed once.
+    assert looked.count(10) == 1

@@ -83,8 +83,11 @@ function nearest(found, by) {
   const text = document.createElement("figcaption");
   text.textContent = by === "embedding" ? "nearest that it learned from" : OF_PIXELS;
   figure.append(...found.map(({ label, number, distance }) => {
-    const image = picture(taught.get(label)[number]);
-    image.title = image.alt = `${label}: ${image.alt}, distance ${distance.toPrecision(3)}`;
+    const file = taught.get(label)?.[number];
+    const said = `${label}: ${file ? file.name : number + 1}, distance ${distance.toPrecision(3)}`;
+    if (!file) return said; // browsers escape quotes and line breaks of a label when they send it
+    const image = picture(file);
+    image.title = image.alt = said;
     return image;
   }), text);
   return figure;
