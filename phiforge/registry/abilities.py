@@ -152,6 +152,11 @@ class DataPart(Part):
         raise NotImplementedError
 
     @classmethod
+    def turns(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether turns of a class by 90, 180 and 270 degrees are classes of their own already."""
+        return False
+
+    @classmethod
     def scaled(cls, config: Any, vectors: Any) -> Any:  # noqa: ANN401 - its own configuration; an array
         """Return vectors [n, dimensions] as its tasks have them; of images nothing is scaled here."""
         return vectors

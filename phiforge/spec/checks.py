@@ -184,7 +184,7 @@ def _turn_problems(sampling: Any, data: Any) -> list[str]:  # noqa: ANN401 - sec
     if sampling.augmentation != "turn":
         return []
     shape = DATA[data.name].input_shape(data)
-    if getattr(data, "rotations", False):
+    if DATA[data.name].turns(data):
         return ["sampling.augmentation: 'turn' turns classes that data.rotations turns too; allowed: one of the two"]
     if len(shape) == _IMAGE and shape[1] != shape[2]:
         return [

@@ -7,7 +7,8 @@ from phiforge.registry import DATA, LEARNERS
 
 MOST = 0.6
 """Largest share: with more, a label may well have more wrong examples of one class than right ones."""
-_ROUNDING = 1e-9
+_ROUNDING = 5e-3
+"""By which a share may differ from a whole number of examples: a third is 0.333, or 0.33."""
 
 
 class Noisy(NamedTuple):
@@ -50,13 +51,13 @@ def label_noise_problems(values: Mapping[str, Any], tasks: Iterable[tuple[str, A
 
 def _problems_of(noisy: Noisy, values: Mapping[str, Any]) -> Iterator[str]:
     data, learner = values.get("data"), values.get("learner")
-    if noisy.share and data is not None and DATA[data.name].regression:
-        yield f"{noisy.field}: {noisy.share}, but data '{data.name}' is a regression, without labels; allowed: 0"
+    if noisy.share and data is not None and (why := _no_labels(data.name)):
+        yield f"{noisy.field}: {noisy.share}, but data '{data.name}' is {why}; allowed: 0"
         return
     k_shot = noisy.task.k_shot
     wrong = wrong_shots(k_shot, noisy.share)
-    if abs(noisy.share * k_shot - wrong) > _ROUNDING:
-        shares = ", ".join(f"{each / k_shot:.3g}" for each in range(k_shot) if each <= MOST * k_shot + _ROUNDING)
+    if abs(noisy.share - wrong / k_shot) > _ROUNDING:
+        shares = ", ".join(f"{each / k_shot:.3g}" for each in range(k_shot) if each / k_shot <= MOST)
         yield (
             f"{noisy.field}: {noisy.share} of the {k_shot} support examples of a class is no whole number; "
             f"allowed with {noisy.place}.k_shot {k_shot}: {shares}"
@@ -68,3 +69,10 @@ def _problems_of(noisy: Noisy, values: Mapping[str, Any]) -> Iterator[str]:
             f"learner.trusted: {trusted} examples of each class are to be right for sure, but {noisy.place} has "
             f"{k_shot - wrong} that are; allowed: 1 to {k_shot - wrong}"
         )
+
+
+def _no_labels(data: str) -> str:
+    """Say why none of the labels of its tasks can be made wrong; nothing if they can."""
+    if DATA[data].regression:
+        return "a regression, without labels"
+    return "" if DATA[data].published else "drawn from a formula, whose labels stay right"

@@ -1,6 +1,7 @@
 """Vectors with labels: read from one file, refused if they cannot be learned from fairly, episodes made of them."""
 
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -205,6 +206,58 @@ def test_damaged_files(tmp_path, name, data, said):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=said):
         built(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': (",
+        "'''",
+        "((((",
+        "{[]:1}",
+        "  1\n 2",
+        "{",
+        "[" * 5000,
+        "{'descr': '<f4', 'shape': 1}",
+        "(1).x",
+        "\x00",
+    ],
+)
+def test_headers_that_are_none(tmp_path, header):
+    # Given an array whose header is no header, I expect one sentence.
+    text = header.encode() + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("features.npy", array)
+    with pytest.raises(DataError, match=r"a\.npz cannot be read"):
+        built(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [(6, b"\x01"), (8, b"\x63"), (8, b"\x0e")],
+    ids=["encrypted", "packed as nobody knows", "damaged lzma"],
+)
+def test_archives_that_cannot_be_unpacked(tmp_path, where, value):
+    # Given an archive that is encrypted, or packed in a way that is unknown or not as it says, I expect one sentence.
+    whole = bytearray(written(tmp_path).read_bytes())
+    name = b"features.npy"
+    for mark, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+        at = next(at for at in range(len(whole)) if whole[at : at + 4] == mark and name in whole[at : at + 80])
+        whole[at + where + shift : at + where + shift + 1] = value
+    (tmp_path / "a.npz").write_bytes(whole)
+    with pytest.raises(DataError, match=r"a\.npz cannot be read"):
+        built(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3"])
+def test_numbers_that_numpy_has_not(tmp_path, kind):
+    # Given vectors of a kind that numpy has not, I expect to be told how to save them.
+    size = {"BF16": 2, "F8_E4M3": 1}[kind] * 12
+    header = json.dumps({"features": {"dtype": kind, "shape": [4, 3], "data_offsets": [0, size]}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(DataError, match=f"'features' of .* is {kind}, which numpy has not: save as float32"):
+        built(tmp_path / "a.safetensors")
 
 
 def test_no_file(tmp_path):

@@ -121,6 +121,31 @@ def test_json_lines_that_are_wrong(content: str, said: str, photos: Path) -> Non
     assert said in str(error.value)
 
 
+def test_lines_end_where_json_lines_do(photos: Path) -> None:
+    # Given labels with separators of Unicode in them, which JSON leaves as they are, I expect them in the labels.
+    separators = "\u2028\u2029\x85"
+    lines = [
+        json.dumps({"file_name": f"{each}.png", "label": f"{each % CLASSES}{separators}x"}, ensure_ascii=False)
+        for each in range(CLASSES * PICTURES)
+    ]
+    (photos / "images" / "metadata.jsonl").write_bytes("\r\n".join(lines).encode())
+    assert len(built(photos, "images/metadata.jsonl")) == CLASSES
+
+
+def test_a_table_takes_no_picture_of_another_split(tmp_path: Path) -> None:
+    # Given a table in each folder of a split, if one names a picture that only another split has, I expect it to be
+    # missing, not to be taken from there.
+    for number, split in enumerate(("train", "validation", "test")):
+        names = [f"{split}-{each}.png" for each in range(PICTURES)]
+        for each, name in enumerate(names):
+            save(tmp_path / split / name, drawn(10 * number + each))
+        named = [*names, "test-0.png"] if split == "train" else names
+        lines = ["file_name,label", *(f"{name},class {number}" for name in named)]
+        (tmp_path / split / "metadata.csv").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"1 picture of the table not there: 'train/test-0.png'"):
+        built(tmp_path, "metadata.csv")
+
+
 def test_a_table_in_each_folder_of_a_split(tmp_path: Path) -> None:
     # Given the layout that Hugging Face calls imagefolder, with a metadata.csv in train, validation and test
     for number, split in enumerate(("train", "validation", "test")):

@@ -68,6 +68,11 @@ class Glyphs(DatasetSource):
         self.folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
 
     @classmethod
+    def turns(cls, config: GlyphsData) -> bool:
+        """Say whether turned classes are classes of their own."""
+        return config.rotations
+
+    @classmethod
     def input_shape(cls, config: GlyphsData) -> tuple[int, ...]:
         """Return (channels, height, width)."""
         return 1, config.image_size, config.image_size

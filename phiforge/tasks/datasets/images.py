@@ -110,6 +110,11 @@ class Images(DatasetSource):
         return len(self._layout.classes)
 
     @classmethod
+    def turns(cls, config: ImagesData) -> bool:
+        """Say whether turned classes are classes of their own."""
+        return config.rotations
+
+    @classmethod
     def input_shape(cls, config: ImagesData) -> tuple[int, ...]:
         """Return (channels, height, width)."""
         return config.channels, config.image_size, config.image_size

@@ -79,6 +79,11 @@ class Omniglot(DatasetSource):
         self._archives = {name: self._find(name, download_it=folder is None) for name in CHARACTERS}
 
     @classmethod
+    def turns(cls, config: OmniglotData) -> bool:
+        """Say whether turned classes are classes of their own."""
+        return config.rotations
+
+    @classmethod
     def input_shape(cls, config: OmniglotData) -> tuple[int, ...]:
         """Return (channels, height, width)."""
         return 1, config.image_size, config.image_size

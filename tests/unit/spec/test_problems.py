@@ -3,6 +3,7 @@
 import pytest
 
 from phiforge.base.errors import SpecError
+from phiforge.registry import DATA
 from phiforge.spec.read import parse_spec
 from tests.unit.spec.cases import METRIC, facts_of, problems_of
 from tests.unit.spec.problems import PROBLEMS, WAVES
@@ -39,6 +40,28 @@ def test_problems(raw, expected):
 )
 def test_specs_that_are_just_allowed(raw):
     parse_spec(raw, facts_of)
+
+
+@pytest.mark.parametrize("k_shot", [*range(1, 21), 30, 70])
+def test_shares_that_are_named_are_allowed(k_shot):
+    # Given a share of wrong labels that is refused, I expect every share that the refusal names to be allowed.
+    def spec(share):
+        task = {"k_shot": k_shot, "n_query": 1, "n_way": 5}
+        return {"task": task, "sampling": {"label_noise": share}, "data": {"name": "images"}}
+
+    [said, *_] = problems_of(spec(0.5 / k_shot if k_shot < 50 else 0.0071))
+    for share in said.rpartition(": ")[2].split(", "):
+        assert parse_spec(spec(float(share))).sampling.label_noise == float(share)
+
+
+def test_wrong_labels_of_a_family(monkeypatch):
+    # Given tasks with labels that are drawn from a formula, if some are to be wrong, I expect a refusal.
+    monkeypatch.setattr(DATA["images"], "published", False)
+    [said, *_] = problems_of({"data": {"name": "images"}, "task": {"k_shot": 5}, "sampling": {"label_noise": 0.2}})
+    assert (
+        said
+        == "sampling.label_noise: 0.2, but data 'images' is drawn from a formula, whose labels stay right; allowed: 0"
+    )
 
 
 def test_all_problems_at_once():

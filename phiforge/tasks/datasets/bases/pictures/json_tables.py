@@ -22,7 +22,7 @@ def rows_of_lines(text: str, file: str, group_by: str = "") -> list[Row]:
     Raises DataError, with the line, for what is no object, or if a field is not there.
     """
     lines = [
-        _object(line, f"{file!r}, line {number},") for number, line in enumerate(text.splitlines(), 1) if line.strip()
+        _object(line, f"{file!r}, line {number},") for number, line in enumerate(text.split("\n"), 1) if line.strip()
     ]
     names = list(dict.fromkeys(name for line in lines for name in line))
     found = columns(names, file, group_by)

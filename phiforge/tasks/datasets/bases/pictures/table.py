@@ -32,7 +32,8 @@ def tabled(tree: FileTree, listing: Listing, file: str, group_by: str = "") -> L
     Raises DataError, with what there is, if the table or one of its columns is not there, or it is no table.
     """
     there = {path for path in listing.files if formats.is_picture(path)}
-    rows = [row for each in _tables(listing, file) for row in _rows_in(tree, listing, each, group_by, there)]
+    found = _Found(there)
+    rows = [row for each in _tables(listing, file) for row in _rows_in(tree, listing, each, group_by, found)]
     problems = [*_missing(rows, there), *_contradictions(rows)]
     classes = _classes([row for row in rows if row.path in there])
     return Layout(classes, problems + split_problems(classes), _left_out(rows, there))
@@ -51,13 +52,15 @@ def _split_of(path: str) -> str:
     return SPLIT_FOLDERS.get(folder.lower(), "") if name else ""
 
 
-def _rows_in(tree: FileTree, listing: Listing, file: str, group_by: str, there: set[str]) -> list[Row]:
+def _rows_in(tree: FileTree, listing: Listing, file: str, group_by: str, found: "_Found") -> list[Row]:
     """Return the rows of one table, with paths that start where the tree does."""
     folder, read = file.rpartition("/")[0], _READERS.get(PurePosixPath(file).suffix.lower(), _rows_of_csv)
     of_folder = _split_of(file)
     rows = [row._replace(split=row.split or of_folder) for row in read(_text(tree, listing, file), file, group_by)]
-    known = _Found(there)
-    return [row._replace(path=known.meant(f"{folder}/{row.path}" if folder else row.path, row.path)) for row in rows]
+    paths = [f"{folder}/{row.path}" if folder else row.path for row in rows]
+    if _READERS.get(PurePosixPath(file).suffix.lower()) is rows_of_coco:
+        paths = [found.meant(path, row.path) for path, row in zip(paths, rows, strict=True)]
+    return [row._replace(path=path) for path, row in zip(paths, rows, strict=True)]
 
 
 class _Found:
@@ -84,7 +87,7 @@ class _Found:
 def _text(tree: FileTree, listing: Listing, file: str) -> str:
     tables = [path for path in listing.files if path.lower().endswith((".csv", ".tsv", *_READERS))]
     if file not in listing.files:
-        there = f"there are: {quoted(tables)}" if tables else "there is no CSV at all"
+        there = f"there are: {quoted(tables)}" if tables else "there is no table"
         raise DataError(f"{tree.place} has no {file[:200]!r}; {there}{did_you_mean(file, tables)}")
     [(_, data)] = tree.contents([file])
     if isinstance(data, DataError):

@@ -1,6 +1,8 @@
 """Files of vectors: what a header claims is held to the file before any of it is read, and nothing is unpickled."""
 
+import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +18,13 @@ from phiforge.tasks.datasets.bases.vectors.table import COLUMNS, Table, table_of
 
 MOST_BYTES = 2 * 2**30
 """Of one array, unpacked."""
+_KINDS = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+"""Numbers of a safetensors file that numpy has too."""
+_OF_ARCHIVES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
+"""What is raised of an archive that is damaged, encrypted, or packed as nothing here can unpack it."""
+_OF_HEADERS = (struct.error, tokenize.TokenError, SyntaxError, TypeError, IndexError, KeyError, RecursionError)
+"""What is raised of the header of an array, which is Python's own notation."""
+_DAMAGED = (*_OF_ARCHIVES, *_OF_HEADERS, SafetensorError, AttributeError, ValueError, MemoryError, OSError)
 SUFFIXES = (".npz", ".safetensors")
 
 
@@ -41,7 +50,7 @@ def read_vectors(place: Path) -> Table:
     reader = _npz if place.suffix.lower() == ".npz" else _safetensors
     try:
         return table_of(place, reader(place))
-    except (zipfile.BadZipFile, zlib.error, SafetensorError, EOFError, struct.error, ValueError, OSError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{place} cannot be read: {str(error)[:200]}; write it again") from error
 
 
@@ -81,4 +90,8 @@ def _safetensors(place: Path) -> dict[str, NDArray[Any]]:
     if place.stat().st_size > MOST_BYTES:
         raise DataError(f"{place} is {place.stat().st_size} bytes; allowed are {MOST_BYTES}")
     with safe_open(place, framework="numpy") as file:
-        return {name: file.get_tensor(name) for name in COLUMNS if name in file.keys()}  # noqa: SIM118 - no mapping
+        names = [name for name in COLUMNS if name in file.keys()]  # noqa: SIM118 - no mapping
+        for name in names:
+            if (kind := file.get_slice(name).get_dtype()) not in _KINDS:
+                raise DataError(f"{name!r} of {place} is {kind}, which numpy has not: save as float32")
+        return {name: file.get_tensor(name) for name in names}
