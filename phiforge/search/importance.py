@@ -27,7 +27,7 @@ def importance(space: Space, history: Sequence[Told]) -> Mapping[str, float] | N
         space: what was searched.
         history: the trials; those that are whole and have a cost count.
 
-    Of a field with a condition nothing is said: Optuna compares those that every trial has.
+    A field with a condition counts among the trials that have it; of one that no trial has nothing is said.
 
     None if there are too few of them, or Optuna is not installed.
     """

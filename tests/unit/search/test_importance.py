@@ -31,11 +31,16 @@ def test_what_matters_most_is_found():
     assert next(iter(shares)) == "much"
     assert shares["much"] > 0.5
     assert abs(sum(shares.values()) - 1) < 1e-9
-    # Of the field that not every trial has nothing is said.
-    assert set(shares) == {"much", "little", "kind"}
+    assert set(shares) == set(SPACE)
     # So too by trials that failed or were stopped beside them, which say nothing.
     others = [Told(99, 0, SPACE.point(lambda field: 0.5), None), Told(98, 0, SPACE.point(lambda field: 0.5), -9.0, 0.3)]
     assert importance(SPACE, [*tried(60), *others]) == shares
+
+
+def test_of_a_field_that_no_trial_has_nothing_is_said():
+    # Given trials of which none has the field with a condition, I expect shares of the others alone.
+    others = [told for told in tried(60) if "of_a" not in told.point]
+    assert set(importance(SPACE, others)) == {"much", "little", "kind"}
 
 
 def test_of_few_trials_nothing_is_said():
