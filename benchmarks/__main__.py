@@ -2,9 +2,7 @@
 
     python -m benchmarks [curves scale ...] [--folder docs/results]
 
-Left out, for their length: ``benchmarks.omniglot`` (hours), ``benchmarks.soak`` (half an hour), ``benchmarks.lagging``
-(accuracy, not speed), ``benchmarks.memory`` (of one choice that was made), ``benchmarks.study_chaos`` and
-``benchmarks.study_scaling`` (of studies). Each of those runs by itself, as do these.
+Others run by themselves, as do these: see docs/results/README.md.
 """
 
 import argparse

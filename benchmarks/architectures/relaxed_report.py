@@ -16,31 +16,45 @@ COLLAPSED = ("none", "skip")
 INTRODUCTION = """# Searching with a mixture of all cells
 
 Written by `python -m benchmarks.architectures.relaxed`: real runs through the queue, on the data of
-`specs/studies/cells.yaml` (real Omniglot, half split) and its network with all five operations on each of three edges.
-One level: prototypical networks on the study's own 20-way tasks, logits and weights by the query loss alike. The others
-learn from 5-way 1-shot tasks, 400 of them. T-NAS: a task adapts both, φ descends the query loss. DARTS: logits by the
-query loss, weights by the support loss, three inner steps.
+`specs/studies/cells.yaml` (real Omniglot, half split) and its skeleton with all five operations on each of three edges.
+One level: prototypical networks on the study's own 20-way tasks, logits and weights by the query loss alike; 100 tasks,
+averages of training normalise (`norm: running`). The others learn from 5-way 1-shot tasks, 400 of them, each set
+normalised by itself (`norm: batch`). So accuracies of one level are not to be compared with theirs. T-NAS: a task
+adapts both, φ descends the query loss. DARTS: logits by the query loss, weights by the support loss, three inner steps.
 
-The cell that was found has on each edge the operation of the largest logit, beside which stands its softmax weight.
-Mixture: accuracy on test tasks with all operations. Discrete: the same with each edge's likeliest operation alone after
-adaptation, without training again. A search has collapsed if no edge of its cell has a convolution or a mean: only
-skips and nothing. Regret: how far the cell is below the best of all 125, each trained as a prototypical network, in
-points of test accuracy ([table](architectures.md)).
+The cell that was found has on each edge the operation of the largest logit, beside which stands its softmax weight: at
+the last temperature, 0.2, and of one level at 1. Version: of the φ that was best by validation, of the first and the
+last; where it is 0, no training was better, and the cell is that of the start. Mixture: accuracy on test tasks with all
+operations. Discrete: the same with each edge's likeliest operation alone after adaptation, without training again. A
+search has collapsed if no edge of its cell has a convolution or a mean: only skips and nothing. Regret: how far the
+cell is below the best of all 125, each trained as a prototypical network, in points of test accuracy
+([table](architectures.md)).
 """
+NOTE = """
+Seconds are medians over seeds: seed 0 ran beside other work, which made it some nine times as slow as the others."""
 
 
 def written(found: Found, names: Sequence[str], table: Table | None) -> Iterator[str]:
     """Yield the lines of the page; without a table of all cells, without regrets."""
     yield INTRODUCTION
     yield from lines_of(
-        ("search", "cells that collapsed", "skips of all edges", "mixture", "discrete", "seconds of jobs", "regret"),
+        (
+            "search",
+            "cells that collapsed",
+            "skips of all edges",
+            "mixture",
+            "discrete",
+            "seconds of jobs, median",
+            "regret",
+        ),
         (_summary(name, [each for each in found if each["search"] == name], table) for name in names),
     )
     yield ""
     if table is not None:
         yield f"A cell drawn at random has a regret of {_expected(table):.2f} in the mean.\n"
-    columns = ("search", "seed", *EDGES, "mixture", "discrete", "regret")
+    columns = ("search", "seed", "version", *EDGES, "mixture", "discrete", "regret")
     yield from lines_of(columns, (_row(each, table) for each in found))
+    yield NOTE
 
 
 def collapsed(cell: Sequence[str]) -> bool:
@@ -52,7 +66,7 @@ def _summary(name: str, rows: Found, table: Table | None) -> tuple[str, ...]:
     skips = sum(each["cell"].count("skip") for each in rows)
     edges = sum(len(each["cell"]) for each in rows)
     fell = sum(collapsed(each["cell"]) for each in rows)
-    seconds = statistics.fmean(each["seconds"] for each in rows) if rows else 0.0
+    seconds = statistics.median(each["seconds"] for each in rows) if rows else 0.0
     means = (_mean([each[kind] for each in rows]) for kind in ("mixture", "discrete"))
     regrets = [_regret(each, table) for each in rows]
     return (name, f"{fell} of {len(rows)}", f"{skips} of {edges}", *means, f"{seconds:.0f}", _points(regrets))
@@ -61,7 +75,7 @@ def _summary(name: str, rows: Found, table: Table | None) -> tuple[str, ...]:
 def _row(row: Mapping[str, Any], table: Table | None) -> tuple[str, ...]:
     edges = [f"{each} {weight:.2f}" for each, weight in zip(row["cell"], row["weights"], strict=True)]
     accuracies = (_percent(row[kind]) for kind in ("mixture", "discrete"))
-    return (row["search"], str(row["seed"]), *edges, *accuracies, _points([_regret(row, table)]))
+    return (row["search"], str(row["seed"]), f"{row['version']:,}", *edges, *accuracies, _points([_regret(row, table)]))
 
 
 def _regret(row: Mapping[str, Any], table: Table | None) -> float | None:

@@ -1,6 +1,7 @@
 """The page about the table and the searches on it."""
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from benchmarks.architectures.figures import Curves, against, quartiles
@@ -70,14 +71,15 @@ def written(table: Table, found: Sequence[Searched]) -> Iterator[str]:
 def _cells(table: Table) -> Iterator[str]:
     """Yield the best cells and the worst."""
     ranked = sorted(table.cells, key=table.regret)
-    columns = ("rank", *EDGES, "test accuracy, mean", "parameters", "FLOPs an image", "seconds of jobs")
+    columns = ("rank", *EDGES, "test accuracy, mean", "parameters", "FLOPs an image", "seconds of jobs, mean")
     shown = [*range(SHOWN), *range(len(ranked) - SHOWN, len(ranked))] if len(ranked) > 2 * SHOWN else range(len(ranked))
     yield from lines_of(columns, (_cell(table, rank, ranked[rank]) for rank in shown))
 
 
 def _cell(table: Table, rank: int, cell: Operations) -> tuple[str, ...]:
-    row = table.rows[cell, table.seeds[0]]
-    costs = f"{row.parameters:,}", f"{row.flops:,}", f"{row.seconds:.1f}"
+    rows = [table.rows[cell, seed] for seed in table.seeds]
+    seconds = fmean(row.seconds for row in rows)
+    costs = f"{rows[0].parameters:,}", f"{rows[0].flops:,}", f"{seconds:.1f}"
     return (str(rank + 1), *cell, f"{100 * table.truth(cell):.1f} %", *costs)
 
 

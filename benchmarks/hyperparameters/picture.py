@@ -1,4 +1,4 @@
-"""The curves as one picture: a panel for each dataset, best answer so far against tasks, with intervals over seeds."""
+"""The curves as one picture: a panel for each dataset, answer so far against tasks, with intervals over seeds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -92,6 +92,13 @@ def test_the_page(made_up):
     assert f"| on 1-2 | {100 * mean:.1f} % |" in text
 
 
+def test_seconds_of_a_cell_are_a_mean_over_seeds_as_its_accuracy_is(made_up):
+    # Given a table whose second seed took longer, I expect the page to show the mean.
+    rows = [each._replace(seconds=1.0 + 3 * each.seed) for each in made_up.rows.values()]
+    text = "\n".join(written(Table(rows), [Searched(Plan(1, 1, 1), {"random": np.zeros((1, 1))})]))
+    assert re.search(r"\| 1 \| conv3x3 .* \| 2\.5 \|", text)
+
+
 def test_the_command_writes_a_page_and_pictures(tmp_path, made_up):
     # Given a table in a file, if searches are repeated on it, I expect a page, and pictures beside it.
     write(list(made_up.rows.values()), tmp_path / "cells.csv")

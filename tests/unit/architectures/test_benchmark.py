@@ -12,7 +12,7 @@ from phiforge.spec.read import parse_spec
 from phiforge_client.studies.submission import read_study
 
 
-def found(name, seed, cell, discrete=0.5):
+def found(name, seed, cell, discrete=0.5, version=50, seconds=10.0):
     return {
         "search": name,
         "seed": seed,
@@ -20,9 +20,9 @@ def found(name, seed, cell, discrete=0.5):
         "weights": [0.9] * 3,
         "mixture": 0.75,
         "discrete": discrete,
-        "version": 50,
+        "version": version,
         "tasks": 400,
-        "seconds": 10.0,
+        "seconds": seconds,
     }
 
 
@@ -57,8 +57,25 @@ def test_the_page_says_what_was_found_and_how_far_it_is_from_the_best():
     lines = list(written(FOUND, ["one level"], table))
     # I expect collapses, skips and the mean regret of the search, of each run its own, and that of chance.
     assert "| one level | 1 of 2 | 3 of 6 | 75.0 % |  | 10 | 66.67 |" in lines
-    assert "| one level | 0 | conv3x3 0.90 | conv3x3 0.90 | skip 0.90 | 75.0 % |  | 33.33 |" in lines
+    assert "| one level | 0 | 50 | conv3x3 0.90 | conv3x3 0.90 | skip 0.90 | 75.0 % |  | 33.33 |" in lines
     assert any("regret of 80.00 in the mean" in line for line in lines)
+
+
+def test_one_slow_run_says_nothing_of_a_search_and_a_start_is_said_to_be_one():
+    # Given three runs of which one took long, and one was best before any training, if the page is written
+    cell = ["conv3x3"] * 3
+    runs = [
+        found("DARTS", 0, cell, seconds=200.0),
+        found("DARTS", 1, cell, seconds=12.0),
+        found("DARTS", 2, cell, 0.5, 0),
+    ]
+    lines = list(written(runs, ["DARTS"], None))
+    # I expect the median of the seconds, and the version of each.
+    assert "| DARTS | 0 of 3 | 0 of 9 | 75.0 % | 50.0 % | 12 |  |" in lines
+    assert [line.split(" | ")[2] for line in lines if line.startswith(("| DARTS | 1 |", "| DARTS | 2 |"))] == [
+        "50",
+        "0",
+    ]
 
 
 def test_without_a_table_the_page_knows_no_regret():
