@@ -168,8 +168,9 @@ def _continuing_problems(
     if "scheduler" in values and SCHEDULERS[values["scheduler"].name].stops:
         allowed = ", ".join(each for each in SCHEDULERS if not SCHEDULERS[each].stops)
         yield f"scheduler.name: trials of {name!r} go on from each other, and none is stopped; allowed: {allowed}"
-    if "outer.schedule" in dimensions or (
-        isinstance(outer, Mapping) and outer.get("schedule", "constant") != "constant"
+    sections = [outer, *(dimensions["outer"].values if "outer" in dimensions else ())]
+    if "outer.schedule" in dimensions or any(
+        isinstance(each, Mapping) and each.get("schedule", "constant") != "constant" for each in sections
     ):
         yield f"base.outer.schedule: {name!r} learns the schedule itself; allowed: constant, which is not in the space"
 

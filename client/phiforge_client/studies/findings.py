@@ -34,7 +34,7 @@ def best_spec(view: StudyView, trial: int | None = None) -> str:
         others = ", ".join(str(number) for number in view.shown)
         said.append(f"No other dominates trials {others}; `phiforge study best STUDY --trial N` prints another.")
     said += _cells(raw)
-    said += remarks(stretches) if len(stretches) > 1 else []
+    said += remarks(view.spec, stretches) if len(stretches) > 1 else []
     return "".join(f"# {line}\n" for line in said) + yaml.safe_dump(raw, sort_keys=False)
 
 

@@ -1,8 +1,10 @@
 """Trials that go on from others: branches of their runs, at the version at which those ended."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from phiforge.base.errors import FormatError, MissingObjectError, RunError, SpecError
+from phiforge.base.seeds import numpy_generator
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PROPOSERS
 from phiforge.runs.branches import carried_on
@@ -21,6 +23,8 @@ from phiforge.spec.studies.study import StudySpec
 
 _TRIED = 8
 """Values of a field at which the shape of φ is looked at."""
+_POINTS = 64
+"""Points among which one is looked for that has a field with a condition."""
 
 
 def with_parent(platform: RunPlatform, study: str, proposal: Proposal, record: RunRecord) -> RunRecord:
@@ -53,12 +57,25 @@ def shape_problems(record: StudyRecord, spec: StudySpec) -> Iterator[str]:
     if not PROPOSERS[spec.proposer.name].continues:
         return
     space = spec.points
-    middle = space.point(lambda field: 0.5)
-    shape = _shape(record, spec, middle)
-    for field in middle:
-        others = [_shape(record, spec, {**middle, field: value}) for value in space[field].points(_TRIED)[:_TRIED]]
-        if shape and any(other and other != shape for other in others):
+    for field, dimension in space.items():
+        point = next((each for each in _drawn(spec) if field in each), None)
+        if point is None:
+            continue
+        values = [point[field], *dimension.points(_TRIED)[:_TRIED]]
+        shapes = [_shape(record, spec, {**point, field: value}) for value in values]
+        if len({tuple(sorted(shape.items())) for shape in shapes if shape}) > 1:
             yield f"space.{field}: it changes the shape of φ, and trials go on from each other; set it in the base"
+
+
+def _drawn(spec: StudySpec) -> Iterator[Point]:
+    """Yield the middle of the space, and points of it that may have fields which that has not."""
+    yield spec.points.point(lambda field: 0.5)
+    for number in range(_POINTS):
+        yield spec.points.point(partial(_unit, spec.seed, number))
+
+
+def _unit(seed: int, number: int, field: str) -> float:
+    return float(numpy_generator(seed, "shapes", number, field).random())
 
 
 def _shape(record: StudyRecord, spec: StudySpec, point: Point) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ from phiforge.runs.keys import tensors_key
 from phiforge.runs.reconcile import reconcile_all
 from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.look import look
-from phiforge.runs.studies.outcome import StudyStatus, TrialEnd, run_of_trial
+from phiforge.runs.studies.outcome import Proposal, StudyStatus, TrialEnd, run_of_trial
 from phiforge.runs.studies.record import Studies
 from phiforge.runs.waiting.line import Line
 from phiforge.search.read import parse_study
@@ -19,8 +19,9 @@ from phiforge.spec.text import parse_text
 from phiforge_client.branching import branch
 from phiforge_client.stack import Stack
 from phiforge_client.studies.findings import best_spec
+from phiforge_client.studies.schedule import schedule
 from phiforge_client.studies.submission import submit_study
-from phiforge_client.studies.view import view_of_study
+from phiforge_client.studies.view import StudyView, view_of_study
 from phiforge_client.submission import submit
 from tests.fleet import hashes, wait_for_end
 from tests.integration.queue.test_kills import Killed, between_writes, die
@@ -111,6 +112,19 @@ def test_what_changes_the_shape_of_phi_is_refused(submitted: Submit, platform: P
     assert Studies(platform.store).all() == []
 
 
+def test_what_changes_the_shape_of_phi_under_a_condition_is_refused(submitted: Submit, platform: Platform) -> None:
+    # Given such a field that the middle of the space has not, I expect it to be refused too.
+    space = {
+        "outer.optimizer.name": {"type": "choice", "values": ["adam", "sgd"]},
+        "learner.network.width": {"type": "int", "low": 4, "high": 8},
+    }
+    for optimiser in ("adam", "sgd"):
+        space["learner.network.width"]["when"] = {"outer.optimizer.name": optimiser}
+        with pytest.raises(SpecError, match=r"space\.learner\.network\.width: it changes the shape of φ"):
+            submitted(**PBT | {"space": space})
+    assert Studies(platform.store).all() == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", every(11))
 @pytest.mark.parametrize("wiped", [False, True], ids=["kept", "wiped"])
@@ -144,14 +158,27 @@ def told(found: Found) -> list[tuple]:
     return [(each.point, each.parent, each.start, found.results[each.number].value) for each in found.proposals]
 
 
+def optimisers_of(view: StudyView, proposal: Proposal) -> set[str]:
+    """Return the optimisers of a trial and of those that it goes on from."""
+    return {stretch.point["outer.optimizer.name"] for stretch in schedule(view, proposal)}
+
+
 def test_the_schedule_that_was_found_comes_to_the_same_phi(fleet: Platform, stack: Stack) -> None:
-    # Given a population on a fleet
-    mine = submit_study(fleet, parse_study(study(**PBT)))
+    # Given a population on a fleet, of runs that may change their optimiser, which decides on a field that others lack,
+    # and a trial that changed it on its way
+    space = study()["space"] | {
+        "outer.optimizer.name": {"type": "choice", "values": ["adam", "sgd"]},
+        "outer.clip_norm": {"type": "float", "low": 0.5, "high": 2.0, "when": {"outer.optimizer.name": "sgd"}},
+    }
+    proposer = PBT["proposer"] | {"resample": 1.0}
+    mine = submit_study(
+        fleet, parse_study(study(**PBT | {"space": space, "proposer": proposer, "budget": {"trials": 5 * POPULATION}}))
+    )
     wait_for_study(fleet, mine, stack)
     view = view_of_study(fleet, mine)
-    last = view.found.proposals[view.best.number]
-    text = best_spec(view)
-    # If its best is gone through again by the commands that it says, I expect the same φ at every version.
+    last = next(each for each in view.found.proposals if optimisers_of(view, each) == {"adam", "sgd"})
+    text = best_spec(view, last.number)
+    # If that is gone through again by the commands that `study best` says, I expect the same φ at every version.
     run = submit(fleet, parse_text(text))
     assert wait_for_end(fleet, run) == "complete"
     for line in [line for line in text.splitlines() if "phiforge branch RUN" in line]:

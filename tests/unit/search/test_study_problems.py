@@ -171,6 +171,8 @@ def test_population_based_training_has_no_other_schedule():
     only("learns of whole generations", **pbt, proposals="asynchronous")
     space = parse_text(GOOD)["space"] | {"outer.schedule": {"type": "choice", "values": ["constant", "cosine"]}}
     only("learns the schedule itself", **pbt, space=space)
+    whole = {"outer": {"type": "choice", "values": [{"versions": 40}, {"versions": 40, "schedule": "cosine"}]}}
+    only("learns the schedule itself", **pbt, space=whole)
 
 
 def test_what_is_not_used_is_not_recorded():
