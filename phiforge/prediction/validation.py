@@ -18,6 +18,9 @@ from phiforge.tasks.sampling import sample_batch
 TASKS = 40
 QUERIES = 3
 """Of each class of a task, at most."""
+_ALONE, _FEWEST = 600, 8
+"""Queries that are answered one at a time, each beside the support set: as many as 40 tasks of five ways have; but of
+8 tasks at least."""
 FALSE_ACCEPT = 0.05
 _SPLIT = "validation"
 
@@ -35,7 +38,8 @@ def calibrated(
 ) -> Calibration:
     """Return what the validation tasks teach about tasks of ``shape``; equal arguments give equal answers.
 
-    Where the validation split has fewer classes or pictures than ``shape``, tasks of as many as it has are taken.
+    Where the validation split has fewer classes or pictures than ``shape``, tasks of as many as it has are taken. There
+    are fewer tasks of many ways where a model that looks at sets answers each query alone, as each costs a support set.
 
     Raises:
         TaskError: if the learner serves no tasks of so many classes, or ``false_accept`` is no share.
@@ -44,6 +48,8 @@ def calibrated(
         raise TaskError(f"the rate of false acceptance is {false_accept}: allowed are numbers between 0 and 1")
     task = _task(pool, shape)
     learner = learned.learner(task.n_way)
+    if learner.transductive and not shape.transductive:
+        tasks = min(tasks, max(_FEWEST, _ALONE // (task.n_way * task.n_query)))
     episodes = _episodes(learned, pool, task, tasks)
     answers = [
         _answers(learned, learner, each, other, transductive=shape.transductive) for each, other in _pairs(episodes)

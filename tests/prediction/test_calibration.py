@@ -7,6 +7,7 @@ import torch
 
 from phiforge.base.errors import TaskError
 from phiforge.prediction.calibration import Answers, best_temperature, calibrate, expected_calibration_error
+from phiforge.prediction.validation import Shape
 from tests.prediction.drawn import letter
 
 
@@ -50,6 +51,14 @@ def test_the_threshold_lets_the_stated_share_pass():
         found = calibrate((learn, measure), (5, 1, False, 2), share)
         assert found.false_accept_found == pytest.approx(share, abs=0.02)
         assert 0 < found.false_reject < 1
+
+
+@pytest.mark.parametrize(("learner", "tasks"), [("proto", 20), ("running", 40)])
+def test_of_many_ways_fewer_tasks_where_each_query_costs_a_support_set(model, learner, tasks):
+    # Given a model that looks at the set at hand, and one that does not, if tasks of ten ways are asked for
+    found = model(learner).calibration_of(Shape(10, 1, transductive=False))
+    # I expect of the first as many tasks as have 600 queries; of the other, whose queries are answered together, all.
+    assert (found.n_way, found.tasks) == (10, tasks)
 
 
 def test_a_model_is_calibrated_on_its_validation_classes(model, support, query):
