@@ -1,7 +1,7 @@
 """Trains every cell as one study, through the queue of an embedded stack, and writes the table of what came of them."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def enumerate_cells(spec: StudySpec, home: Path, output: Path, trainers: int, ev
     with Stack(settings, trainers, evaluators) as stack:
         platform = Platform.open(settings)
         study = earlier(platform, spec) or submit_study(platform, spec)
-        view = _over(platform, study, stack)
+        view = brought_to_its_end(platform, study, stack)
         write(list(rows(platform, view)), output)
 
 
@@ -46,8 +46,11 @@ def earlier(platform: Platform, spec: StudySpec) -> str | None:
     return next((study for study in studies.all() if studies.read(study).spec_hash == spec.hash), None)
 
 
-def _over(platform: Platform, study: str, stack: Stack) -> StudyView:
-    """Wait until a study is over and so are all its runs, whose test tasks come after what the study looks at."""
+def brought_to_its_end(platform: Platform, study: str, stack: Stack) -> StudyView:
+    """Wait until a study is over and so are all its runs, whose test tasks come after what the study looks at.
+
+    Raises ServiceError if a process of the stack dies, or if the study comes to nothing.
+    """
     said = -1
     while not (view := view_of_study(platform, study)).over or _go_on(platform, view):
         stack.check()
@@ -73,7 +76,7 @@ def rows(platform: Platform, view: StudyView) -> Iterator[Row]:
             raise ServiceError(f"trial {proposal.number} is {result.end}: {result.why}")
         report, spec = platform.record.report(run), platform.record.run(run).spec
         cost = counts(_network(spec), DATA[spec.data.name].input_shape(spec.data))
-        seconds = sum(_seconds(entry) for entry in platform.record.log(run))
+        seconds = seconds_of_jobs(platform, run)
         cell = tuple(proposal.point[NORMAL + edge] for edge in EDGES)
         test = round(report["test"]["accuracy"], 5)
         yield Row(cell, proposal.point["seed"], round(result.value, 5), test, *cost, round(seconds, 2))
@@ -86,5 +89,6 @@ def _network(spec: Any) -> CellConfig:
     return network
 
 
-def _seconds(entry: Mapping[str, Any]) -> float:
-    return sum(float(job["compute_seconds"]) for job in entry[OBSERVED]["jobs"])
+def seconds_of_jobs(platform: Platform, run: str) -> float:
+    """Return the seconds that all jobs of a run took, of those that were kept."""
+    return sum(float(job["compute_seconds"]) for entry in platform.record.log(run) for job in entry[OBSERVED]["jobs"])
