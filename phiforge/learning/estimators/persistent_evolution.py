@@ -56,7 +56,8 @@ class PersistentEvolutionConfig(PartConfig):
     losses: Literal["every", "last"] = Field(
         default="every",
         description="Which query losses count: every (the mean of those after each piece, as published), last (that "
-        "after the whole inner loop, which other estimators minimise).",
+        "after the whole inner loop, which other estimators minimise; of maml_plus_plus: once its multi-step loss is "
+        "over).",
     )
 
 
