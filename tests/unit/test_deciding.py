@@ -11,7 +11,8 @@ from phiforge.runs.studies.found import Found
 from phiforge.runs.studies.outcome import Decision, Proposal, Result, TrialEnd
 from phiforge.runs.studies.record import Studies
 from phiforge.search.read import parse_study
-from tests.unit.search.test_study_problems import changed
+from phiforge.spec.text import parse_text
+from tests.unit.search.test_study_problems import GOOD
 
 STUDY = "search"
 RUNGS = (10, 20, 30, 40)
@@ -41,8 +42,9 @@ def trained(studies: Studies, generation: int, first: int, curves: Sequence[Sequ
 
 def decided(studies: Studies, waiting: dict[int, float]) -> tuple[int, int, Decision]:
     """Return the one decision that is due, by median stopping that needs two whole trials."""
+    scheduler = {"name": "median_stopping", "startup": 2}
     objective = {"score": "loss", "goal": "minimise", "tasks": 25}
-    spec = parse_study(changed(objective=objective, scheduler={"name": "median_stopping", "startup": 2}))
+    spec = parse_study(parse_text(GOOD) | {"objective": objective, "scheduler": scheduler})
     found = Found.of(studies, STUDY)
     [due] = Deciding(spec, found, found.going, waiting).due()
     return due
