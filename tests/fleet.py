@@ -2,13 +2,19 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.testing import CliRunner, Result
+
+from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.consistency.bounded_staleness.exchange import TicketExchange
 from phiforge.runs.consistency.synchronous.exchange import SynchronousExchange
 from phiforge.runs.record import RunStatus
 from phiforge.runs.waiting.policy import Policy, write_policy
+from phiforge_client.cli import app
 from phiforge_client.stack import Stack
 
 DEADLINE_SECONDS = 120.0
@@ -34,6 +40,15 @@ def small_spec(**changes: Any) -> dict[str, Any]:
         extends = isinstance(values, dict) and "name" not in values
         spec[section] = spec.get(section, {}) | values if extends else values
     return spec
+
+
+def command_line(settings: Settings, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Callable[..., Result]:
+    """Return the command line, in a folder, on the store and the queue of a fleet."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PHIFORGE_HOME", str(settings.home))
+    monkeypatch.setenv("PHIFORGE_REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("PHIFORGE_NAMESPACE", settings.namespace)
+    return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def wait_until(condition: Callable[[], bool], what: str, stack: Stack | None = None) -> None:

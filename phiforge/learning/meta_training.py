@@ -26,7 +26,8 @@ class Version(NamedTuple):
     """One version of φ: its number, its tensors, their hash, and the mean scores of the tasks that led to it.
 
     ``judged`` is what stands for φ where it is judged: φ, or its average if the spec says so.
-    ``contributions``: the bytes that its jobs contributed, in order of job, of which it can be ``rebuilt``.
+    ``contributions``: the bytes that its jobs contributed, in order of job, of which it can be ``rebuilt``. Gradients
+    are of φ's size each; whoever keeps many versions leaves them out.
     """
 
     version: int

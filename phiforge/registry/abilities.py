@@ -64,6 +64,16 @@ class LearnerPart(Part):
         return False
 
     @classmethod
+    def refuses_values(cls, config: Any) -> str | None:  # noqa: ANN401 - its own configuration
+        """Say which field leaves nothing to learn where targets are values, and why; None if none does."""
+        return None
+
+    @classmethod
+    def refuses_constants(cls, config: Any) -> str | None:  # noqa: ANN401 - its own configuration
+        """Say, after "learner 'NAME' ", what makes φ act through inner gradients alone; None if it does not."""
+        return None
+
+    @classmethod
     def pull(cls, config: Any) -> float | None:  # noqa: ANN401 - its own configuration
         """Return λ of the pull back to φ in its inner loss; None if its inner loss has none."""
         return None

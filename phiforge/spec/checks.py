@@ -228,6 +228,8 @@ def _regression_problems(values: Values) -> list[str]:
             f"learner.name: '{learner.name}' tells classes apart, but data '{data.name}' is a regression; "
             f"allowed: {', '.join(regressing)}"
         )
+    elif learner and (why := LEARNERS[learner.name].refuses_values(learner)):
+        problems.append(f"learner.{why}")
     return problems
 
 

@@ -21,7 +21,7 @@ from phiforge_client.results.learned import learned
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
-from tests.fleet import small_spec, wait_for_end
+from tests.fleet import command_line, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -56,11 +56,7 @@ def runs(platform: Platform) -> list[str]:
 @pytest.fixture
 def phiforge(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """The command line, in an empty folder, on the store of the fleet."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PHIFORGE_HOME", str(settings.home))
-    monkeypatch.setenv("PHIFORGE_REDIS_URL", settings.redis_url)
-    monkeypatch.setenv("PHIFORGE_NAMESPACE", settings.namespace)
-    return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False)
+    return command_line(settings, monkeypatch, tmp_path)
 
 
 def test_findings_are_what_the_record_says(platform: Platform, runs: list[str]) -> None:

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from phiforge.base.errors import DataError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.prediction.opening import load
-from phiforge_client.cli import app
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_client.why import where, why
-from tests.fleet import small_spec, wait_for_end
+from tests.fleet import command_line, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -75,11 +73,7 @@ def run(platform: Platform) -> str:
 @pytest.fixture
 def phiforge(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """The command line, in an empty folder, on the store of the fleet."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PHIFORGE_HOME", str(settings.home))
-    monkeypatch.setenv("PHIFORGE_REDIS_URL", settings.redis_url)
-    monkeypatch.setenv("PHIFORGE_NAMESPACE", settings.namespace)
-    return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False)
+    return command_line(settings, monkeypatch, tmp_path)
 
 
 def test_a_run_on_vectors(platform: Platform, run: str) -> None:

@@ -30,9 +30,11 @@ def versions(place: Path, minutes: float, processors: int, seconds: float) -> in
 
 def test_a_spec_fits_into_its_minutes(pictures: Path) -> None:
     # Given what a version takes, I expect no more versions than the processors have time for, and nearly as many;
-    for minutes, processors, seconds in ((15, 2, 0.5), (15, 1, 0.5), (60, 8, 1.0)):
+    for minutes, processors, seconds in ((15, 2, 0.5), (15, 1, 0.5), (60, 2, 1.0)):
         found = versions(pictures, minutes, processors, seconds)
         assert minutes * 60 * processors / 2 < found * seconds < minutes * 60 * processors
+    # of many processors only as many as a version has jobs, as no trainer can help another with one;
+    assert versions(pictures, 60, 8, 1.0) == versions(pictures, 60, 2, 1.0)
     # twice the time, twice the versions; and bounds for what is far too slow or fast.
     assert versions(pictures, 30, 2, 0.5) == pytest.approx(2 * versions(pictures, 15, 2, 0.5), abs=100)
     assert versions(pictures, 1, 1, 1000.0) == FEWEST
@@ -63,15 +65,35 @@ def test_more_time_lets_images_be_finer(tmp_path: Path) -> None:
     assert small["data"]["image_size"] == 28
 
 
+def suggested(place: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Return what `phiforge data suggest` of a place says."""
+    command = [sys.executable, "-m", "phiforge_client.cli", "data", "suggest", str(place), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_too_few_minutes_are_told(tmp_path: Path) -> None:
+    # Given pictures that are slow to learn, if a minute is given, I expect the fewest versions, and to be told so.
+    place = draw_classes(tmp_path / "large", classes=60, pictures=7, side=64)
+    done = suggested(place, "--minutes", "1", "--trainers", "1")
+    assert yaml.safe_load(done.stdout)["outer"]["versions"] == FEWEST
+    assert f"{FEWEST} versions are the fewest that are suggested; they may take longer than --minutes 1" in done.stderr
+
+
+def test_vectors_are_inspected(tmp_path: Path) -> None:
+    # Given a file of vectors, if a spec for pictures is asked for, I expect to be told by what to get one.
+    done = suggested(tmp_path / "words.npz")
+    assert done.returncode == 1
+    assert f"holds vectors: `phiforge data inspect {tmp_path / 'words.npz'}` suggests a spec" in done.stderr
+
+
 def test_the_command(pictures: Path, tmp_path: Path) -> None:
     # Given pictures, if a spec is asked for, I expect a file that can be submitted, and to be told how; not twice.
-    command = [sys.executable, "-m", "phiforge_client.cli", "data", "suggest", str(pictures), "--minutes", "2"]
     out = tmp_path / "suggested.yaml"
-    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False)
+    done = suggested(pictures, "--minutes", "2", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert f"phiforge submit {out}" in done.stdout.replace("\n", "")
     spec = parse_spec(yaml.safe_load(out.read_text()))
     assert spec.data.name == "images"
-    again = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False)
+    again = suggested(pictures, "--minutes", "2", "--out", str(out))
     assert again.returncode == 1
     assert "is there already" in again.stderr

@@ -1,6 +1,5 @@
 """Data: a person's own pictures, looked at before they are learned from; and the datasets that are published."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ from rich.markup import escape
 from phiforge.base.environment import read_settings
 from phiforge_client.commands.opening import look, open_platform
 from phiforge_client.commands.options import AsJson, Overrides, Quiet, SpecFile, Trainers, Yes
-from phiforge_client.commands.output import answer, console, progress, say, say_where
+from phiforge_client.commands.output import answer, console, progress, say, say_where, warn
 from phiforge_client.ready_made import found_or_ready_made
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ GroupBy = Annotated[
         "--group-by", metavar="LEVEL", help="Groups that stay in one split: 1 is the folder around a class's."
     ),
 ]
-_NO_TASK = "they carry no task: give 3 classes or more, of 2 pictures or more each"
 
 
 @group.command("inspect")
@@ -41,7 +39,7 @@ def inspect_(
     place: Annotated[
         Path | None,
         typer.Argument(
-            metavar="PLACE", help="Pictures (a folder, zip or tar) or vectors (.npz); default: PHIFORGE_IMAGES."
+            metavar="PLACE", help="Pictures (folder, zip, tar) or vectors (.npz or .safetensors); or PHIFORGE_IMAGES."
         ),
     ] = None,
     sheet: Annotated[
@@ -60,7 +58,8 @@ def inspect_(
     from phiforge_client.data.inspection import inspect, write_contact_sheet
 
     if place and is_vectors(place):
-        _inspect_vectors(place, sheet, spec, as_json)
+        _expect_no_options_of_pictures(place, {"--sheet": sheet, "--labels": labels, "--group-by": group_by})
+        _inspect_vectors(place, spec, as_json)
         return
 
     settings = read_settings()
@@ -91,15 +90,21 @@ def suggest(
 ) -> None:
     """Print a spec by which pictures of your own are learned well in MINUTES, by the speed of this machine."""
     from phiforge.base.errors import DataError
-    from phiforge_client.data.budget import Budget, measured_seconds
+    from phiforge.tasks.datasets.bases.vectors.reading import is_vectors
+    from phiforge_client.data.budget import FEWEST, Budget, measured_seconds
     from phiforge_client.data.inspection import inspect
-    from phiforge_client.data.suggestion import as_yaml
+    from phiforge_client.data.suggestion import as_yaml, no_task
+    from phiforge_client.embedded import cores
 
-    budget = Budget(minutes, trainers or os.cpu_count() or 1)
+    if place and is_vectors(place):
+        raise DataError(f"{place} holds vectors: `phiforge data inspect {place}` suggests a spec for them")
+    budget = Budget(minutes, trainers or cores())
     with progress(as_json) as report:
         found = inspect(read_settings(), place, report, labels, _level(group_by), budget, measured_seconds)
     if found.spec is None:
-        raise DataError(_NO_TASK)
+        raise DataError(no_task("pictures"))
+    if found.spec["outer"]["versions"] == FEWEST:
+        warn(f"{FEWEST} versions are the fewest that are suggested; they may take longer than --minutes {minutes:g}")
     text = as_yaml(found.spec, found.found, f"phiforge data suggest --minutes {minutes:g}")
     if out:
         _write(text, out)
@@ -165,12 +170,12 @@ def remove_(
 
 
 def _tell(inspection: "Inspection", written: Path | None) -> None:
-    from phiforge_client.data.suggestion import as_yaml
+    from phiforge_client.data.suggestion import as_yaml, no_task
     from phiforge_client.data.view import print_inspection
 
     print_inspection(console, inspection)
     if inspection.spec is None:
-        say(_NO_TASK)
+        say(no_task("pictures"))
     elif written:
         place = escape(str(inspection.found.place.resolve()))
         say(f"the suggested spec: PHIFORGE_IMAGES={place} phiforge submit {escape(str(written))}")
@@ -184,12 +189,17 @@ def _level(group_by: str) -> int | str:
     return int(group_by) if group_by.isdecimal() else group_by or 0
 
 
-def _inspect_vectors(place: Path, sheet: Path | None, spec: Path | None, as_json: bool) -> None:
+def _expect_no_options_of_pictures(place: Path, options: dict[str, object]) -> None:
     from phiforge.base.errors import DataError
+
+    if given := [name for name, value in options.items() if value]:
+        raise DataError(f"{place} holds vectors, and {', '.join(given)} is of pictures alone: leave it out")
+
+
+def _inspect_vectors(place: Path, spec: Path | None, as_json: bool) -> None:
+    from phiforge_client.data.suggestion import no_task
     from phiforge_client.data.vectors import inspect_vectors, print_vectors, spec_text
 
-    if sheet:
-        raise DataError(f"{place} holds vectors, which no sheet can show: leave --sheet out")
     found = inspect_vectors(place)
     text = spec_text(found) if found.spec else ""
     if spec:
@@ -203,6 +213,8 @@ def _inspect_vectors(place: Path, sheet: Path | None, spec: Path | None, as_json
         elif text:
             say("the suggested spec, which --spec FILE writes:")
             typer.echo(text, nl=False)
+        elif not found.problems:
+            say(no_task("vectors"))
 
     answer(found.to_json(), as_json, found.problems, tell)
     if found.problems:

@@ -20,6 +20,7 @@ _TYPICAL = 650.0
 _TIMED, _FIRST = 3, 2
 """Versions that are timed, after the first ones, in which loops are compiled."""
 FEWEST, MOST = 200, 20_000
+"""Versions of a suggested spec, however little or much time there is."""
 
 
 class Budget(NamedTuple):
@@ -27,6 +28,10 @@ class Budget(NamedTuple):
 
     minutes: float = MINUTES
     processors: int = 2
+
+    def shared_by(self, jobs: int) -> "Budget":
+        """Return what a run may use of it whose versions have so many ``jobs``: none is shared."""
+        return self._replace(processors=min(self.processors, jobs))
 
     def versions(self, seconds: float) -> int:
         """Return how many versions fit, a multiple of 100, if one takes so many ``seconds`` of a processor."""

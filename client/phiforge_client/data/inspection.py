@@ -15,7 +15,7 @@ from phiforge.tasks.datasets.bases.pictures.inspecting import Inspected
 from phiforge.tasks.datasets.images import Images, ImagesData
 from phiforge_client.data.budget import Budget, typical_seconds
 from phiforge_client.data.sheet import shown_classes, write_sheet
-from phiforge_client.data.suggestion import Carried, SecondsOf, carried, share_of, suggestion
+from phiforge_client.data.suggestion import Carried, SecondsOf, carried, no_task, share_of, suggestion
 
 _LOOKED_AT = 32
 """Pixels a side at which all pictures are looked at."""
@@ -75,9 +75,7 @@ def write_contact_sheet(settings: Settings, inspection: Inspection, file: Path) 
     """
     found, spec = inspection.found, inspection.spec
     if spec is None:
-        raise DataError(
-            f"{found.place} carries no task, so there is no sheet: give 3 classes or more, of 2 pictures each"
-        )
+        raise DataError(f"there is no sheet of the pictures of {found.place}, as {no_task('pictures')}")
     settings = settings.model_copy(update={"images": found.place})
     classes = shown_classes(found)
     write_sheet(file, _source(settings, spec["data"], _silent), classes)

@@ -22,6 +22,8 @@ _SIZES = (64, 48, 32, 28)
 """Pixels a side, the finest first; more takes long without a GPU."""
 _ENOUGH = 3000
 """Versions that a run should have: of finer images it sees fewer tasks in the same time."""
+_MANY = 6
+"""Classes that give each split two."""
 _COLOURED = 0.02
 """Share of coloured pictures from which colours are looked at."""
 
@@ -77,7 +79,7 @@ def suggestion(
         "outer": {"versions": 1000, "meta_batch": 2, "job_size": 1, "lr": 0.001, "schedule": "cosine"},
         "sampling": {"augmentation": "turn"},
     }
-    budget = budget or Budget()
+    budget = (budget or Budget()).shared_by(spec["outer"]["meta_batch"] // spec["outer"]["job_size"])
     spec["data"]["image_size"] = _size(found, spec, budget)
     versions = budget.versions(seconds(spec))
     judged = _task(min(_WAYS, ways), fewest)
@@ -86,6 +88,14 @@ def suggestion(
         "checkpoint": {"every": versions // 10},
         "evaluation": {"every": versions // 10, "validation_tasks": 200, "test_tasks": 600, "task": judged},
     }
+
+
+def no_task(of: str) -> str:
+    """Say why nothing was suggested for pictures, or whatever else a class has several ``of``."""
+    return (
+        f"they carry no task: each split needs 2 classes or more, of {FEWEST} {of} or more each; "
+        f"give {_MANY} classes or more"
+    )
 
 
 def _task(ways: int, fewest: int) -> dict[str, Any]:

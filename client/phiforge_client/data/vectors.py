@@ -7,7 +7,9 @@ import yaml
 from rich.console import Console
 from rich.table import Table as Shown
 
-from phiforge.base.errors import DataError
+from phiforge.base.errors import DataError, SpecError
+from phiforge.spec.checks import DatasetFacts
+from phiforge.spec.read import parse_spec
 from phiforge.tasks.datasets.bases.vectors.judging import (
     FEWEST,
     Shares,
@@ -55,6 +57,8 @@ def inspect_vectors(place: Path) -> InspectedVectors:
         problems.append(str(error))
     count, dimensions = table.features.shape
     spec = None if problems else _suggestion(place, dimensions, carries, share)
+    if spec and (refused := _refused(spec, carries)):
+        spec, problems = None, refused
     return InspectedVectors(place, count, dimensions, len(classes), repeated(table), problems, carries, spec)
 
 
@@ -75,6 +79,16 @@ def spec_text(found: InspectedVectors) -> str:
     """Return the suggested spec as a file, with what it was made from."""
     sections = yaml.safe_dump(found.spec, sort_keys=False, default_flow_style=None, width=200, allow_unicode=True)
     return f"# ProtoNet on {found.vectors} vectors of {found.classes} classes, by `phiforge data inspect`.\n{sections}"
+
+
+def _refused(spec: dict[str, Any], carries: list[Carried]) -> list[str]:
+    """Return why `submit` would refuse a suggested spec."""
+    facts = DatasetFacts({each.split: each.classes for each in carries}, {each.split: each.fewest for each in carries})
+    try:
+        parse_spec(spec, lambda _: facts)
+    except SpecError as error:
+        return error.problems
+    return []
 
 
 def _suggestion(place: Path, dimensions: int, carries: list[Carried], share: float) -> dict[str, Any] | None:

@@ -7,10 +7,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from phiforge.learning.estimators.bases.antithetic import AntitheticConfig, AntitheticEstimator
 from phiforge.learning.estimators.bases.estimator import (
     NOTHING,
     Contribution,
-    Estimator,
     Step,
     Sums,
     added,
@@ -22,7 +22,6 @@ from phiforge.learning.estimators.bases.reasons import untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.networks.bases.normalisation import mean_statistics
-from phiforge.registry import PartConfig
 from phiforge.registry.abilities import LearnerPart
 from phiforge.registry.section import Since
 from phiforge.tasks.episodes import Episode
@@ -30,12 +29,10 @@ from phiforge.tasks.episodes import Episode
 PAIRS = "pairs"
 
 
-class EvolutionConfig(PartConfig):
+class EvolutionConfig(AntitheticConfig):
     """Evolution strategies with antithetic pairs (Salimans et al. 2017, algorithm 2; ES-MAML, Song et al. 2020)."""
 
     name: Literal["evolution"] = "evolution"
-    sigma: float = Field(default=0.05, gt=0, description="Standard deviation of the perturbations.")
-    pairs: int = Field(default=8, ge=1, le=10_000, description="Antithetic pairs that each job tries.")
     shaping: Annotated[Literal["none", "centred_ranks"], Since(2, absent="none")] = Field(
         default="none",
         description="What counts of a try: none (its loss), centred_ranks (the place of its loss among those of its "
@@ -43,12 +40,10 @@ class EvolutionConfig(PartConfig):
     )
 
 
-class Evolution(Estimator):
+class Evolution(AntitheticEstimator):
     """A contribution is the scores of antithetic pairs φ ± σε; the ε are drawn again, from their names, to combine."""
 
     Config = EvolutionConfig
-    no_local_steps = "contributes scores, which need every job's to become a step"
-    no_staleness = "draws its perturbations again from the version that all jobs share"
     config: EvolutionConfig
 
     @classmethod

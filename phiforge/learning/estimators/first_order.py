@@ -23,9 +23,10 @@ class FirstOrder(Backpropagation):
 
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
-        """Refuse what takes no inner gradients."""
+        """Refuse what takes no inner gradients, and what would not move if they are constants."""
         if learner.inner_gradient:
-            return None
+            what = learner.refuses_constants(config)
+            return what and f"learner '{learner.name}' {what} never moves by it: use estimator 'backpropagation'"
         return (
             untrainable(learner)
             or without_gradient(learner)

@@ -24,10 +24,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from phiforge.learning.estimators.bases.antithetic import AntitheticConfig, AntitheticEstimator
 from phiforge.learning.estimators.bases.estimator import (
     NOTHING,
     Contribution,
-    Estimator,
     Step,
     Sums,
     added,
@@ -39,33 +39,29 @@ from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Outcome, Phi
 from phiforge.learning.learners.bases.pieces import ends_of
 from phiforge.learning.networks.bases.normalisation import mean_statistics
-from phiforge.registry import PartConfig
 from phiforge.registry.abilities import LearnerPart
 from phiforge.tasks.episodes import Episode
 
 PIECES = "pieces"
 
 
-class PersistentEvolutionConfig(PartConfig):
+class PersistentEvolutionConfig(AntitheticConfig):
     """Persistent evolution strategies with antithetic pairs (Vicol et al. 2021, algorithm 2)."""
 
     name: Literal["persistent_evolution"] = "persistent_evolution"
-    sigma: float = Field(default=0.05, gt=0, description="Standard deviation of the perturbations.")
-    pairs: int = Field(default=8, ge=1, le=10_000, description="Antithetic pairs that each job tries.")
     truncation: int = Field(default=5, ge=1, le=1000, description="Inner steps of a piece, which has its own ε.")
     losses: Literal["every", "last"] = Field(
         default="every",
         description="Which query losses count: every (the mean of those after each piece, as published), last (that "
-        "after the whole inner loop, which other estimators minimise).",
+        "after the whole inner loop, which other estimators minimise; of maml_plus_plus: once its multi-step loss is "
+        "over).",
     )
 
 
-class PersistentEvolution(Estimator):
+class PersistentEvolution(AntitheticEstimator):
     """A contribution is a difference of losses of each antithetic pair and piece; the ε are drawn again to combine."""
 
     Config = PersistentEvolutionConfig
-    no_local_steps = "contributes scores, which need every job's to become a step"
-    no_staleness = "draws its perturbations again from the version that all jobs share"
     config: PersistentEvolutionConfig
 
     @classmethod

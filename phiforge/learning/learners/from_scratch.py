@@ -11,7 +11,6 @@ from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
 from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.headed import Headed
-from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors
@@ -52,7 +51,7 @@ def trained(model: Headed, fresh: Tensors, x: Tensor, y: Tensor, rate: float, st
     theta = dict(fresh)
     with torch.enable_grad():
         for _ in range(steps):
-            moving = {name: value for name, value in theta.items() if not is_statistic(name)}
+            moving = {name: value for name, value in theta.items() if model.adapts(name)}
             gradients = gradients_at(lambda at: task_loss(model.outputs(at, x), y), theta, moving, keep_graph=False)
             theta |= descended(theta, gradients, rate)
     return theta

@@ -13,16 +13,18 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import GradientConfig, Loss, LossAt
-from phiforge.learning.learners.bases.learned_start import START, LearnedStart
+from phiforge.learning.learners.bases.learned_start import LearnedStart
 from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
+from phiforge.learning.learners.bases.prefixes import START
 from phiforge.learning.learners.layer_rates import layer_of
 from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.conv4 import Conv4Config
 from phiforge.learning.tensors import Tensors, with_prefix
+from phiforge.registry import NETWORKS
 
 Kind = Literal["rates", "weight_decay", "label_smoothing"]
 RATES, DECAYS, SMOOTHING = "log_rates", "log_decays", "smoothing/logit"
@@ -42,13 +44,29 @@ class HyperparametersConfig(GradientConfig):
         default=0.1, gt=0, lt=1, description="Share of a label that all classes get, at first if it is learned."
     )
     learned: tuple[Kind, ...] = Field(
-        default=("rates", "weight_decay", "label_smoothing"), min_length=1, description="What is in φ."
+        default=("rates", "weight_decay", "label_smoothing"),
+        min_length=1,
+        description="What is in φ. A label smoothing acts through inner gradients alone, so that estimator "
+        "'first_order', which takes them as constants, never moves it.",
     )
     per: Literal["network", "layer"] = Field(
         default="network", description="Whether all layers share a rate and a decay, or each has its own."
     )
     learn_start: bool = Field(default=False, description="Learn θ⁰ too; else draw it afresh for each task.")
     network: NetworkConfig = Conv4Config(channels=16)
+
+    @field_validator("learned")
+    @classmethod
+    def _each_once(cls, given: tuple[Kind, ...]) -> tuple[Kind, ...]:
+        if len(set(given)) < len(given):
+            raise ValueError("each may be named once")
+        return given
+
+    @property
+    def smoothing_alone(self) -> bool:
+        """Whether φ is a label smoothing and nothing else."""
+        prior = NETWORKS[self.network.name].fixes_some(self.network)
+        return self.learned == ("label_smoothing",) and not self.learn_start and not prior
 
 
 class Hyperparameters(LearnedStart):
@@ -58,6 +76,18 @@ class Hyperparameters(LearnedStart):
     mapped = False  # it draws θ⁰
     averages = False
     config: HyperparametersConfig
+
+    @classmethod
+    def refuses_values(cls, config: HyperparametersConfig) -> str | None:
+        """Refuse to learn a label smoothing alone, as values have none."""
+        if not config.smoothing_alone:
+            return None
+        return "learned: 'label_smoothing' alone is of labels; allowed for values: rates, weight_decay beside it"
+
+    @classmethod
+    def refuses_constants(cls, config: HyperparametersConfig) -> str | None:
+        """Refuse to learn a label smoothing alone, which acts through inner gradients."""
+        return "that learns 'label_smoothing' alone" if config.smoothing_alone else None
 
     def init_phi(self, generator: Generator) -> Tensors:
         """Return what is learned, as it is set, and of the model what the inner loop leaves, or all if so said."""
@@ -76,20 +106,20 @@ class Hyperparameters(LearnedStart):
 
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the network after the inner loop on the support set."""
-        return super().adapt(self._started(phi, support_x, generator), support_x, support_y, mode, generator)
+        return super().adapt(self._started(phi, support_x, mode, generator), support_x, support_y, mode, generator)
 
     def adapt_by_steps(
         self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
     ) -> dict[int, Predictor]:
         """Return the network after each number of ``steps`` of one inner loop."""
-        started = self._started(phi, support_x, generator)
+        started = self._started(phi, support_x, mode, generator)
         return super().adapt_by_steps(started, support_x, support_y, mode, generator, steps)
 
     def adapt_by_pieces(
         self, phis: Sequence[Phi], length: int, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator
     ) -> list[Predictor]:
         """Return the network after each piece of one inner loop."""
-        started = [self._started(phis[0], support_x, generator), *phis[1:]]
+        started = [self._started(phis[0], support_x, mode, generator), *phis[1:]]
         return super().adapt_by_pieces(started, length, support_x, support_y, mode, generator)
 
     def support_losses(self, start: Tensors, support_x: Tensor, support_y: Tensor, mode: Mode) -> LossAt:
@@ -112,11 +142,12 @@ class Hyperparameters(LearnedStart):
             moved[name] = theta[name] - rate * (slope + decay * theta[name])
         return moved
 
-    def _started(self, phi: Phi, like: Tensor, generator: Generator) -> Phi:
+    def _started(self, phi: Phi, like: Tensor, mode: Mode, generator: Generator) -> Phi:
         """Return φ with a θ⁰, on the device and of the type of ``like``: a fresh one if none is learned."""
         if self.config.learn_start:
             return phi
-        fresh = {name: value.to(like).requires_grad_() for name, value in self.model.init(generator).items()}
+        drawn = self.model.init(generator)
+        fresh = {name: value.to(like).requires_grad_(mode.second_order) for name, value in drawn.items()}
         return {**with_prefix(START, fresh), **phi}
 
     def _keeps(self, name: str) -> bool:

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.coordinatewise import OPTIMIZER, CoordinatewiseLearner, Slope, preprocess
 from phiforge.learning.learners.bases.gradient import InnerLoopConfig
-from phiforge.learning.learners.bases.learned_start import START
-from phiforge.learning.learners.bases.learner import Phi
+from phiforge.learning.learners.bases.learner import Mode, Phi
+from phiforge.learning.learners.bases.prefixes import START
 from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.learning.networks.bases.network import linear
@@ -51,11 +51,12 @@ class LearnedOptimizer(CoordinatewiseLearner[list[LstmState]]):
             rule |= init_lstm(f"lstm{layer}", units if layer else 2, units, generator)
         return start | with_prefix(OPTIMIZER, rule | linear("out", units, 1, generator))
 
-    def start(self, phi: Phi, like: Tensor, generator: Generator) -> Tensors:
+    def start(self, phi: Phi, like: Tensor, mode: Mode, generator: Generator) -> Tensors:
         """Return the learned θ⁰, or a fresh one."""
         if self.config.learn_start:
-            return super().start(phi, like, generator)
-        return {name: value.to(like).requires_grad_() for name, value in self.model.init(generator).items()}
+            return super().start(phi, like, mode, generator)
+        fresh = self.model.init(generator)
+        return {name: value.to(like).requires_grad_(mode.second_order) for name, value in fresh.items()}
 
     def fresh_memory(self, value: Tensor) -> list[LstmState]:
         """Return each layer's state before the first gradient."""

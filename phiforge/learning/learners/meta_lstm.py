@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.coordinatewise import OPTIMIZER, CoordinatewiseLearner, Slope, preprocess
-from phiforge.learning.learners.bases.learned_start import START
+from phiforge.learning.learners.bases.prefixes import START
 from phiforge.learning.networks import NetworkConfig
 from phiforge.learning.networks.bases.lstm import LstmState, init_lstm, lstm_cell, zero_state
 from phiforge.learning.networks.bases.network import uniform

@@ -19,8 +19,9 @@ from phiforge.learning.engines.vmap.convolution import convolve, pool
 from phiforge.learning.networks.bases.cells.cell import Cell, Weights
 from phiforge.learning.networks.bases.cells.layers import Layers
 from phiforge.learning.networks.bases.cells.reduction import ReductionCell, Residual
+from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.network import MapNetwork, multiplying
-from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_transductive, keeps_statistics
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_transductive
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.cells.config import CellConfig
 from phiforge.spec.cells.edges import Edges
@@ -34,35 +35,19 @@ class CellWeights(NamedTuple):
     reduction: Weights | None = None
 
 
-class CellNetwork(MapNetwork):
+class CellNetwork(ImageNetwork, MapNetwork):
     """The network as pure functions of its parameters.
 
     Learners that relax the choice of operations start from ``init_all`` and call ``features_by`` with weights.
     """
 
     Config = CellConfig
-    images = True
     config: CellConfig
-
-    @classmethod
-    def smallest_image(cls, config: CellConfig) -> int:
-        """Return the side of the smallest image of which a place is left."""
-        return config.smallest_image
 
     @classmethod
     def shrinking(cls, config: CellConfig) -> str:
         """Say what it does to images."""
         return f"divides the image's sides by {config.smallest_image}"
-
-    @classmethod
-    def averages(cls, config: CellConfig) -> bool:
-        """As its normalisation."""
-        return keeps_statistics(config.norm)
-
-    @classmethod
-    def fixes_some(cls, config: CellConfig) -> bool:
-        """Under ``per_step``, whose normalisation is not for a task."""
-        return config.norm == "per_step"
 
     def __init__(
         self,

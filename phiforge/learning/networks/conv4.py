@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from phiforge.learning.engines import fused_block, transforms
 from phiforge.learning.engines.vmap.convolution import convolve, pool
+from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.network import MapNetwork, multiplying, uniform
 from phiforge.learning.networks.bases.normalisation import (
     PLAIN,
@@ -18,7 +19,6 @@ from phiforge.learning.networks.bases.normalisation import (
     by_example,
     init_norm,
     is_transductive,
-    keeps_statistics,
     normalise,
     normalises_by_set,
 )
@@ -55,32 +55,16 @@ class Conv4Config(PartConfig):
         return int(2**self.pools)
 
 
-class Conv4(MapNetwork):
+class Conv4(ImageNetwork, MapNetwork):
     """The network as pure functions of its parameters."""
 
     Config = Conv4Config
-    images = True
     config: Conv4Config
-
-    @classmethod
-    def smallest_image(cls, config: Conv4Config) -> int:
-        """Return the side of the smallest image that is not pooled away."""
-        return config.smallest_image
 
     @classmethod
     def shrinking(cls, config: Conv4Config) -> str:
         """Say what it does to images."""
         return f"halves the image {config.pools} times"
-
-    @classmethod
-    def averages(cls, config: Conv4Config) -> bool:
-        """As its normalisation."""
-        return keeps_statistics(config.norm)
-
-    @classmethod
-    def fixes_some(cls, config: Conv4Config) -> bool:
-        """Under ``per_step``, whose normalisation is not for a task, and ``prior``, which is of all tasks."""
-        return config.norm in ("per_step", "prior")
 
     @classmethod
     def has_fused_blocks(cls, config: Conv4Config) -> bool:

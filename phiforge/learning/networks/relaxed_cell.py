@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwork, is_architecture
 from phiforge.learning.networks.cell import CellNetwork, CellWeights
@@ -40,33 +41,17 @@ class RelaxedCellConfig(SkeletonConfig):
         return CellConfig.model_validate(skeleton | {"normal": normal or {}, "reduction": reductions})
 
 
-class RelaxedCell(RelaxedNetwork):
+class RelaxedCell(ImageNetwork, RelaxedNetwork):
     """The network as pure functions of its parameters, the logits ``architecture.normal`` among them."""
 
     Config = RelaxedCellConfig
-    images = True
     operations = OPERATIONS
     config: RelaxedCellConfig
-
-    @classmethod
-    def smallest_image(cls, config: RelaxedCellConfig) -> int:
-        """Return the side of the smallest image of which a place is left."""
-        return config.smallest_image
 
     @classmethod
     def shrinking(cls, config: RelaxedCellConfig) -> str:
         """As any network of cells."""
         return CellNetwork.shrinking(config.discrete())
-
-    @classmethod
-    def averages(cls, config: RelaxedCellConfig) -> bool:
-        """As its normalisation."""
-        return CellNetwork.averages(config.discrete())
-
-    @classmethod
-    def fixes_some(cls, config: RelaxedCellConfig) -> bool:
-        """As any network of cells."""
-        return CellNetwork.fixes_some(config.discrete())
 
     def __init__(
         self,

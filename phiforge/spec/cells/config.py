@@ -78,7 +78,7 @@ class CellConfig(SkeletonConfig):
 
 
 def _unknown_edges(given: Mapping[str, Any], edges: list[str]) -> Iterator[InitErrorDetails]:
-    for edge in given.keys() - set(edges):
+    for edge in (each for each in given if each not in edges):
         problem = PydanticCustomError(
             "no_such_edge",
             "there is no such edge of {nodes}; allowed: {edges}",

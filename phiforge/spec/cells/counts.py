@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from phiforge.spec.cells.config import CellConfig
-from phiforge.spec.cells.edges import Edges, live_edges
-
-_SIDES = {"conv1x1": 1, "conv3x3": 3}
-"""Of the kernels of operations that have one."""
+from phiforge.spec.cells.edges import KERNELS, Edges, live_edges
 
 
 class Counts(NamedTuple):
@@ -79,5 +76,5 @@ def _reduction(config: CellConfig, inputs: int, outputs: int, places: int) -> It
 def _cell(edges: Edges, width: int, places: int) -> Iterator[_Convolution]:
     live = live_edges(edges)
     for edge, operation in edges.items():
-        if operation in _SIDES:
-            yield _Convolution(width, width, _SIDES[operation], places, computed=edge in live)
+        if operation in KERNELS:
+            yield _Convolution(width, width, KERNELS[operation], places, computed=edge in live)

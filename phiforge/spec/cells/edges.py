@@ -9,6 +9,9 @@ normalisation; ``pool3x3`` is the mean of the 3x3 places around each that are in
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
+KERNELS: Mapping[Operation, int] = {"conv1x1": 1, "conv3x3": 3}
+"""The sides of the kernels of operations that have one."""
+
 Edges = Mapping[str, Operation]
 """The operation of every edge of a cell, by the edge's name, in the order of ``edges_of``."""
 

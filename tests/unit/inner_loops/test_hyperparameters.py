@@ -9,8 +9,11 @@ import torch.nn.functional as F
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION
 from phiforge.learning.learners.hyperparameters import HyperparametersConfig, in_words, smoothed_loss
+from phiforge.learning.learners.learned_optimizer import LearnedOptimizerConfig
+from phiforge.spec.read import parse_spec
 from tests.unit.cases import doubles, learner_of, phi_of, random_of, regression_of, task_of
 from tests.unit.inner_loops.cases import LAYER, RATE, TRAINING, loop, queries_of
+from tests.unit.spec.cases import problems_of
 
 MLP = {"name": "mlp"}
 
@@ -92,6 +95,41 @@ def test_values_have_no_smoothing():
     phi = phi_of(learner)
     assert phi.keys() == {"log_rates/all", "log_decays/all"}
     assert queries_of(learner, phi, task).isfinite().all()
+
+
+def test_unseen_tasks_keep_no_graph():
+    # Given a start that is drawn, if a task is learned to be looked at, I expect nothing kept to go back through.
+    for config, settings in ((HyperparametersConfig, {}), (LearnedOptimizerConfig, {"learn_start": False})):
+        learner, task = loop(config, **settings), task_of()
+        assert not queries_of(learner, phi_of(learner), task).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"data": {"name": "sinusoid"}}, "learner.learned: 'label_smoothing' alone is of labels; allowed for values"),
+        (
+            {"estimator": {"name": "first_order"}},
+            "estimator.name: learner 'hyperparameters' that learns 'label_smoothing' alone never moves by it",
+        ),
+    ],
+)
+def test_a_smoothing_that_nothing_could_move(changes, problem):
+    # Given a label smoothing as all of φ, where there are no labels, or its gradient is left out, I expect a refusal,
+    raw = {"task": {"n_way": 1}} if "data" in changes else {}
+    learner = {"name": "hyperparameters", "learned": ["label_smoothing"]}
+    learner |= {"network": MLP} if "data" in changes else {}
+    [said] = problems_of({**raw, **changes, "learner": learner})
+    assert said.startswith(problem)
+    # and none if there is more to learn.
+    for more in ({"learned": ["label_smoothing", "rates"]}, {"learn_start": True}):
+        assert parse_spec({**raw, **changes, "learner": learner | more})
+
+
+def test_kinds_are_named_once():
+    [said] = problems_of({"learner": {"name": "hyperparameters", "learned": ["rates", "rates"]}})
+    assert said.startswith("learner.learned: ")
+    assert "each may be named once" in said
 
 
 def test_in_words():

@@ -6,16 +6,20 @@ import pytest
 import torch
 
 from phiforge.learning.learners import EVALUATION, Mode
+from phiforge.learning.learners.from_scratch import FromScratchConfig, trained
 from phiforge.learning.learners.hyperparameters import HyperparametersConfig
+from phiforge.learning.learners.learned_optimizer import LearnedOptimizerConfig
 from phiforge.learning.learners.maml import MamlConfig
+from phiforge.learning.learners.meta_lstm import MetaLstmConfig
 from phiforge.learning.networks.bases.normalisation import normalise
 from phiforge.learning.networks.bases.prior import init_prior, is_prior
 from phiforge.learning.networks.conv4 import Conv4Config
-from tests.unit.cases import doubles, phi_of, task_of
+from tests.unit.cases import doubles, learner_of, phi_of, task_of
 from tests.unit.inner_loops.cases import TRAINING, loop, moved
 from tests.unit.networks.cases import normalised, random_of
 
 PRIOR = Conv4Config(channels=8, norm="prior")
+SECOND_ORDER = Mode(training=True, second_order=True)
 
 
 def with_prior(x, weight, bias, mean, var, count):
@@ -52,6 +56,25 @@ def test_it_is_learned_and_not_moved():
     assert moved(path[0], path[-1]) == phi.keys() - held
 
 
+@pytest.mark.parametrize("config", [LearnedOptimizerConfig, MetaLstmConfig])
+def test_no_learned_update_moves_it(config):
+    # Given a learned optimiser of such a network, I expect all but the prior to move, and a slope in the prior.
+    learner, task = loop(config, network=PRIOR, units=4), task_of()
+    phi = {name: value.requires_grad_() for name, value in phi_of(learner).items()}
+    path = learner._path([phi], task.support_x, task.support_y, SECOND_ORDER, _drawn())
+    assert moved(path[0], path[-1]) == {name for name in path[0] if not is_prior(name)}
+    learner.query_outcome(phi, task, SECOND_ORDER, _drawn()).loss.backward()
+    assert all(bool(value.grad.any()) for name, value in phi.items() if is_prior(name))
+
+
+def test_training_from_scratch_moves_it_neither():
+    # Given a fresh network, if it is trained on a support set, I expect its prior as it was drawn.
+    learner, task = learner_of(FromScratchConfig(network=PRIOR)), task_of()
+    fresh = {name: value.double() for name, value in learner.model.init(_drawn()).items()}
+    theta = trained(learner.model, fresh, task.support_x, task.support_y, rate=0.1, steps=2)
+    assert moved(fresh, theta) == {name for name in fresh if not is_prior(name)}
+
+
 def test_it_is_a_hyperparameter():
     # Given hyper-parameters as φ, I expect the prior among them, no weights, and a slope of the loss in each entry.
     learner, task = loop(HyperparametersConfig, network=PRIOR), task_of()
@@ -59,7 +82,7 @@ def test_it_is_a_hyperparameter():
     assert {name.partition("/")[0] for name in phi} == {"log_rates", "log_decays", "smoothing", "start"}
     assert all(is_prior(name) for name in phi if name.startswith("start/"))
     leaves = {name: value.requires_grad_() for name, value in phi.items()}
-    loss = learner.query_outcome(leaves, task, Mode(training=True, second_order=True), _drawn()).loss
+    loss = learner.query_outcome(leaves, task, SECOND_ORDER, _drawn()).loss
     loss.backward()
     assert all(bool(value.grad.any()) for value in leaves.values())
 

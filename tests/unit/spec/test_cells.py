@@ -52,6 +52,14 @@ def test_what_is_wrong_with_a_network(network, problem):
     assert problem in said
 
 
+def test_problems_are_in_the_order_of_the_spec():
+    # Given many edges that are not there, I expect them in the order in which the spec names them, in every process.
+    edges = [f"0-{node}" for node in range(30, 10, -1)]
+    with pytest.raises(SpecError) as refused:
+        parse_spec(spec_of(normal=dict.fromkeys(edges, "skip")))
+    assert [said.partition(": ")[0].rpartition(".")[2] for said in refused.value.problems] == edges
+
+
 def test_images_that_are_halved_away():
     # Given images of 16 pixels and a network that divides sides by 32, I expect to read which are allowed.
     raw = spec_of(stages=4, stem_stride=4) | {"data": {"name": "glyphs", "image_size": 16}}

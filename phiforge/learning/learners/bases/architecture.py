@@ -6,12 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from phiforge.learning.learners.bases.learner import Learner
+from phiforge.learning.learners.bases.prefixes import START
 from phiforge.learning.networks import Network
 from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwork, is_architecture
 from phiforge.learning.tensors import Tensors
 
 _SKIP = "skip"
-_START = "start/"
 
 
 def found(
@@ -45,7 +45,7 @@ def found(
 
 def _logits(phi: Mapping[str, Tensor]) -> Tensors:
     """Return the logits by type of cell, those of θ⁰ where φ holds that under a name of its own."""
-    named = {name.removeprefix(_START): value for name, value in phi.items()}
+    named = {name.removeprefix(f"{START}/"): value for name, value in phi.items()}
     return {name.removeprefix(ARCHITECTURE): value for name, value in named.items() if is_architecture(name)}
 
 

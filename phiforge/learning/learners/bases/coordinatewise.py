@@ -10,10 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.gradient import loss_and_gradients
-from phiforge.learning.learners.bases.learned_start import START
 from phiforge.learning.learners.bases.learner import Mode, Phi, Predictor
 from phiforge.learning.learners.bases.networked import ModelLearner
 from phiforge.learning.learners.bases.pieces import ends_of, phi_of_steps
+from phiforge.learning.learners.bases.prefixes import START
 from phiforge.learning.scores.loss import task_loss
 from phiforge.learning.tensors import Tensors, without_prefix
 
@@ -39,7 +39,7 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
     cuts = True
     averages = False
 
-    def start(self, phi: Phi, like: Tensor, generator: Generator) -> Tensors:
+    def start(self, phi: Phi, like: Tensor, mode: Mode, generator: Generator) -> Tensors:
         """Return θ⁰, on the device and of the type of ``like``; here what φ holds."""
         return without_prefix(START, phi)
 
@@ -76,15 +76,15 @@ class CoordinatewiseLearner(ModelLearner, Generic[Memory]):
     ) -> list[Tensors]:
         """Return θ⁰ and θ after each update, by the rule of the φ in its place."""
         with torch.enable_grad():
-            theta = self.start(phis[0], support_x, generator)
-            memories = {name: self.fresh_memory(value) for name, value in theta.items()}
+            theta = self.start(phis[0], support_x, mode, generator)
+            memories = {name: self.fresh_memory(value) for name, value in theta.items() if self.model.adapts(name)}
             path = [dict(theta)]
             for phi in phis:
                 rule = without_prefix(OPTIMIZER, phi)
                 loss, gradients = loss_and_gradients(
                     lambda at: task_loss(self.model.outputs(at, support_x), support_y),
                     theta,
-                    theta,
+                    {name: theta[name] for name in memories},
                     keep_graph=mode.second_order,
                 )
                 for name, gradient in gradients.items():

@@ -2,10 +2,9 @@
 
 from phiforge.learning.learners.bases.gradient import GradientLearner
 from phiforge.learning.learners.bases.learner import Phi
+from phiforge.learning.learners.bases.prefixes import START
 from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.tensors import Tensors, with_prefix, without_prefix
-
-START = "start"
 
 
 class LearnedStart(GradientLearner):

@@ -59,10 +59,11 @@ def carried_on(outer: Outer, phi: Mapping[str, Tensor], state: Mapping[str, Tens
         state: of ``version``, of the run before.
         version: where it goes on.
     """
-    without = {name: value for name, value in state.items() if name not in kept(state)}
+    average = kept(state)
+    without = {name: value for name, value in state.items() if name not in average}
     if outer.average is None:
         return without
-    return dict(state) if kept(state) else without | begun(outer, phi, version)
+    return dict(state) if average else without | begun(outer, phi, version)
 
 
 def kept(state: Mapping[str, Tensor]) -> Tensors:

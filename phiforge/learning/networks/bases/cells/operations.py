@@ -9,19 +9,17 @@ from torch import Generator, Tensor
 from phiforge.learning.networks.bases.cells.layers import Layers
 from phiforge.learning.networks.bases.normalisation import Pass
 from phiforge.learning.tensors import Tensors
-from phiforge.spec.cells.edges import Operation
+from phiforge.spec.cells.edges import KERNELS, Operation
 
 Apply = Callable[[Tensor, Mapping[str, Tensor], str, Pass, Layers], Tensor]
 """An operation: of maps [n, channels, height, width], parameters and the place whose they are, to maps alike."""
 
-_KERNELS: Mapping[Operation, int] = {"conv1x1": 1, "conv3x3": 3}
-
 
 def init_operation(operation: Operation, place: str, channels: int, generator: Generator, layers: Layers) -> Tensors:
     """Return fresh parameters of an operation at ``place``: none, or those of a convolution and its normalisation."""
-    if operation not in _KERNELS:
+    if operation not in KERNELS:
         return {}
-    return layers.init(f"{place}.{operation}", channels, channels, _KERNELS[operation], generator)
+    return layers.init(f"{place}.{operation}", channels, channels, KERNELS[operation], generator)
 
 
 def operate(
