@@ -39,7 +39,7 @@ def unsearchable(estimator: str, learner: type[LearnerPart], config: Any) -> str
     if learner.searches and config.adapts != "weights":
         return shared_architecture(estimator, learner, config)
     if learner.inner_gradient and not learner.searches:
-        return f"learner '{learner.name}' takes inner steps on the logits too: use learner 'meta_nas', adapts 'weights'"
+        return f"learner '{learner.name}' takes inner steps of its own: use learner 'meta_nas' with adapts 'weights'"
     if not NETWORKS[network.name].relaxed:
         return (
             f"estimator '{estimator}' needs a network with an architecture in φ, not '{network.name}': use learner "
