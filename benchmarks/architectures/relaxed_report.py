@@ -19,7 +19,7 @@ INTRODUCTION = """# Searching with a mixture of all cells
 Written by `python -m benchmarks.architectures.relaxed`: real runs through the queue, on the data of
 `specs/studies/cells.yaml` (real Omniglot, half split) and its skeleton with all five operations on each of three edges.
 One level: prototypical networks on the study's own 20-way tasks, logits and weights by the query loss alike; 100 tasks,
-averages of training normalise (`norm: running`). The others learn from 5-way 1-shot tasks, 400 of them, each set
+averages of training normalise (`norm: running`). T-NAS and DARTS learn from 5-way 1-shot tasks, 400 of them, each set
 normalised by itself (`norm: batch`). So accuracies of one level are not to be compared with theirs. T-NAS: a task
 adapts both, φ descends the query loss. DARTS: logits by the query loss, weights by the support loss, three inner steps.
 
