@@ -93,9 +93,9 @@ def cell(
 
     from phiforge_client.cells.found import draw_network
 
-    platform, run = look_at(run)
     if draws is None and tasks is not None:
-        raise typer.BadParameter("judges what is drawn: give --draws too", param_hint="--tasks")
+        raise typer.BadParameter(f"{tasks} tasks would judge what is drawn: give --draws N too", param_hint="--tasks")
+    platform, run = look_at(run)
     found = _likeliest(platform, run) if draws is None else _best_drawn(platform, run, draws, tasks)
     text = found.words + yaml.safe_dump(found.spec, sort_keys=False)
     if png:
