@@ -31,5 +31,5 @@ def agreement(found: Sequence[Mapping[str, Any]], names: Sequence[str], table: T
 
 
 def _correlation(drawn: Mapping[str, float], table: Table) -> float:
-    cells: list[Operations] = [tuple(cell.split()) for cell in drawn]  # type: ignore[misc]
+    cells: list[Operations] = [tuple(cell.split()) for cell in drawn]  # type: ignore[arg-type]
     return float(spearmanr(list(drawn.values()), [table.truth(cell) for cell in cells]).statistic)

@@ -10,8 +10,8 @@ from phiforge_client.cli import app
     ("options", "said"),
     [
         (["--tasks", "40"], "40 tasks would judge what is drawn: give --draws N too"),
-        (["--draws", "0"], "0 is not in the range x>=1"),
-        (["--draws", "5", "--tasks", "1"], "1 is not in the range x>=2"),
+        (["--draws", "0"], "greater than or equal to 1"),
+        (["--draws", "5", "--tasks", "1"], "greater than or equal to 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(options, said, monkeypatch):
