@@ -7,7 +7,7 @@ from phiforge.learning.estimators import Step, build_estimator
 from phiforge.learning.estimators.enas import EnasConfig
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION
-from phiforge.learning.networks.bases.policy import drawn, score
+from phiforge.learning.networks.bases.policy import drawn
 from phiforge.learning.networks.bases.relaxed import certain, is_architecture
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.reduction import reduce
@@ -43,13 +43,14 @@ def test_weights_that_were_not_drawn_have_no_gradient():
 
 
 def test_a_job_of_one_task_has_no_baseline():
-    # Given one task and no entropy, I expect its loss times the score of what was drawn.
+    # Given one task and no entropy, I expect its loss times the gradient of log p of what was drawn.
     learner = searching("prototypical")
     phi = parameters_of(learner)
     found = contributed(learner, phi, [task_of()], entropy=0.0)
-    choices = drawn({NORMAL: phi[NORMAL]}, torch_generator(*STEP.seed("episode", 0, 0)))
-    expected = found.loss * score({NORMAL: phi[NORMAL]}, choices)[NORMAL]
-    assert torch.allclose(found.values[NORMAL], expected, rtol=1e-12)
+    choices = drawn({NORMAL: phi[NORMAL]}, torch_generator(*STEP.seed("episode", 0, 0)))[NORMAL]
+    leaf = phi[NORMAL].requires_grad_()
+    (slope,) = torch.autograd.grad(leaf.log_softmax(dim=-1)[torch.arange(3), choices].sum(), leaf)
+    assert torch.allclose(found.values[NORMAL], found.loss * slope, rtol=1e-12)
 
 
 def test_draws_that_are_all_alike_move_no_logits():

@@ -63,6 +63,16 @@ def test_one_operation_an_edge_gives_the_numbers_of_the_mixture(settings, operat
         assert torch.allclose(one, all_of_them, rtol=1e-13, atol=1e-15)
 
 
+def test_what_is_certain_can_still_be_differentiated():
+    # Given logits that have a gradient and say one operation an edge, I expect that to be zero, and to be there.
+    learner = searching()
+    phi = hardened(chosen(parameters_of(learner), "conv3x3", "skip", "none"))
+    logits = phi[NORMAL].requires_grad_()
+    features = learner.model.network.features(phi, task_of().query_x)
+    (slope,) = torch.autograd.grad(features.square().sum(), logits)
+    assert not slope.any()
+
+
 def test_what_is_not_chosen_is_not_computed():
     # Given parameters of the chosen operations alone, I expect features, where a mixture would miss the others.
     learner = searching()
