@@ -3,19 +3,21 @@
     python -m benchmarks.architectures.relaxed [--seeds 3] [--output docs/results/architectures-relaxed.md]
 
 Runs go through the queue of an embedded stack, with the tasks and the network of `specs/studies/cells.yaml`. State
-stays in ``--home``: called again, it goes on where it was. What came of them is kept in ``relaxed.json``. The page is
-written from it and, for the regret, from the table of all cells where there is one; ``--seeds 0`` only writes it.
+stays in ``--home``: called again, it goes on where it was. What came of them is kept in ``relaxed.json``. With
+``--search NAME`` only that one is run, and of others there stays what is kept. The page is written from it and, for the
+regret, from the table of all cells where there is one; ``--seeds 0`` only writes it.
 """
 
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from benchmarks.architectures.relaxed_draws import chosen
 from benchmarks.architectures.relaxed_report import written
 from benchmarks.architectures.table import TABLE, read
 from benchmarks.omniglot import complete
@@ -43,6 +45,8 @@ class Search(NamedTuple):
     learner: Mapping[str, Any]
     estimator: Mapping[str, Any]
     changes: Mapping[str, Mapping[str, Any]] = {}
+    draws: int = 0
+    """How many cells are drawn in the end, of which the best is chosen by shared weights; 0: the likeliest is."""
 
 
 _FIVE_WAYS = {"n_way": 5, "k_shot": 1, "n_query": 5}
@@ -55,6 +59,12 @@ _FIVE: Mapping[str, Mapping[str, Any]] = {
     "network": {"norm": "batch"},
 }
 """Tasks that an inner loop of few steps learns from soon: fewer ways, each set normalised by itself."""
+_DRAWN: Mapping[str, Mapping[str, Any]] = {
+    "outer": {"versions": 100, "meta_batch": 4, "job_size": 4},
+    "network": {"norm": "batch"},
+}
+"""The study's own tasks, four a job, so that a draw has three others to be better than."""
+DRAWS = 50
 
 SEARCHES: Mapping[str, Search] = {
     "one level": Search({"name": "prototypical"}, {"name": "backpropagation"}),
@@ -62,6 +72,10 @@ SEARCHES: Mapping[str, Search] = {
     "T-NAS": Search(_STEPPING, {"name": "backpropagation"}, _FIVE),
     "DARTS, first order": Search(_ONE_FOR_ALL, {"name": "darts", "order": "first"}, _FIVE),
     "DARTS": Search(_ONE_FOR_ALL, {"name": "darts"}, _FIVE),
+    "ENAS": Search({"name": "prototypical"}, {"name": "enas"}, _DRAWN, DRAWS),
+    "random search, weights shared": Search(
+        {"name": "prototypical"}, {"name": "enas", "policy": "uniform"}, _DRAWN, DRAWS
+    ),
 }
 LOGITS_LR = 0.1
 """Rate of the logits across tasks."""
@@ -73,7 +87,8 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     found = json.loads(options.results.read_text()) if options.results.exists() else []
     if options.seeds:
-        found = searched(options.home, options.seeds)
+        names = options.search or list(SEARCHES)
+        found = _in_order([each for each in found if each["search"] not in names] + searched(options, names))
         options.results.write_text(json.dumps(found, indent=1) + "\n")
     table = read(options.table) if options.table.exists() else None
     publish(written(found, list(SEARCHES), table), options.output)
@@ -83,18 +98,25 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=Path(".phiforge/relaxed"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--search", choices=SEARCHES, action="append", help="only this one; may be given again")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--output", type=Path, default=None, help="a file to write the page to")
     return parser.parse_args()
 
 
-def searched(home: Path, seeds: int) -> list[dict[str, Any]]:
-    """Return what every search found with every seed; raises ServiceError if a run fails."""
-    settings = Settings(home=home, redis_url="", store_url="")
+def searched(options: argparse.Namespace, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what searches found with every seed; raises ServiceError if a run fails."""
+    settings = Settings(home=options.home, redis_url="", store_url="")
     with Stack(settings, trainers=1) as stack:
         platform = Platform.open(settings)
-        return [_row(platform, stack, name, search, seed) for seed in range(seeds) for name, search in SEARCHES.items()]
+        return [_row(platform, stack, name, SEARCHES[name], seed) for seed in range(options.seeds) for name in names]
+
+
+def _in_order(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows by seed, and then in the order of the searches."""
+    places = list(SEARCHES)
+    return sorted(found, key=lambda each: (each["seed"], places.index(each["search"])))
 
 
 def spec_of(name: str, search: Search, seed: int) -> dict[str, Any]:
@@ -123,17 +145,22 @@ def _row(platform: Platform, stack: Stack, name: str, search: Search, seed: int)
         raise ServiceError(f"{name}, seed {seed}, failed: {report}")
     edges = report["architecture"]["edges"]["normal"]
     jobs = [job for entry in platform.record.log(report["run"]) for job in entry[OBSERVED]["jobs"]]
-    return {
+    row = {
         "search": name,
         "seed": seed,
         "cell": [each["operation"] for each in edges.values()],
-        "weights": [round(each["weights"][each["operation"]], 3) for each in edges.values()],
         "mixture": round(report["test"]["accuracy"], 4),
-        "discrete": _discrete(platform, report["run"], search),
         "tasks": report["tasks_seen"],
         "version": report["best_version"],
         "seconds": round(sum(float(job["compute_seconds"]) for job in jobs), 1),
     }
+    if search.draws:
+        best = chosen(platform, report["run"], search.draws)
+        row |= {"cell": best.cell, "discrete": best.test, "drawn": best.drawn}
+    else:
+        row["discrete"] = _discrete(platform, report["run"], search)
+    shares = zip(row["cell"], edges.values(), strict=True)
+    return row | {"weights": [round(each["weights"][operation], 3) for operation, each in shares]}
 
 
 def _discrete(platform: Platform, run: str, search: Search) -> float | None:

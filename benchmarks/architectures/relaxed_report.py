@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from benchmarks.architectures.relaxed_agreement import agreement
 from benchmarks.architectures.table import EDGES, Operations, Table
 from benchmarks.page import table as lines_of
 
@@ -18,20 +19,26 @@ INTRODUCTION = """# Searching with a mixture of all cells
 Written by `python -m benchmarks.architectures.relaxed`: real runs through the queue, on the data of
 `specs/studies/cells.yaml` (real Omniglot, half split) and its skeleton with all five operations on each of three edges.
 One level: prototypical networks on the study's own 20-way tasks, logits and weights by the query loss alike; 100 tasks,
-averages of training normalise (`norm: running`). The others learn from 5-way 1-shot tasks, 400 of them, each set
+averages of training normalise (`norm: running`). T-NAS and DARTS learn from 5-way 1-shot tasks, 400 of them, each set
 normalised by itself (`norm: batch`). So accuracies of one level are not to be compared with theirs. T-NAS: a task
 adapts both, φ descends the query loss. DARTS: logits by the query loss, weights by the support loss, three inner steps.
 
-The cell that was found has on each edge the operation of the largest logit, beside which stands its softmax weight: at
-the last temperature, 0.2, and of one level at 1. Version: of the φ that was best by validation, of the first and the
-last; where it is 0, no training was better, and the cell is that of the start. Mixture: accuracy on test tasks with all
-operations. Discrete: the same with each edge's likeliest operation alone after adaptation, without training again. A
-search has collapsed if no edge of its cell has a convolution or a mean: only skips and nothing. Regret: how far the
-cell is below the best of all 125, each trained as a prototypical network, in points of test accuracy
-([table](architectures.md)).
+ENAS and random search with shared weights (estimator `enas`, `policy: learned` and `uniform`): prototypical networks on
+the study's 20-way tasks as one level, but 400 of them, four a job, each set normalised by itself; a task trains the one
+cell that is drawn for it. At the end 50 cells are drawn, and the best by the shared weights on the run's 100 validation
+tasks is what was found.
+
+The cell that was found has on each edge the operation of the largest logit, but where it was drawn; beside it stands
+its softmax weight: at the last temperature, 0.2, and of learners other than T-NAS' and DARTS' at 1. Version: of the φ
+that was best by validation, of the first and the last; where it is 0, no training was better, and the cell is that of
+the start. Mixture: accuracy on test tasks with all operations. Discrete: the same with each edge's likeliest operation
+alone after adaptation, or with the drawn cell alone, without training again. A search has collapsed if no edge of its
+cell has a convolution or a mean: only skips and nothing. Regret: how far the cell is below the best of all 125, each
+trained as a prototypical network, in points of test accuracy ([table](architectures.md)).
 """
 NOTE = """
-Seconds are medians over seeds: seed 0 ran beside other work, which made it some nine times as slow as the others."""
+Seconds are medians over seeds: seed 0 of all but the two searches by draws ran beside other work, which made it some
+nine times as slow as the others. What it takes to judge the cells that were drawn is not among them."""
 
 
 def written(found: Found, names: Sequence[str], table: Table | None) -> Iterator[str]:
@@ -55,6 +62,8 @@ def written(found: Found, names: Sequence[str], table: Table | None) -> Iterator
     columns = ("search", "seed", "version", *EDGES, "mixture", "discrete", "regret")
     yield from lines_of(columns, (_row(each, table) for each in found))
     yield NOTE
+    if table is not None:
+        yield from agreement(found, names, table)
 
 
 def collapsed(cell: Sequence[str]) -> bool:

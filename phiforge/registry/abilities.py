@@ -96,6 +96,11 @@ class EstimatorPart(Part):
     """Why its contributions cannot be applied to a φ that has moved on, if they cannot."""
 
     @classmethod
+    def indifferent(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether it draws all operations of an architecture alike, so that φ does not say which are best."""
+        return False
+
+    @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
         """Say why this estimator makes no sense for a learner so configured, or None."""
         raise NotImplementedError

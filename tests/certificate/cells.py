@@ -8,13 +8,19 @@ from phiforge.base.errors import SpecError
 from phiforge.registry import ESTIMATORS, LEARNERS, NETWORKS
 from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
-from tests.certificate import proofs, shipped, unrolled
+from tests.certificate import drawn, proofs, shipped, unrolled
 from tests.certificate.material import Figure, configured, estimating
 from tests.certificate.variants import MLP, OF_CELLS, RELAXED, VARIANTS, Variant, differentiable, in_steps, variants_of
 
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
-FITTING = {("maml", "implicit"): {"proximal": 1.0}, ("meta_nas", "darts"): {"adapts": "weights"}}
+ON_CELLS = ("matching", "pooled", "prototypical", "r2d2", "siamese")
+"""Learners that are searched with as soon as their network is relaxed."""
+FITTING = {
+    ("maml", "implicit"): {"proximal": 1.0},
+    ("meta_nas", "darts"): {"adapts": "weights"},
+    ("meta_nas", "enas"): {"adapts": "weights"},
+} | {(learner, "enas"): {"network": {"name": "relaxed_cell"}} for learner in ON_CELLS}
 """Settings of a learner without which an estimator refuses it."""
 BY_PIECES = ("anil", "boil", "hyperparameters", "maml")
 """Learners whose inner loop in several pieces has a second formulation; that of others is held to the whole loop."""
@@ -189,6 +195,22 @@ def _darts(learner: str) -> Iterator[Proof]:
         yield Proof("sum of episodes", f"{order} order", partial(proofs.sum_of_episodes, several, estimator))
 
 
+def _enas(learner: str) -> Iterator[Proof]:
+    norms, steps = ("batch", "layer", "group", "none"), LEARNERS[learner].inner_gradient
+    for norm in norms if learner in ("meta_nas", "prototypical") else norms[:1]:
+        config = drawn.searched(learner, norm=norm, channels=8 if norm == "group" else 4)
+        measure = partial(drawn.by_discrete_networks, config, estimating("enas", entropy=0.1))
+        yield Proof("second formulation", f"{norm}, discrete networks", measure)
+    reducing, first = drawn.searched(learner, search_reduction=True), estimating("enas", order="first")
+    measure = partial(drawn.by_discrete_networks, reducing, first)
+    yield Proof("second formulation", "two types of cells, first order, discrete networks", measure)
+    for order in ("second", "first") if steps else ():
+        measure = partial(drawn.by_reference, drawn.searched(learner), estimating("enas", order=order))
+        yield Proof("second formulation", f"{order} order, 2 steps", measure)
+    if learner in ("meta_nas", "prototypical"):
+        yield Proof("expected gradient", "900 draws", partial(drawn.expected_gradient, learner))
+
+
 def _reinforce(learner: str) -> Iterator[Proof]:
     yield Proof("second formulation", "5 draws", partial(proofs.score_function, _choices()))
     yield Proof("both engines", "5 draws", partial(proofs.by_engine, _choices(), estimating("reinforce"), count=5))
@@ -205,6 +227,7 @@ def _none(learner: str) -> Iterator[Proof]:
 BY_ESTIMATOR: dict[str, Callable[[str], Iterator[Proof]]] = {
     "backpropagation": _backpropagation,
     "darts": _darts,
+    "enas": _enas,
     "evolution": _evolution,
     "first_order": _first_order,
     "implicit": _implicit,

@@ -13,9 +13,16 @@ from phiforge.spec.run import RunSpec
 def found_spec(record: Record, run: str) -> dict[str, Any]:
     """Return the spec of ``run`` with the discrete network that it found, to be trained from φ₀.
 
-    Raises RunError if the run has no report yet, or searched for no architecture.
+    Raises RunError if the run has no report yet, searched for no architecture, or drew all operations alike.
     """
     submitted, status = record.submitted(run), record.status(run)
+    estimator = submitted.spec["estimator"]
+    part = ESTIMATORS[estimator["name"]]
+    if part.indifferent(part.Config.model_validate(estimator)):
+        raise RunError(
+            f"run {run!r} drew all operations alike, so its logits say nothing; `phiforge cell {run} --draws 50` "
+            "chooses by the weights that they share"
+        )
     if status is not RunStatus.COMPLETE:
         raise RunError(f"run {run!r} is {status.value}, so it has found nothing yet; `phiforge show {run}` says more")
     architecture = record.report(run).get("architecture")
@@ -24,7 +31,21 @@ def found_spec(record: Record, run: str) -> dict[str, Any]:
             f"run {run!r} searched for no architecture, as its learner's network is another than 'relaxed_cell'; "
             "`phiforge explain learner.meta_nas` says more"
         )
-    return _trained(submitted, architecture["learner"])
+    return trained_spec(submitted, architecture["learner"])
+
+
+def trained_spec(submitted: Submitted, learner: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a run that searched, with the ``learner`` on the discrete network in its place."""
+    spec = submitted.spec
+    if submitted.tries_steps:
+        learner = {name: value for name, value in learner.items() if name != "inner_steps_evaluation"}
+    found = {name: spec[name] for name in RunSpec.model_fields if name in spec}
+    return found | {
+        "name": f"{spec['name'][:43]}-cell",
+        "learner": dict(learner),
+        "estimator": _estimator(spec["estimator"], learner),
+        "outer": {**spec["outer"], "groups": _of_weights(spec["outer"].get("groups") or [])},
+    }
 
 
 def in_words(report: Mapping[str, Any]) -> str:
@@ -39,19 +60,6 @@ def _edges(architecture: Mapping[str, Any]) -> Iterator[str]:
     for kind, edges in architecture["edges"].items():
         for edge, found in edges.items():
             yield f"#   {kind} {edge}: {found['operation']} ({found['weights'][found['operation']]:.2f})"
-
-
-def _trained(submitted: Submitted, learner: Mapping[str, Any]) -> dict[str, Any]:
-    spec = submitted.spec
-    if submitted.tries_steps:
-        learner = {name: value for name, value in learner.items() if name != "inner_steps_evaluation"}
-    found = {name: spec[name] for name in RunSpec.model_fields if name in spec}
-    return found | {
-        "name": f"{spec['name'][:43]}-cell",
-        "learner": dict(learner),
-        "estimator": _estimator(spec["estimator"], learner),
-        "outer": {**spec["outer"], "groups": _of_weights(spec["outer"].get("groups") or [])},
-    }
 
 
 def _estimator(searched: Mapping[str, Any], learner: Mapping[str, Any]) -> dict[str, Any]:

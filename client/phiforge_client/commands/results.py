@@ -1,7 +1,7 @@
 """Results: a page about runs, a comparison of runs, the cell that a run found."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -10,6 +10,9 @@ from phiforge_client import completion
 from phiforge_client.commands.opening import look, look_at
 from phiforge_client.commands.options import AsJson, Quiet, RunId
 from phiforge_client.commands.output import answer, console, say
+
+if TYPE_CHECKING:
+    from phiforge.runs.platform import RunPlatform
 
 app = typer.Typer()
 
@@ -74,6 +77,14 @@ def compare(
 @app.command(rich_help_panel="Results")
 def cell(
     run: RunId,
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", min=1, metavar="N", help="Draw N by the learned policy; take the best by its weights."),
+    ] = None,
+    tasks: Annotated[
+        int | None,
+        typer.Option("--tasks", min=2, metavar="M", help="With --draws: validation tasks that judge each; all."),
+    ] = None,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw what was found there too.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -81,11 +92,37 @@ def cell(
     import yaml
 
     from phiforge_client.cells.found import draw_network
+
+    if draws is None and tasks is not None:
+        raise typer.BadParameter(f"{tasks} tasks would judge what is drawn: give --draws N too", param_hint="--tasks")
+    platform, run = look_at(run)
+    found = _likeliest(platform, run) if draws is None else _best_drawn(platform, run, draws, tasks)
+    text = found.words + yaml.safe_dump(found.spec, sort_keys=False)
+    if png:
+        draw_network(found.spec, run, png)
+    answer(found.value, as_json, [], lambda: typer.echo(text, nl=False))
+
+
+class _Found(NamedTuple):
+    """A spec of the network that was found, what is said of it in comments, and the answer as JSON."""
+
+    spec: dict[str, Any]
+    words: str
+    value: dict[str, Any]
+
+
+def _likeliest(platform: "RunPlatform", run: str) -> _Found:
     from phiforge_client.cells.searched import found_spec, in_words
 
-    platform, run = look_at(run)
     spec = found_spec(platform.record, run)
-    text = in_words(platform.record.report(run)) + yaml.safe_dump(spec, sort_keys=False)
-    if png:
-        draw_network(spec, run, png)
-    answer(spec, as_json, [], lambda: typer.echo(text, nl=False))
+    return _Found(spec, in_words(platform.record.report(run)), spec)
+
+
+def _best_drawn(platform: "RunPlatform", run: str, draws: int, tasks: int | None) -> _Found:
+    from phiforge.prediction.drawn_cells import drawn_cells
+    from phiforge_client.cells.drawn import drawn_in_words
+    from phiforge_client.cells.searched import trained_spec
+
+    drawing = drawn_cells(platform.store, run, draws, tasks)
+    spec = trained_spec(platform.record.submitted(run), drawing.cells[0].architecture["learner"])
+    return _Found(spec, drawn_in_words(drawing), {"spec": spec, "drawn": drawing.to_json()})

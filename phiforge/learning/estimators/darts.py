@@ -24,7 +24,7 @@ from phiforge.learning.estimators.bases.estimator import (
     summed,
 )
 from phiforge.learning.estimators.bases.gradients import gradient_of
-from phiforge.learning.estimators.bases.reasons import own_norm, untrainable
+from phiforge.learning.estimators.bases.reasons import own_norm, shared_architecture, untrainable
 from phiforge.learning.learners import Learner, Mode, Outcome, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner
 from phiforge.learning.networks.bases.normalisation import mean_statistics
@@ -72,10 +72,7 @@ class Darts(Estimator):
         if not learner.searches:
             return untrainable(learner) or f"learner '{learner.name}' has no architecture in φ: use learner 'meta_nas'"
         if config.adapts != "weights":
-            return (
-                f"estimator 'darts' needs learner '{learner.name}' with adapts 'weights', not '{config.adapts}': "
-                "tasks share one architecture"
-            )
+            return shared_architecture("darts", learner, config)
         return own_norm(config)
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:

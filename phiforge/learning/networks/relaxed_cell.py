@@ -10,9 +10,10 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from phiforge.learning.networks.bases.cells.cell import Weights
 from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
-from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwork, is_architecture
+from phiforge.learning.networks.bases.relaxed import ARCHITECTURE, RelaxedNetwork, chosen, is_architecture
 from phiforge.learning.networks.cell import CellNetwork, CellWeights
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.cells.config import CellConfig, SkeletonConfig
@@ -79,11 +80,25 @@ class RelaxedCell(ImageNetwork, RelaxedNetwork):
         return self.cells.init_all(generator) | logits
 
     def features(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
-        """Map images ``x`` [n, channels, height, width] to features [n, feature_count], edges mixed by softmax(α)."""
-        mixed = (parameters[f"{ARCHITECTURE}{kind}"].softmax(dim=-1) for kind in self.types)
-        return self.cells.features_by(CellWeights(*mixed), parameters, x, at)
+        """Map images ``x`` [n, channels, height, width] to features [n, feature_count], edges mixed by softmax(α).
+
+        Where that leaves one operation of each edge alone, no other is computed.
+        """
+        weights = (self._weights(parameters[f"{ARCHITECTURE}{kind}"]) for kind in self.types)
+        return self.cells.features_by(CellWeights(*weights), parameters, x, at)
 
     def discrete(self, chosen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """Return network ``cell`` with the chosen operations, as a spec names it."""
         by_edge = {kind: dict(zip(self.edges, operations, strict=True)) for kind, operations in chosen.items()}
         return self.config.discrete(**by_edge).model_dump(mode="json")
+
+    def _weights(self, logits: Tensor) -> Weights:
+        """Return the mixture, or the one operation of each edge if that is all of it and may be looked at.
+
+        Function transforms do not let a value decide, and logits that have a gradient stay in its graph.
+        """
+        weights = logits.softmax(dim=-1)
+        places = None if self.cells.transformed or logits.requires_grad else chosen(weights)
+        if places is None:
+            return weights
+        return {edge: OPERATIONS[place] for edge, place in zip(self.edges, places, strict=True)}

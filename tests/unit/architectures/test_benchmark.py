@@ -78,6 +78,18 @@ def test_one_slow_run_says_nothing_of_a_search_and_a_start_is_said_to_be_one():
     ]
 
 
+def test_the_page_says_how_shared_weights_rank_the_cells_that_were_drawn():
+    # Given two searches by draws, whose shared weights rank cells as the table does and the other way round
+    table = Table(Row(cell, 0, 0.0, cell.count("conv3x3") / 3, 1, 1, 1.0) for cell in product(OPERATIONS, repeat=3))
+    drawn = {"skip skip skip": 0.1, "conv3x3 skip skip": 0.2, "conv3x3 conv3x3 skip": 0.3}
+    reversed_ = dict(zip(drawn, sorted(drawn.values(), reverse=True), strict=True))
+    runs = [
+        found("ENAS", seed, ["conv3x3"] * 3) | {"drawn": each} for seed, each in enumerate((drawn, drawn, reversed_))
+    ]
+    # I expect correlations of 1, 1 and -1.
+    assert "* ENAS: 0.33 (1.00, 1.00, -1.00), over 3, 3, 3 cells." in list(written(runs, ["ENAS"], table))
+
+
 def test_without_a_table_the_page_knows_no_regret():
     # Given no table yet, I expect the same page with nothing there.
     lines = list(written(FOUND, ["one level"], None))

@@ -43,6 +43,60 @@ def test_one_operation_an_edge_is_the_discrete_cell(operations):
     assert torch.allclose(found, network.features(phi, x), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("operations", [("conv3x3", "skip", "pool3x3"), ("conv1x1", "none", "conv3x3"), ["none"] * 3])
+@pytest.mark.parametrize("settings", [{}, {"search_reduction": True, "stages": 3}])
+def test_one_operation_an_edge_gives_the_numbers_of_the_mixture(settings, operations):
+    # Given logits that say one operation of each edge, if they have a gradient, the mixture of all is computed;
+    learner = searching(network=RELAXED | settings)
+    phi, x = parameters_of(learner), task_of().query_x
+    phi |= {name: chosen(phi, *operations)[NORMAL] for name in phi if is_architecture(name)}
+    found = {}
+    for mixed in (True, False):
+        leaves = {name: value.detach().requires_grad_() for name, value in hardened(phi).items()}
+        leaves |= {name: leaves[name].detach() for name in leaves if is_architecture(name) and not mixed}
+        features = learner.model.network.features(leaves, x)
+        weights = [value for name, value in leaves.items() if not is_architecture(name)]
+        slopes = torch.autograd.grad(features.square().sum(), weights, allow_unused=True, materialize_grads=True)
+        found[mixed] = (features.detach(), *slopes)
+    # if they have none, one an edge: I expect the same numbers and gradients.
+    for one, all_of_them in zip(found[False], found[True], strict=True):
+        assert torch.allclose(one, all_of_them, rtol=1e-13, atol=1e-15)
+
+
+def test_what_is_certain_can_still_be_differentiated():
+    # Given logits that have a gradient and say one operation an edge, I expect that to be zero, and to be there.
+    learner = searching()
+    phi = hardened(chosen(parameters_of(learner), "conv3x3", "skip", "none"))
+    logits = phi[NORMAL].requires_grad_()
+    features = learner.model.network.features(phi, task_of().query_x)
+    (slope,) = torch.autograd.grad(features.square().sum(), logits)
+    assert not slope.any()
+
+
+def test_what_is_not_chosen_is_not_computed():
+    # Given parameters of the chosen operations alone, I expect features, where a mixture would miss the others.
+    learner = searching()
+    phi, x = chosen(parameters_of(learner), "conv3x3", "skip", "none"), task_of().query_x
+    network = learner.model.network
+    discrete = build_network(
+        NETWORKS["cell"].Config.model_validate(network.discrete({"normal": ("conv3x3", "skip", "none")})), SHAPE
+    )
+    own = {name: phi[name] for name in discrete.init(torch_generator("fresh"))}
+    assert torch.equal(network.features(own | {NORMAL: hardened(phi)[NORMAL]}, x), discrete.features(own, x))
+    with pytest.raises(KeyError):
+        network.features(own | {NORMAL: phi[NORMAL]}, x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [0.01, 1.0, 100.0])
+def test_what_is_certain_is_so_at_any_temperature(temperature, dtype):
+    # Given one operation an edge, I expect weights 0 and 1 to the bit, and logits that can be computed with.
+    hard = hardened({NORMAL: parameters_of(searching())[NORMAL].to(dtype)})
+    weights = sharpened(hard, temperature)[NORMAL].softmax(dim=-1)
+    assert set(weights.unique().tolist()) == {0.0, 1.0}
+    assert (hard[NORMAL] - hard[NORMAL]).abs().sum() == 0
+
+
 def test_fresh_logits_are_nearly_alike_and_no_two_the_same():
     # Given fresh parameters, I expect logits [edges, operations] that break ties and say nothing yet.
     network = network_of(nodes=4, search_reduction=True)

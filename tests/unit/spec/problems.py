@@ -11,7 +11,7 @@ ALL_LEARNERS = (
     "pooled, prototypical, r2d2, relation, siamese"
 )
 ALL_ESTIMATORS = (
-    "backpropagation, darts, evolution, first_order, implicit, none, persistent_evolution, reinforce, reptile"
+    "backpropagation, darts, enas, evolution, first_order, implicit, none, persistent_evolution, reinforce, reptile"
 )
 WAVES = {"data": {"name": "sinusoid"}, "task": {"n_way": 1}, "learner": {"name": "maml", "network": {"name": "mlp"}}}
 ALL_PARTS = (

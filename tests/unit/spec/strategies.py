@@ -117,6 +117,12 @@ def learners_on(networks, without_averages):
 ESTIMATORS = {
     "backpropagation": named("backpropagation", second_order_from=floats(0, 1)),
     "darts": named("darts", order=st.sampled_from(["second", "first"])),
+    "enas": named(
+        "enas",
+        policy=st.sampled_from(["learned", "uniform"]),
+        entropy=floats(0, 100),
+        order=st.sampled_from(["second", "first"]),
+    ),
     "evolution": named(
         "evolution",
         sigma=floats(0, 1),
@@ -152,9 +158,11 @@ def pairs(draw, *, regression):
     if regression:  # which no learner's network is for by default
         learner = {"network": {"name": "mlp"}} | learner
     allowed = ALLOWED[learner["name"]] | ({"implicit"} if learner.get("proximal") else set())
-    allowed = allowed | ({"darts"} if learner.get("adapts") == "weights" else set())
+    allowed = allowed | ({"darts", "enas"} if learner.get("adapts") == "weights" else set())
     if learner.get("network", {}).get("norm") in ("per_step", "prior"):
-        allowed = allowed - {"reptile", "implicit", "darts"}
+        allowed = allowed - {"reptile", "implicit", "darts", "enas"}
+    if learner.get("network", {}).get("norm") == "running":
+        allowed = allowed - {"enas"}
     return learner, draw(ESTIMATORS[draw(st.sampled_from(sorted(allowed)))])
 
 

@@ -42,6 +42,11 @@ REFUSED = {
         for learner in (*GRADIENT, *METRIC, "chosen_training")
     },
     **{
+        (learner, "enas"): "takes inner steps of its own: use learner 'meta_nas' with adapts 'weights'"
+        for learner in GRADIENT
+    },
+    ("chosen_training", "enas"): "makes choices, which have no gradient: use estimator 'reinforce' or 'evolution'",
+    **{
         (learner, "implicit"): "has no proximal inner loss: use learner 'maml'"
         for learner in (*GRADIENT, *METRIC, "chosen_training")
     },
@@ -51,6 +56,12 @@ REFUSED = {
 UNLESS_SET = {
     ("maml", "implicit"): "learner 'maml' with proximal above 0",
     ("meta_nas", "darts"): "learner 'meta_nas' with adapts 'weights', not 'both'",
+    ("meta_nas", "enas"): "learner 'meta_nas' with adapts 'weights', not 'both'",
+    **{
+        (learner, "enas"): "a network with an architecture in φ, not 'conv4': use learner 'prototypical' on network "
+        "'relaxed_cell', or learner 'meta_nas' with adapts 'weights'"
+        for learner in METRIC
+    },
 }
 """What fits only with a setting that is not the default."""
 
@@ -89,6 +100,22 @@ def test_darts_needs_one_architecture_for_all_tasks():
         "estimator.name: norm 'per_step' has entries of φ that the inner loop does not move: use estimator "
         "'backpropagation'"
     ]
+
+
+@pytest.mark.parametrize("learner", [{"name": "meta_nas", "adapts": "weights"}, {"name": "prototypical"}])
+def test_draws_need_one_architecture_for_all_tasks_and_no_averages(learner):
+    # Given a learner whose tasks leave an architecture alone, I expect estimator 'enas' to make a run,
+    network = {"name": "relaxed_cell", "norm": "layer"}
+    raw = {"learner": learner | {"network": network}, "estimator": {"name": "enas", "policy": "uniform"}}
+    assert parse_spec(raw, facts_of).estimator.policy == "uniform"
+    # unless its normalisation averages over whatever was drawn.
+    for norm in ("running", "per_step"):
+        raw["learner"]["network"] = network | {"norm": norm}
+        found = [problem for problem in problems_of(raw) if problem.startswith("estimator.name")]
+        assert found == [
+            f"estimator.name: norm '{norm}' would average over networks that were drawn, which is right for none of "
+            "them: use norm 'batch'"
+        ]
 
 
 def test_a_search_needs_a_network_to_search():

@@ -31,3 +31,31 @@ def own_norm(config: Any) -> str | None:  # noqa: ANN401 - a learner's configura
     if network is None or not NETWORKS[network.name].fixes_some(network):
         return None
     return f"norm '{network.norm}' has entries of φ that the inner loop does not move: use estimator 'backpropagation'"
+
+
+def unsearchable(estimator: str, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's
+    """Refuse an estimator that tries one architecture a task, unless φ has one that no task changes."""
+    network = config.network
+    if learner.searches and config.adapts != "weights":
+        return shared_architecture(estimator, learner, config)
+    if learner.inner_gradient and not learner.searches:
+        return f"learner '{learner.name}' takes inner steps of its own: use learner 'meta_nas' with adapts 'weights'"
+    if not NETWORKS[network.name].relaxed:
+        return (
+            f"estimator '{estimator}' needs a network with an architecture in φ, not '{network.name}': use learner "
+            "'prototypical' on network 'relaxed_cell', or learner 'meta_nas' with adapts 'weights'"
+        )
+    if NETWORKS[network.name].averages(network):
+        return (
+            f"norm '{network.norm}' would average over networks that were drawn, which is right for none of them: use "
+            "norm 'batch'"
+        )
+    return None
+
+
+def shared_architecture(estimator: str, learner: type[LearnerPart], config: Any) -> str:  # noqa: ANN401 - the learner's
+    """Say that tasks must leave the architecture alone."""
+    return (
+        f"estimator '{estimator}' needs learner '{learner.name}' with adapts 'weights', not '{config.adapts}': "
+        "tasks share one architecture"
+    )

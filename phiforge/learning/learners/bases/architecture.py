@@ -43,10 +43,15 @@ def found(
     return {"edges": edges, **skips, "learner": learner.on_network(network.discrete(chosen))}
 
 
+def architecture_entries(phi: Mapping[str, Tensor]) -> Tensors:
+    """Return the entries of φ that are logits, those of θ⁰ where φ holds that under a name of its own."""
+    return {name: value for name, value in phi.items() if is_architecture(name.removeprefix(f"{START}/"))}
+
+
 def _logits(phi: Mapping[str, Tensor]) -> Tensors:
-    """Return the logits by type of cell, those of θ⁰ where φ holds that under a name of its own."""
-    named = {name.removeprefix(f"{START}/"): value for name, value in phi.items()}
-    return {name.removeprefix(ARCHITECTURE): value for name, value in named.items() if is_architecture(name)}
+    """Return the logits by type of cell."""
+    entries = architecture_entries(phi).items()
+    return {name.removeprefix(f"{START}/").removeprefix(ARCHITECTURE): value for name, value in entries}
 
 
 def _edges(network: RelaxedNetwork, logits: Tensor) -> dict[str, dict[str, Any]]:

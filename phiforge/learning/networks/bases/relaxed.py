@@ -16,6 +16,10 @@ from phiforge.learning.tensors import Tensors
 
 ARCHITECTURE = "architecture."
 """Begins the names of the logits α among the parameters: one tensor [edges, operations] for each type of cell."""
+Choices = Mapping[str, Tensor]
+"""Of each tensor of logits, by name, the place [edges] of one operation of each edge."""
+_NEVER = -1e9
+"""A logit beside 0 whose softmax is 0 to the bit, and with which an inner loop can still compute, unlike with -inf."""
 
 
 class RelaxedNetwork(Network):
@@ -49,11 +53,28 @@ def sharpened(parameters: Mapping[str, Tensor], temperature: float) -> Tensors:
 
 
 def hardened(parameters: Mapping[str, Tensor]) -> Tensors:
-    """Return ``parameters`` with logits 0 for the likeliest operation of each edge and -inf for all others."""
-    return {name: _one_hot(value) if is_architecture(name) else value for name, value in parameters.items()}
+    """Return ``parameters`` with logits that leave the likeliest operation of each edge alone."""
+    best = {name: value.argmax(dim=-1) for name, value in parameters.items() if is_architecture(name)}
+    return {**parameters, **certain(parameters, best)}
 
 
-def _one_hot(logits: Tensor) -> Tensor:
-    best = logits.argmax(dim=-1, keepdim=True)
-    others = torch.arange(logits.shape[-1], device=logits.device) != best
-    return torch.zeros_like(logits).masked_fill(others, -torch.inf)
+def certain(parameters: Mapping[str, Tensor], choices: Choices) -> Tensors:
+    """Return logits by which the chosen operations have weight 1 and all others 0, to the bit, at any temperature.
+
+    Args:
+        parameters: those that there are, from which their types are taken.
+        choices: what was chosen.
+    """
+    return {name: _certain(parameters[name], places) for name, places in choices.items()}
+
+
+def chosen(weights: Tensor) -> list[int] | None:
+    """Return the place of the operation of each edge, if each has one with weight 1 and others with 0; else None."""
+    rows: list[list[float]] = weights.tolist()
+    places = [row.index(1.0) for row in rows if 1.0 in row and row.count(0.0) == len(row) - 1]
+    return places if len(places) == len(rows) else None
+
+
+def _certain(logits: Tensor, places: Tensor) -> Tensor:
+    others = torch.arange(logits.shape[-1], device=logits.device) != places[:, None]
+    return torch.zeros_like(logits).masked_fill(others, _NEVER)
