@@ -107,11 +107,12 @@ class Question:
     def answer(self, point: Point) -> Answer:
         """Return what hyper-parameters come to on validation tasks, the same for all ways and seeds."""
         spec = self.spec({}, point)
-        found = judge(spec, first_phi(spec, self._learner(spec)), self._judged)
+        found = judge(spec, first_phi(spec, self._learner(spec)), self.judged)
         return Answer(found["loss"].mean, found["accuracy"].mean)
 
     @cached_property
-    def _judged(self) -> list[Any]:
+    def judged(self) -> list[Any]:
+        """Validation tasks, the same for all ways and seeds."""
         return list(self._single.judged("validation"))
 
     def _learner(self, spec: RunSpec) -> Learner:

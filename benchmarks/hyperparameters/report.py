@@ -44,7 +44,7 @@ COLUMNS = ("way", "after {}", "after {}", "after {}", "query loss", "CPU seconds
 
 
 def written(curves: Curves, size: Size, command: str, picture: str) -> Iterator[str]:
-    """Yield the page, line by line."""
+    """Yield the page up to what it comes to, line by line."""
     yield HEAD.format(command=command, budget=size.budget, judged=size.judged)
     yield f"\n{machine()}. {NOT_QUIET}\n{versions()}."
     if picture:
@@ -58,7 +58,6 @@ def written(curves: Curves, size: Size, command: str, picture: str) -> Iterator[
         yield f"\n## {dataset}\n"
         yield f"{len(seeds)} seeds. Where φ starts: {100 * start.accuracy[0]:.1f} %, query loss {start.loss[0]:.3f}.\n"
         yield from table(columns, (row(name, found, shown) for name, found in ways.items()))
-    yield CHOOSE
 
 
 def row(name: str, found: Sequence[Curve], shown: Sequence[int]) -> list[str]:

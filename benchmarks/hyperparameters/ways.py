@@ -1,6 +1,6 @@
 """The ways to an answer. Each yields, as it goes, how many tasks it has trained and what it would answer now."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmarks.hyperparameters.question import MIDDLE, SPACE, Question, point_of
@@ -9,6 +9,7 @@ from phiforge.registry import PROPOSERS, SCHEDULERS
 from phiforge.search.history import Told, best
 from phiforge.search.proposers import build_proposer
 from phiforge.search.schedulers import Scheduler, build_scheduler
+from phiforge.search.schedulers.bases.curve import Curve
 from phiforge.spec.studies.space import Point
 
 TRIAL = 8
@@ -57,6 +58,76 @@ def by_study(proposer: dict[str, Any], scheduler: dict[str, Any], generation: in
             incumbent = best(history)
             if incumbent:
                 yield Standing(spent, incumbent.point)
+
+    return taken
+
+
+def by_asha(scheduler: dict[str, Any]) -> Way:
+    """Return the way of a study by ASHA with one worker: whoever may go on does, else a new trial begins.
+
+    What is proposed is drawn at random, as published (Li et al. 2020, algorithm 2). The answer is the best by the
+    furthest rung.
+    """
+
+    def taken(question: Question) -> Iterator[Standing]:
+        asked = build_proposer(PROPOSERS["random"].Config.model_validate({"name": "random"}), SPACE, question.seed)
+        rules = build_scheduler(SCHEDULERS[scheduler["name"]].Config.model_validate(scheduler))
+        rungs = rules.rungs(TRIAL, 0)
+        points: list[Point] = []
+        curves: dict[int, list[float]] = {}
+        spent = 0
+        yield Standing(0, MIDDLE)
+        while True:
+            number = _who_goes_on(rules, curves, len(rungs))
+            if number == len(points):
+                points += asked.propose([], range(number, number + 1))
+                curves[number] = []
+            reached = len(curves[number])
+            before = rungs[reached - 1] if reached else 0
+            if spent + rungs[reached] - before > question.size.budget:
+                return
+            earlier = curves[number][-1] * before if reached else 0.0
+            cost = earlier + question.cost(points[number], before, rungs[reached])
+            curves[number].append(cost / rungs[reached])
+            spent += rungs[reached] - before
+            answer = min(curves, key=lambda each: (-len(curves[each]), curves[each][-1], each))
+            yield Standing(spent, points[answer])
+
+    return taken
+
+
+def _who_goes_on(rules: Scheduler, curves: Mapping[int, Sequence[float]], rungs: int) -> int:
+    """Return the trial that may go on from the furthest rung; if none may, the number of a new one."""
+    for rung in range(rungs - 1, 0, -1):
+        waiting = {number: Curve(costs) for number, costs in curves.items() if len(costs) == rung}
+        gone = {number: Curve(costs) for number, costs in curves.items() if len(costs) > rung}
+        if waiting and (chosen := rules.choose(waiting, gone)):
+            return chosen[0]
+    return len(curves)
+
+
+def by_population(proposer: dict[str, Any]) -> Way:
+    """Return the way of population-based training: each generation meets new tasks; its best is the answer.
+
+    θ⁰ is fresh in every task, so a member carries nothing but its numbers from generation to generation.
+    """
+
+    def taken(question: Question) -> Iterator[Standing]:
+        config = PROPOSERS[proposer["name"]].Config.model_validate(proposer)
+        asked = build_proposer(config, SPACE, question.seed)
+        history: list[Told] = []
+        yield Standing(0, MIDDLE)
+        for generation in range(question.size.budget // (GENERATION * TRIAL)):
+            numbers = range(generation * GENERATION, (generation + 1) * GENERATION)
+            first = generation * TRIAL
+            told = [
+                Told(number, generation, point, question.cost(point, first, first + TRIAL) / TRIAL)
+                for number, point in zip(numbers, asked.propose(history, numbers), strict=True)
+            ]
+            history += told
+            answer = best(told)
+            assert answer is not None
+            yield Standing((generation + 1) * GENERATION * TRIAL, answer.point)
 
     return taken
 
@@ -111,6 +182,8 @@ WAYS: dict[str, Way] = {
     "study, successive halving": by_study(
         {"name": "random"}, {"name": "successive_halving", "factor": 3, "rungs": 3}, generation=9
     ),
+    "study, ASHA": by_asha({"name": "asha", "factor": 3, "rungs": 3}),
+    "study, PBT": by_population({"name": "population_based_training", "truncation": 0.34}),
 }
 """Each is taken as it is set here, by thought and before anything was measured. Whoever adds a way of proposing or of
 scheduling adds a line: what is there already is not computed again."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.hyperparameters import more
 from benchmarks.hyperparameters.curves import at, kept
 from benchmarks.hyperparameters.question import DATASETS, MIDDLE, SPACE, Question, Size, pool_of
 from benchmarks.hyperparameters.report import written
@@ -48,6 +49,59 @@ def test_a_generation_is_halved(question):
     assert min(whole, key=lambda number: whole[number]) == 23
     assert found.tasks == tasks_of(HALVING, 9) == 9 * 3 + 3 * 6
     assert HALVING.rungs(TRIAL, 0)[-1] == 9
+
+
+def test_asha_lets_the_best_go_on_as_soon_as_they_are_known(question, monkeypatch):
+    # Given a question in which a small rate is best, whatever is trained, if ASHA with one worker asks it
+    asked: list[tuple[float, int, int]] = []
+
+    def cost(self, point, first, upto):
+        asked.append((point["learner.inner_lr"], first, upto))
+        return point["learner.inner_lr"] * (upto - first)
+
+    monkeypatch.setattr(Question, "cost", cost)
+    *_, last = WAYS["study, ASHA"](question)
+    # I expect the third trial to be followed by the best of the three going on, from where it stood,
+    rates = [rate for rate, first, _ in asked[:3]]
+    assert [each[1:] for each in asked[:3]] == [(0, 3)] * 3
+    assert asked[3] == (min(rates), 3, 9)
+    # none twice through the same tasks, and the best of those that went furthest as answer.
+    assert len(set(asked)) == len(asked)
+    furthest = [rate for rate, _, upto in asked if upto == 9]
+    assert last.point["learner.inner_lr"] == min(furthest)
+
+
+def test_a_population_goes_on_on_new_tasks(question, monkeypatch):
+    # Given a question in which a small rate is best, if a population is trained
+    asked: list[tuple[float, int]] = []
+
+    def cost(self, point, first, upto):
+        asked.append((point["learner.inner_lr"], first))
+        return point["learner.inner_lr"]
+
+    monkeypatch.setattr(Question, "cost", cost)
+    whole = Question("glyphs", 0, Size(budget=240, judged=2), question._pool)
+    *_, last = WAYS["study, PBT"](whole)
+    # I expect five generations of six, each on tasks of its own, the worst of each to have copied one of the best,
+    generations = [asked[start : start + 6] for start in range(0, len(asked), 6)]
+    assert [{first for _, first in each} for each in generations] == [{0}, {8}, {16}, {24}, {32}]
+    medians = [sorted(rate for rate, _ in each)[3] for each in generations]
+    assert medians[-1] < medians[0]
+    # and the best of the last as answer.
+    assert last.point["learner.inner_lr"] == min(rate for rate, _ in generations[-1])
+
+
+def test_more_numbers_are_learned_and_judged(question, tmp_path):
+    # Given the same question, if more numbers are learned, I expect as many as the network has layers and channels
+    # for, answers of the tasks that judge, a row each, and nothing computed twice.
+    question = Question("glyphs", 0, Size(budget=4, judged=2), question._pool)
+    rows = more.found(tmp_path, question)
+    three, layers, prior, both = (rows[name]["numbers"] for name in more.VARIANTS)
+    assert three == 3 < layers < prior < both == layers + prior - three
+    assert all(0 <= each["accuracy"] <= 1 for each in rows.values())
+    assert more.found(tmp_path, question) == rows
+    page = "\n".join(more.written({"glyphs": {name: [each, each] for name, each in rows.items()}}))
+    assert all(f"| glyphs | {name} | {rows[name]['numbers']:,.0f} | " in page for name in more.VARIANTS)
 
 
 def test_what_a_way_would_answer():
