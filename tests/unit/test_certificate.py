@@ -7,10 +7,13 @@ from phiforge.learning.learners import LEARNERS
 from tests.certificate.cells import BY_ESTIMATOR, ESTIMATORS, cells, proofs_of, refusal
 from tests.certificate.closed_forms import CLOSED_FORMS
 from tests.certificate.training import TRAININGS, run
+from tests.thorough import NIGHTLY
 
 REFUSED = {cell: reason for cell in cells() if (reason := refusal(*cell))}
 PROVEN = [cell for cell in cells() if cell not in REFUSED]
 PROOFS = [(cell, proof) for cell in PROVEN for proof in proofs_of(*cell)]
+FIRST = {(*cell, proof.kind): proof.variant for cell, proof in reversed(PROOFS)}
+"""Of each cell and each way to prove it, the variant that is tried by day; the others are by night."""
 GRADIENTS = ("backpropagation", "first_order", "implicit", "reptile", "reinforce")
 
 
@@ -52,7 +55,14 @@ def test_what_regresses_is_trained(cell):
         assert cell in TRAININGS
 
 
-@pytest.mark.parametrize("case", PROOFS, ids=named)
+def by_day(case):
+    (learner, estimator), proof = case
+    return FIRST[learner, estimator, proof.kind] == proof.variant
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(each, marks=() if by_day(each) else NIGHTLY) for each in PROOFS], ids=named
+)
 def test_a_cell(case):
     # Given a learner and an estimator, if what they compute is proven in one way
     figure = case[1].measure()
