@@ -45,6 +45,29 @@ def report(
     answer(value, as_json, [page], lambda: say(f"wrote {escape(page)}"))
 
 
+@app.command("export-metrics", rich_help_panel="Results")
+def export_metrics(
+    run: Runs,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="What TensorBoard is pointed at.")] = Path(
+        "phiforge-tensorboard"
+    ),
+    follow: Annotated[bool, typer.Option("--follow", help="Write again as RUNs go on, until all are over.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write what the record holds of RUNs for TensorBoard: every version's scores, the test's, the spec."""
+    from phiforge.runs.run_ids import run_of
+    from phiforge_client.extras import expect_extra
+    from phiforge_client.results.exporting import exported, followed
+
+    expect_extra("export", "tensorboardX")
+    platform = look()
+    runs = list(dict.fromkeys(run_of(platform.record, each) for each in run))
+    files = (followed if follow else exported)(platform, runs, out)
+    said = f"wrote {len(files)} of {len(runs)} runs; tensorboard --logdir {escape(str(out))}"
+    answer({"files": [str(file) for file in files]}, as_json, [str(file) for file in files], lambda: say(said))
+
+
 @app.command(rich_help_panel="Results")
 def compare(
     run: Runs,
