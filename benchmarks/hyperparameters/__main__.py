@@ -2,7 +2,7 @@
 
 Curves are kept under ``--home``: what is there is not computed again. Writes a page and, beside it, a picture.
 
-    python -m benchmarks.hyperparameters [--datasets glyphs omniglot] [--budget 240] [--output FILE]
+    python -m benchmarks.hyperparameters [--datasets glyphs omniglot] [--seeds 5] [--budget 240] [--output FILE]
 """
 
 import shlex
@@ -23,7 +23,7 @@ from benchmarks.page import parser, publish
 def main() -> None:
     """Compute what is not kept, print, write and draw."""
     arguments = parser(__doc__)
-    arguments.add_argument("--datasets", nargs="+", choices=list(DATASETS), default=["glyphs"])
+    arguments.add_argument("--datasets", nargs="+", choices=list(DATASETS), default=list(DATASETS))
     arguments.add_argument("--seeds", type=int, nargs="+", default=[5], help="one number, or one for each dataset")
     arguments.add_argument("--budget", type=int, default=240, help="training tasks of each way")
     arguments.add_argument("--judged", type=int, default=40, help="validation tasks")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.hyperparameters.question import Answer, Question
-from benchmarks.hyperparameters.ways import Standing, Way
+from benchmarks.hyperparameters.standing import Standing, Way
 from benchmarks.page import say
 
 

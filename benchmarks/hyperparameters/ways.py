@@ -1,29 +1,18 @@
 """The ways to an answer. Each yields, as it goes, how many tasks it has trained and what it would answer now."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.hyperparameters.asynchronous import asha
+from benchmarks.hyperparameters.population import population_based_training
 from benchmarks.hyperparameters.question import MIDDLE, SPACE, Question, point_of
+from benchmarks.hyperparameters.standing import GENERATION, TRIAL, Standing, Way
 from phiforge.learning.meta_training import meta_train
 from phiforge.registry import PROPOSERS, SCHEDULERS
 from phiforge.search.history import Told, best
 from phiforge.search.proposers import build_proposer
 from phiforge.search.schedulers import Scheduler, build_scheduler
 from phiforge.spec.studies.space import Point
-
-TRIAL = 8
-"""Tasks of a whole trial; where rungs are multiples of each other, a little more."""
-GENERATION = 6
-
-
-class Standing(NamedTuple):
-    """How far a way is: tasks trained so far, all tries and trials together, and its answer."""
-
-    tasks: int
-    point: Point
-
-
-Way = Callable[[Question], Iterator[Standing]]
 
 
 def by_phi(estimator: dict[str, Any], outer: dict[str, Any], tries: int = 1) -> Way:
@@ -111,6 +100,8 @@ WAYS: dict[str, Way] = {
     "study, successive halving": by_study(
         {"name": "random"}, {"name": "successive_halving", "factor": 3, "rungs": 3}, generation=9
     ),
+    "study, ASHA": asha,
+    "study, PBT": population_based_training,
 }
 """Each is taken as it is set here, by thought and before anything was measured. Whoever adds a way of proposing or of
 scheduling adds a line: what is there already is not computed again."""

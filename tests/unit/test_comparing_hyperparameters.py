@@ -2,11 +2,14 @@
 
 import pytest
 
+from benchmarks.hyperparameters.asynchronous import Trial, next_trial
 from benchmarks.hyperparameters.curves import at, kept
 from benchmarks.hyperparameters.question import DATASETS, MIDDLE, SPACE, Question, Size, pool_of
 from benchmarks.hyperparameters.report import written
-from benchmarks.hyperparameters.ways import TRIAL, WAYS, Standing, run_generation, tasks_of
+from benchmarks.hyperparameters.standing import TRIAL, Standing
+from benchmarks.hyperparameters.ways import WAYS, run_generation, tasks_of
 from phiforge.search.schedulers import build_scheduler
+from phiforge.search.schedulers.asha import AshaConfig
 from phiforge.search.schedulers.successive_halving import SuccessiveHalvingConfig
 
 SIZE = Size(budget=48, judged=2)
@@ -48,6 +51,21 @@ def test_a_generation_is_halved(question):
     assert min(whole, key=lambda number: whole[number]) == 23
     assert found.tasks == tasks_of(HALVING, 9) == 9 * 3 + 3 * 6
     assert HALVING.rungs(TRIAL, 0)[-1] == 9
+
+
+def test_who_is_trained_next_asynchronously():
+    # Given ASHA, I expect a new trial as long as there are too few at a rung, then the best of three to go on,
+    rules = build_scheduler(AshaConfig(factor=3, rungs=3))
+    trials = {number: Trial(MIDDLE, 0.0, (cost,)) for number, cost in enumerate((0.9, 0.2, 0.5))}
+    assert next_trial(rules, {}, 3) == 0
+    assert next_trial(rules, {number: trials[number] for number in (0, 1)}, 3) == 2
+    assert next_trial(rules, trials, 3) == 1
+    # and, once it has gone on, a new one: of three no second one may.
+    assert next_trial(rules, trials | {1: Trial(MIDDLE, 0.0, (0.2, 0.3))}, 3) == 3
+    # If three are at the second rung, I expect the best of them to go on first; whoever came to the end goes nowhere.
+    second = {number: Trial(MIDDLE, 0.0, (0.1, cost)) for number, cost in enumerate((0.9, 0.4, 0.2))}
+    assert next_trial(rules, second, 3) == 2
+    assert next_trial(rules, second | {2: Trial(MIDDLE, 0.0, (0.1, 0.2, 0.2))}, 3) == 3
 
 
 def test_what_a_way_would_answer():
