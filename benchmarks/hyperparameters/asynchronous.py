@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from benchmarks.hyperparameters.question import MIDDLE, SPACE, Question
 from benchmarks.hyperparameters.standing import TRIAL, Standing
-from phiforge.registry import PROPOSERS, SCHEDULERS
 from phiforge.search.history import Told, best
 from phiforge.search.proposers import Proposer, build_proposer
+from phiforge.search.proposers.random import RandomConfig
 from phiforge.search.schedulers import Scheduler, build_scheduler
+from phiforge.search.schedulers.asha import AshaConfig
 from phiforge.search.schedulers.bases.curve import Curve
 from phiforge.spec.studies.space import Point
 
@@ -27,8 +28,8 @@ class Trial(NamedTuple):
 
 def asha(question: Question) -> Iterator[Standing]:
     """Yield the best trial after each rung that one comes to."""
-    proposer = build_proposer(PROPOSERS["random"].Config(), SPACE, question.seed)
-    rules = build_scheduler(SCHEDULERS["asha"].Config())
+    proposer = build_proposer(RandomConfig(), SPACE, question.seed)
+    rules = build_scheduler(AshaConfig())
     rungs, trials, spent = (0, *rules.rungs(TRIAL, 0)), dict[int, Trial](), 0
     yield Standing(0, MIDDLE)
     while True:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from benchmarks.hyperparameters.question import MIDDLE, SPACE, Question
 from benchmarks.hyperparameters.standing import GENERATION, Standing
-from phiforge.registry import PROPOSERS
 from phiforge.search.history import Told, best
 from phiforge.search.proposers import build_proposer
+from phiforge.search.proposers.population_based_training import PopulationBasedTrainingConfig
 
 LEG = 4
 """Tasks that a member trains before it is compared with the others."""
@@ -17,7 +17,7 @@ LEG = 4
 
 def population_based_training(question: Question) -> Iterator[Standing]:
     """Yield the best member of each generation: generations meet other tasks, so that their costs do not compare."""
-    proposer = build_proposer(PROPOSERS["population_based_training"].Config(), SPACE, question.seed)
+    proposer = build_proposer(PopulationBasedTrainingConfig(), SPACE, question.seed)
     history: list[Told] = []
     yield Standing(0, MIDDLE)
     for generation in range(question.size.budget // (GENERATION * LEG)):
