@@ -59,6 +59,11 @@ of 4 tasks of 60 ways.
 
 "Minutes to the mark" is when a version was committed that came to it on the validation tasks, of which every 50th is
 judged (100th with transfer). Minutes go by the clock, with all that the machine had to do besides."""
+READING = """
+As it was run: transfer and first-order MAML began while other work held both cores, and first-order MAML was
+interrupted for an hour and a half, so their minutes say nothing of a machine to itself; the other two had it. Transfer
+comes to its mark before any training: a new head on a random network does that on 5-way 1-shot."""
+"""Of the run that was seen; whoever runs it again writes it again."""
 
 
 def main() -> None:
@@ -75,7 +80,8 @@ def main() -> None:
         ]
     pictures = _draw(found, options.output) if options.output else []
     rows = [_row(mark, run) for mark, run in zip(MARKS, found, strict=True)]
-    publish([PAGE, "", *table(COLUMNS, rows), "", *pictures, machine(), versions(), NOT_QUIET], options.output)
+    made = f"{machine()};\n{versions()}. {NOT_QUIET}"
+    publish([PAGE, "", *table(COLUMNS, rows), "", *pictures, made, READING], options.output)
 
 
 def _run(report: Scores | str) -> str:

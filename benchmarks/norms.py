@@ -6,6 +6,8 @@
 tasks; a ratio is of the two times of one round, and the median and the ends of the rounds' ratios are shown.
 """
 
+import shlex
+import sys
 import time
 
 import torch
@@ -23,7 +25,7 @@ WAYS = (("maml", "backpropagation"), ("maml", "first_order"), ("prototypical", "
 TASKS = 4
 HEAD = """# The fused engine under each normalisation
 
-Written by `python -m benchmarks.norms`: 5-way 1-shot with 15 queries a class, 28x28, Conv-4 of 64 filters, one thread;
+Written by `{command}`: 5-way 1-shot with 15 queries a class, 28x28, Conv-4 of 64 filters, one thread;
 median (lowest to highest) of the rounds. The engines take turns at the same tasks."""
 COLUMNS = ("learner", "estimator", "norm", "torch, ms a task", "fused, ms a task", "times as fast")
 
@@ -37,7 +39,8 @@ def main() -> None:
     torch.set_num_threads(1)
     repeat_exactly()
     rows = [row(name, estimator, norm, options.rounds) for name, estimator in WAYS for norm in options.norms]
-    head = [*HEAD.splitlines(), "", machine() + ". " + NOT_QUIET, "", versions() + ".", ""]
+    command = shlex.join(["python", "-m", "benchmarks.norms", *sys.argv[1:]])
+    head = [*HEAD.format(command=command).splitlines(), "", machine() + ". " + NOT_QUIET, "", versions() + ".", ""]
     publish([*head, *table(COLUMNS, rows)], options.output)
 
 

@@ -25,11 +25,11 @@ from phiforge_client.studies.submission import submit_study
 
 MOST_SECONDS = 240.0
 
-PAGE = """# A study with one trainer and with two
+PAGE = """# A study with more and fewer trainers
 
 `python -m benchmarks.study_scaling` writes this: {trials} trials in one generation, each {length} versions of MAML on
 5-way 1-shot `glyphs`, one job a version. Seconds from submission to the end of the study, test tasks included."""
-COLUMNS = ("trainers", "seconds", "trials a minute", "faster than with one")
+COLUMNS = ("trainers", "seconds", "trials a minute", "times as fast as the first")
 
 
 class Timed(NamedTuple):

@@ -22,7 +22,12 @@ a trial count as one each. φ starts at the middle of the space that studies sea
 An answer is judged on the same {judged} validation tasks for all ways and seeds, of classes that no way trained on.
 Studies choose by the query loss of training tasks, which φ is learned by too. Means and 95 % intervals are
 over seeds (normal, and so few seeds make them rough). Rates, decays and smoothings are geometric means of the
-last answers. Outer rates and perturbations were set once, before anything was measured."""
+last answers. Outer rates and perturbations were set once, before anything was measured.
+
+ASHA is one process here: the trial that goes on from the highest rung comes first, of several the one proposed first,
+and a new trial if none may go on. Members of a population (PBT) carry on hyper-parameters alone, since θ⁰ is fresh for
+each task. What is judged is where the best member of the last generation stands. So PBT cannot gain by a schedule
+here, which is what it is meant for: it is a search from good points, on tasks that change with each generation."""
 CHOOSE = """
 ## What to choose when
 

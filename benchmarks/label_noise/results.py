@@ -21,7 +21,7 @@ What it says, of a budget this small and of so few seeds:
 * Learning to reweight falls least, and is the worst where every label is right: it follows one trusted example of each
   class and gives up much of what the others say. Where most labels are wrong it does what ProtoNet does untold.
 * Training on tasks with wrong labels gained nothing at this budget: each method does as well or better trained on right
-  ones.
+  ones. R2-D2 at 40 % alone is 0.8 points ahead, less than its two seeds differ by (1.1).
 
 The same test task, 40 % of whose labels are wrong, as each learner with weights sees it in its last step. Above each
 example is its weight, 1 being that in a plain mean; red frames are wrong labels, which no learner is told. Left

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from phiforge.runs.studies.outcome import Proposal, Result, TrialEnd
 from phiforge.search.importance import importance
 from phiforge.spec.studies.space import Space
-from phiforge_client.studies.plot import COLOURS
+from phiforge_client.studies.plot import COLOURS, word
 from phiforge_client.studies.table import value_at
 from phiforge_client.studies.view import StudyView
 
@@ -64,7 +64,7 @@ def _parallel(view: StudyView) -> Figure | None:
     axes.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize="small")
     axes.set_yticks([])
     for place, field in enumerate(space):
-        _ends(axes, place, *map(_word, _bounds(space, field)))
+        _ends(axes, place, *map(word, _bounds(space, field)))
     _ends(axes, len(space), f"{low:.3g}", f"{high:.3g}")
     return figure
 
@@ -135,12 +135,6 @@ def _judged(view: StudyView) -> list[tuple[Proposal, Result, float]]:
 def _figure(fields: int) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(max(6.0, 1.5 * fields), 4.0), layout="constrained")
     return figure, figure.subplots()
-
-
-def _word(value: Any) -> str:  # noqa: ANN401 - any value of a spec
-    if isinstance(value, dict):
-        return str(value.get("name", value))[:16]
-    return f"{value:.3g}" if isinstance(value, float) else str(value)[:16]
 
 
 PICTURES: Mapping[str, Picture] = {

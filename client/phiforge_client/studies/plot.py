@@ -1,6 +1,5 @@
 """A study as a picture: the best value so far, and a slice of each field of the space."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def _plot_slice(view: StudyView, judged: Judged, field: str, panel: Axes) -> Non
         places = [_place(dimension, proposal.point[field]) for proposal, _ in shown]
         panel.scatter(places, [result.value or 0.0 for _, result in shown], s=16, color=colour, label=end)
     if dimension.is_choice:
-        panel.set_xticks(range(len(dimension.values)), _words(dimension.values))
+        panel.set_xticks(range(len(dimension.values)), [word(each) for each in dimension.values])
     elif dimension.is_log:
         panel.set_xscale("log")
     panel.set_xlabel(field)
@@ -80,5 +79,8 @@ def _place(dimension: Dimension, value: Any) -> float:  # noqa: ANN401 - any val
     return position_of(value, dimension.values) if dimension.is_choice else float(value)
 
 
-def _words(values: Sequence[Any]) -> list[str]:
-    return [str(value["name"] if isinstance(value, dict) and "name" in value else value)[:16] for value in values]
+def word(value: Any) -> str:  # noqa: ANN401 - any value of a spec
+    """Return a value as an axis has room for; of a part its name."""
+    if isinstance(value, dict):
+        return str(value.get("name", value))[:16]
+    return f"{value:.3g}" if isinstance(value, float) else str(value)[:16]
