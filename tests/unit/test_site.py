@@ -32,10 +32,11 @@ def root(tmp_path):
     folder = tmp_path / "root"
     folder.mkdir()
     for each in ROOT.iterdir():
-        if each.name not in ("docs", "README.md", "build", ".venv", ".git"):
+        if each.name not in ("docs", "README.md", "mkdocs.yml", "build", ".venv", ".git"):
             (folder / each.name).symlink_to(each)
     shutil.copytree(ROOT / "docs", folder / "docs")
-    shutil.copy(ROOT / "README.md", folder)
+    for copied in ("README.md", "mkdocs.yml"):
+        shutil.copy(ROOT / copied, folder)
     return folder
 
 
