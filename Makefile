@@ -66,7 +66,7 @@ reference: $(READY) ## the pages of specs and commands, written from the code
 	$(BIN)/python -m phiforge_client.reference_pages docs/reference
 
 site: $(READY) ## the documentation site, in build/site; broken links and pages without a place are errors
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 secrets: ## certificates, users and passwords for a fleet in containers, in deploy/secrets
 	$(PYTHON) deploy/make_secrets.py

@@ -29,13 +29,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Let a page's links lead to where their files lie in the site."""
     uri = page.file.src_uri
-    return LINK.sub(lambda link: _moved(link, uri), markdown)
+    moved = LINK.sub(lambda link: _moved(link, uri), markdown)
+    return moved.replace("][a-z", r"\][a-z")  # a pattern of characters in a table, and no reference
 
 
 def _linked(files: Files) -> set[str]:
     """Return the files outside ``docs`` that pages link to, from the root."""
     targets = {
-        _target(page.src_uri, link[1]) for page in files.documentation_pages() for link in LINK.findall(page.content_string)
+        _target(page.src_uri, link[1])
+        for page in files.documentation_pages()
+        for link in LINK.findall(page.content_string)
     }
     return {each for each in targets if each not in PAGES and not each.startswith("docs/") and (ROOT / each).is_file()}
 
