@@ -26,8 +26,8 @@ What was found is trained from φ₀ by three seeds, on images of twice the side
 cells, others each seed, and Conv-4 with as many parameters as what was found. All learn from {tasks:,} 20-way 1-shot
 tasks, but for the last row: Conv-4 again, on so many tasks that its jobs take as long. 600 test tasks of 5 ways, 200 of
 20, of characters that no run has seen; mean over seeds and 95 % interval (of Student's t, so few seeds make it wide).
-The machine did other work beside it. Conv-4 has the fused engine, cells have none. Published, by MAML with Conv-4: 98.7 %
-on 5-way 1-shot (Finn et al. 2017).
+The machine did other work beside it. Conv-4 has the fused engine, cells have none. Published, by MAML with Conv-4:
+98.7 % on 5-way 1-shot (Finn et al. 2017).
 """
 _T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}
 """Of Student's t at 97.5 %, by the number of seeds."""
