@@ -49,7 +49,8 @@ def make_app(platform: RunPlatform, host: str = "127.0.0.1") -> Starlette:
     routes += [Route(path, _file(_PAGE / name)) for path, name in _FILES.items()]
     routes.append(Route("/reports/{name}", _report(platform)))
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", host])
-    return Starlette(routes=routes, middleware=[hosts], exception_handlers={HTTPException: _missed, PhiforgeError: _refused})
+    refusals = {HTTPException: _missed, PhiforgeError: _refused}
+    return Starlette(routes=routes, middleware=[hosts], exception_handlers=refusals)
 
 
 def _json(tell: Callable[[Request], Any]) -> Endpoint:

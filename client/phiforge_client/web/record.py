@@ -32,9 +32,7 @@ def curve(platform: RunPlatform, name: str) -> list[dict[str, Any]]:
     """Return the validation scores of each version that was judged, and after how many tasks; empty if none was."""
     record = platform.record
     submitted, judged = record.submitted(name), record.scored(name, "validation")
-    return [
-        {"tasks": tasks_at(submitted, version), **record.scores(name, "validation", version)} for version in judged
-    ]
+    return [{"tasks": tasks_at(submitted, version), **record.scores(name, "validation", version)} for version in judged]
 
 
 def studies(platform: RunPlatform) -> Any:  # noqa: ANN401
