@@ -48,7 +48,7 @@ def judged(record, version, accuracy):
 
 def test_answers(there):
     # Given a run that goes on, I expect it to be listed, shown with its curve, and unknown ones to be refused.
-    view, record = there
+    view, _ = there
     assert [each["run"] for each in view.get("/api/runs").json()] == [RUN]
     assert [each["accuracy"] for each in view.get(f"/api/runs/{RUN}").json()["curve"]] == [0.25]
     for path in ("/api/runs/nobody", "/api/studies/nobody", "/reports/nobody", "/nothing"):

@@ -108,9 +108,9 @@ async function show() {
   const [kind, name] = location.hash.slice(1).split("/");
   const pages = { run, study };
   const asked = location.hash;
-  at("filtering").hidden = kind in pages;
+  at("filtering").hidden = Object.hasOwn(pages, kind);
   try {
-    const nodes = await (pages[kind] ?? overview)(decodeURIComponent(name ?? ""));
+    const nodes = await (Object.hasOwn(pages, kind) ? pages[kind] : overview)(decodeURIComponent(name ?? ""));
     const made = node("main", "", {}, nodes);
     if (asked !== location.hash) return;
     at("status").textContent = "";
