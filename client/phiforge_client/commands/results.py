@@ -137,8 +137,9 @@ def ui(
     from phiforge_client.extras import expect_extra
 
     expect_extra("serve", "fastapi", "uvicorn")
-    from phiforge_client.web.serving import serve
+    from phiforge_client.web.serving import expect_this_machine, serve
 
+    expect_this_machine(host)
     platform = look()
     say(f"showing {escape(platform.store.url)} on http://{host}:{port}")
     serve(platform, host, port)
