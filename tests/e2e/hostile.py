@@ -47,6 +47,7 @@ for slow in (
     "studies.table",
     "submission",
     "verification",
+    "web.serving",
     "why",
 ):
     import_module(f"phiforge_client.{slow}")

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 RUN = "a-run-with-a-rather-long-name-20261130-111610-ab12"
 OTHER = "other-20261130-121212-cd34"
-WITHOUT_AN_ANSWER = ("sampler", "trainer", "evaluator", "serve")
+WITHOUT_AN_ANSWER = ("sampler", "trainer", "evaluator", "serve", "ui")
 """Services: they log."""
 NOTHING_BUT_AN_ANSWER = ("show", "replay", "why", "cell", "explain", "logs", "study show", "study best", "study why")
 """Commands of which --quiet would leave nothing."""

@@ -56,6 +56,7 @@ OTHERS: dict[str, list[str]] = {
     "submit": [str(SPEC)],
     "runs": [],
     "queue": [],
+    "ui": ["--host", "192.0.2.1"],
     "certify": ["nobody"],
     "data inspect": [],
     "data suggest": [],

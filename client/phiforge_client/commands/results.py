@@ -149,3 +149,20 @@ def _best_drawn(platform: "RunPlatform", run: str, draws: int, tasks: int | None
     drawing = drawn_cells(platform.store, run, draws, tasks)
     spec = trained_spec(platform.record.submitted(run), drawing.cells[0].architecture["learner"])
     return _Found(spec, drawn_in_words(drawing), {"spec": spec, "drawn": drawing.to_json()})
+
+
+@app.command(rich_help_panel="Results")
+def ui(
+    host: Annotated[str, typer.Option(help="Where it listens: an address of this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of it.")] = 8080,
+) -> None:
+    """Show runs, queue and studies in a browser, read only, until Ctrl-C."""
+    from phiforge_client.extras import expect_extra
+
+    expect_extra("serve", "fastapi", "uvicorn")
+    from phiforge_client.web.serving import expect_this_machine, serve
+
+    expect_this_machine(host)
+    platform = look()
+    say(f"showing {escape(platform.store.url)} on http://{host}:{port}")
+    serve(platform, host, port)

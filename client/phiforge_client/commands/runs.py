@@ -1,7 +1,7 @@
 """Runs: submit, list, watch, show."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -144,40 +144,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print RUN's spec, and its report (or why it ended) as JSON."""
-    from phiforge.runs.not_finite import not_finite_steps
-    from phiforge.runs.record import RunStatus
-    from phiforge_client.cells.found import draw_network, network_json
-    from phiforge_client.waiting_view import words_of
+    from phiforge_client.cells.found import draw_network
+    from phiforge_client.shown import shown_of
 
     platform, run = look_at(run)
-    submitted = platform.record.submitted(run)
-    status = platform.record.status(run)
-    shown: dict[str, Any] = {
-        "run": run,
-        "status": status,
-        "dataset": submitted.dataset,
-        "spec": submitted.spec,
-    }
-    shown |= network_json(submitted.spec)
+    shown = shown_of(platform, run)
     if png:
-        draw_network(submitted.spec, run, png)
-    if submitted.tries_steps:
-        shown["inner_steps_evaluation"] = "chosen on validation tasks, as the spec gave no number"
-    if waits := words_of(platform, run) if status is RunStatus.RUNNING else None:
-        shown["status"] = waits
-    if wished := submitted.wish.to_json():
-        shown["queue"] = wished
-    if submitted.parent:
-        shown["parent"] = submitted.parent._asdict()
-    if status is RunStatus.COMPLETE:
-        shown["report"] = platform.record.report(run)
-    elif status is not RunStatus.RUNNING:
-        shown["reason"] = platform.record.end_reason(run, status)
-    elif damaged := platform.record.damaged_report(run):
-        shown["reason"] = f"{damaged}; `phiforge resume {run}` has it written again"
-    if status is RunStatus.FAILED and (kept := not_finite_steps(platform.store, run)):
-        shown["not_finite"] = [found.model_dump() for found in kept]
-        shown["replay"] = f"phiforge replay {run}"
+        draw_network(shown["spec"], run, png)
     echo_json(shown)
 
 

@@ -1,0 +1,1 @@
+"""A web view of the record: read only, for whoever may look at this machine."""
