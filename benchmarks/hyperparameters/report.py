@@ -42,8 +42,9 @@ CHOOSE = """
   seeds: its outer rate stayed as large as it began, which a schedule would change. The two that are here differ in
   shaping and in pieces, so that nothing follows of either alone.
 * **A study takes any field**, choices and architectures too, and its trials run side by side.
-* **A number for each layer** (`per: layer`) is for φ: the gradient of many numbers costs what that of one does. That
-  was not measured here.
+* **Many numbers are for φ**: their gradient costs what that of one does. A rate and a decay a layer gain some two
+  points on glyphs, and nothing on Omniglot. A prior of the normalisation gains nothing on top, and loses two points on
+  Omniglot.
 """
 FIELDS = ("inner_lr", "weight_decay", "label_smoothing")
 COLUMNS = ("way", "after {}", "after {}", "after {}", "query loss", "CPU seconds", "rate", "decay", "smoothing")

@@ -20,8 +20,10 @@ from phiforge_client.results.findings import findings, judged_by
 from phiforge_client.results.learned import learned
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
+from phiforge_client.web.app import make_app
 from tests.badinput.conftest import waves
 from tests.fleet import command_line, small_spec, wait_for_end
+from tests.prediction.calling import listening
 
 pytestmark = pytest.mark.services
 
@@ -189,3 +191,16 @@ def test_the_page_shows_what_examples_counted(phiforge: Any, platform: Platform,
     assert phiforge("report", run, "--out", "out").exit_code == 0
     assert len(list((tmp_path / "out").glob("*-weights-*.png"))) == 3
     assert "What each example counted" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_web_view_has_the_report(platform: Platform, runs: list[str]) -> None:
+    # Given a complete run, if the web view is asked for its report, I expect the page, and a curve of the same points.
+    with listening(make_app(platform)) as view:
+        page = view.get(f"/reports/{runs[0]}")
+        assert page.status_code == 200
+        assert runs[0] in page.text
+        assert "data:image/png" in page.text
+        shown = view.get(f"/api/runs/{runs[0]}").json()
+    found = findings(platform, runs[0])
+    assert [each["tasks"] for each in shown["curve"]] == [point.tasks for point in found.validation]
+    assert shown["report"] == found.report

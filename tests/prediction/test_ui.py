@@ -42,15 +42,20 @@ def there(request, tmp_path):
 
 
 def judged(record, version, accuracy):
-    scores = {"version": version, "accuracy": accuracy, "accuracy_ci95": 0.02, "loss": 1.0}
+    scores = {"version": version, "tasks": 200, "accuracy": accuracy, "accuracy_ci95": 0.02, "loss": 1.0}
     record.save_scores(RUN, "validation", version, scores)
 
 
 def test_answers(there):
-    # Given a run that goes on, I expect it to be listed, shown with its curve, and unknown ones to be refused.
-    view, _ = there
+    # Given a run that goes on, I expect it to be listed, shown with its curve
+    view, record = there
     assert [each["run"] for each in view.get("/api/runs").json()] == [RUN]
-    assert [each["accuracy"] for each in view.get(f"/api/runs/{RUN}").json()["curve"]] == [0.25]
+    judged(record, 5, 0.5)
+    curve = view.get(f"/api/runs/{RUN}").json()["curve"]
+    assert [each["accuracy"] for each in curve] == [0.25, 0.5]
+    # against the tasks that it was trained on, not those that it was judged by,
+    assert [each["tasks"] for each in curve] == [0, 5 * RunSpec().outer.meta_batch]
+    # and unknown ones to be refused.
     for path in ("/api/runs/nobody", "/api/studies/nobody", "/reports/nobody", "/nothing"):
         answer = view.get(path)
         assert (answer.status_code, list(answer.json())) == (404, ["error"]), path

@@ -24,7 +24,9 @@ from phiforge_server.refusals import status_of
 _PAGE = Path(__file__).parent / "page"
 _FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
 _SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
-_PAGE_SAFE = _SAFE | {"content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"}
+_PAGE_SAFE = _SAFE | {
+    "content-security-policy": "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
+}
 _REPORT_SAFE = _SAFE | {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 Endpoint = Callable[[Request], Response]

@@ -1,5 +1,6 @@
 """What the web view tells of the record: what the commands tell, and the curve of a run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from phiforge.runs.platform import RunPlatform
@@ -32,7 +33,12 @@ def curve(platform: RunPlatform, name: str) -> list[dict[str, Any]]:
     """Return the validation scores of each version that was judged, and after how many tasks; empty if none was."""
     record = platform.record
     submitted, judged = record.submitted(name), record.scored(name, "validation")
-    return [{"tasks": tasks_at(submitted, version), **record.scores(name, "validation", version)} for version in judged]
+    return [_point(tasks_at(submitted, version), record.scores(name, "validation", version)) for version in judged]
+
+
+def _point(tasks: int, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return scores with the tasks that φ was learned from, in place of those that it was judged by."""
+    return {name: value for name, value in scores.items() if name != "per_task"} | {"tasks": tasks}
 
 
 def studies(platform: RunPlatform) -> Any:  # noqa: ANN401
