@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Processes that share the suite; each starts servers of its own. Much of it waits: three keep two cores busy.
-WORKERS ?= 3
+# Processes that share the suite; each starts servers of its own.
+WORKERS ?= 2
 # Tests of all that asks something of Redis, without those that need TLS; by night, all that stands on it too.
 EMBEDDED := $(addprefix tests/integration/,$(addprefix test_,$(addsuffix .py,broker fleet recovery redis_database scripts servers turns)))
 EMBEDDED_BY_NIGHT := $(EMBEDDED) $(addprefix tests/integration/,steps staleness queue) tests/e2e/test_cli.py

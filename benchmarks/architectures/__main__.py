@@ -70,14 +70,15 @@ def _regret_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evaluations", type=int, default=Plan().evaluations)
     parser.add_argument("--generation", type=int, default=Plan().generation)
     parser.add_argument("--repetitions", type=int, default=Plan().repetitions)
-    parser.add_argument("--real", type=Path, default=RESULTS, help="what came of real studies")
+    parser.add_argument("--real", type=Path, default=RESULTS, help="what came of real studies; of no other table")
     parser.add_argument("--output", type=Path, default=None, help="a file to write the page to; pictures beside it")
 
 
 def _regret(options: argparse.Namespace) -> None:
     table = read(options.table)
     found = [_searched(table, options, seeds) for seeds in (1, len(table.seeds))]
-    real = real_studies(json.loads(options.real.read_text()), table) if options.real.exists() else ()
+    known = options.real.exists() and options.table == TABLE
+    real = real_studies(json.loads(options.real.read_text()), table) if known else ()
     publish([*written(table, found), *real], options.output)
 
 

@@ -32,7 +32,7 @@ def write_events(found: Findings, folder: Path) -> Path:
 
     Example::
 
-        write_events(findings(platform, run), Path("phiforge-tensorboard"))
+        write_events(findings(platform, run), folder)
     """
     from tensorboardX.record_writer import RecordWriter
 
