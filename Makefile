@@ -12,7 +12,7 @@ EMBEDDED := $(addprefix tests/integration/,steps staleness queue $(addprefix tes
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo test test-wheel-redis nightly test-fast lint types imports check lock bench benchmark-omniglot certificate reference secrets audit clean help
+.PHONY: demo test test-wheel-redis nightly test-fast lint types imports check lock bench benchmark-omniglot certificate reference notebooks secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -64,6 +64,9 @@ certificate: $(READY) ## prove every learner x estimator cell and print the tabl
 
 reference: $(READY) ## the pages of specs and commands, written from the code
 	$(BIN)/python -m phiforge_client.reference_pages docs/reference
+
+notebooks: $(READY) ## execute the notebooks, store what they put out, and write their pages in docs
+	$(BIN)/python -m notebooks
 
 secrets: ## certificates, users and passwords for a fleet in containers, in deploy/secrets
 	$(PYTHON) deploy/make_secrets.py
