@@ -11,12 +11,12 @@ from notebooks.running import code_cells, executed, source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "three_steps.ipynb"
-BUDGET = 0.15
+BUDGET = 0.1
 
 
 @pytest.fixture(scope="module")
 def shown():
-    """What the cells of the notebook leave when they are executed in order at a small budget, on what is always there."""
+    """What the cells leave when they are executed in order at a small budget, on letters that are always there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PHIFORGE_OMNIGLOT", raising=False)
         return executed(json.loads(NOTEBOOK.read_text(encoding="utf-8")), BUDGET=BUDGET)
