@@ -21,7 +21,8 @@ def page_of(notebook: Notebook, name: str) -> Page:
 
         page_of(json.loads(path.read_text()), "three-steps").text
     """
-    blocks, pictures = [], dict[str, bytes]()
+    blocks: list[str] = []
+    pictures: dict[str, bytes] = {}
     for cell in notebook["cells"]:
         blocks.extend(_blocks(cell, name, pictures))
     remark = f"<!-- Made of notebooks/{name.replace('-', '_')}.ipynb by `make notebooks`: change that instead. -->"
