@@ -12,7 +12,7 @@ EMBEDDED_BY_NIGHT := $(EMBEDDED) $(addprefix tests/integration/,steps staleness 
 # What redis-py needs on the Python of Debian 12; a newer one, which writes the lock, does not see it.
 OLD_PYTHON := async-timeout==5.0.1 ; python_full_version < "3.11.3"
 
-.PHONY: demo site test test-wheel-redis nightly test-fast lint types imports check lock bench benchmark-omniglot certificate reference secrets audit clean help
+.PHONY: demo site test test-wheel-redis nightly test-fast lint types imports check lock bench benchmark-omniglot certificate reference notebooks secrets audit clean help
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -68,6 +68,9 @@ reference: $(READY) ## the pages of specs and commands, written from the code
 
 site: $(READY) ## the documentation site, in build/site; broken links and pages without a place are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+notebooks: $(READY) ## execute the notebooks, store what they put out, and write their pages in docs
+	$(BIN)/python -m notebooks
 
 secrets: ## certificates, users and passwords for a fleet in containers, in deploy/secrets
 	$(PYTHON) deploy/make_secrets.py

@@ -13,7 +13,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 IN_THE_PROJECT = re.compile(
-    r"`((?:benchmarks|client|deploy|docs|evaluator|examples|phiforge|sampler|specs|tests|trainer)/[\w./-]*)`"
+    r"`((?:benchmarks|client|deploy|docs|evaluator|examples|notebooks|phiforge|sampler|specs|tests|trainer)/[\w./-]*)`"
 )
 MADE_LATER = ("deploy/secrets",)
 """What is named and is not in a clean clone."""

@@ -1,0 +1,1 @@
+"""Notebooks to teach with, and the pages that are made of them."""
