@@ -17,8 +17,9 @@ _CI95 = "_ci95"
 def write_events(found: Findings, folder: Path) -> Path:
     """Write all that is known of a run into its own folder in ``folder``, in the place of what was written before.
 
-    It may be written as often as anyone likes: each point is there once, and a TensorBoard that is open reads on, for
-    what was there keeps its place in the file.
+    It may be written as often as anyone likes: each point is there once. A TensorBoard that is open reads on. But a
+    validation that comes later than the training of versions after it stands before those in the file: whoever had
+    read them already has to open TensorBoard again to see it.
 
     Args:
         found: the run.
