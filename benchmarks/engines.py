@@ -81,7 +81,7 @@ def ways(device: str, chunks: list[int]) -> list[Way]:
         )
         for engine, chunk in engines
         for bfloat16 in (False, True)
-        if not lacks(engine, device) and not (bfloat16 and engine == "fused")
+        if not lacks(engine, device)
     ]
 
 

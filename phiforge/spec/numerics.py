@@ -11,11 +11,6 @@ def numerics_problems(values: Mapping[str, Any]) -> Iterator[str]:
     numerics = values.get("numerics")
     if numerics is None:
         return
-    if numerics.engine == "fused" and numerics.bfloat16:
-        yield (
-            "numerics.engine: 'fused' multiplies in the type of φ, not in bfloat16; "
-            "allowed with numerics.dtype 'bfloat16': auto, torch, vmap"
-        )
     learner, estimator = values.get("learner"), values.get("estimator")
     if numerics.engine == "fused" and learner is not None and LEARNERS[learner.name].third_derivatives(learner):
         yield (

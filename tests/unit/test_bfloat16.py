@@ -48,6 +48,9 @@ def turned(found, expected):
         ("anil", "layer", "torch"),
         ("maml", "layer", "torch"),
         ("maml", "layer", "vmap"),
+        ("maml", "layer", "fused"),
+        ("prototypical", "layer", "fused"),
+        ("relation", "batch", "fused"),
     ],
 )
 def test_a_gradient_points_where_that_of_float32_does(name, norm, engine):
@@ -66,8 +69,9 @@ def test_so_does_that_of_a_regression(name):
     assert turned(found, expected) < 0.01
 
 
+@pytest.mark.parametrize("engine", ["torch", "fused"])
 @pytest.mark.parametrize("name", ["maml", "boil", "meta_sgd"])
-def test_an_inner_loop_over_batch_statistics_turns_as_far_as_by_rounding_once(name):
+def test_an_inner_loop_over_batch_statistics_turns_as_far_as_by_rounding_once(name, engine):
     # Given that rounding switches ReLUs and maxima, which an inner loop passes on, so that the gradient of float32
     # itself turns by several hundredths if φ is rounded to bfloat16 once
     config = config_of(name, "batch")
@@ -76,7 +80,8 @@ def test_an_inner_loop_over_batch_statistics_turns_as_far_as_by_rounding_once(na
     expected = gradient(config, SHAPE, TASKS, phi)
     by_rounding = turned(gradient(config, SHAPE, TASKS, rounded), expected)
     # I expect no more than a few times that of a network that rounds all along.
-    assert turned(gradient(config, SHAPE, TASKS, phi, bfloat16=True), expected) < 4 * by_rounding
+    found = gradient(config, SHAPE, TASKS, phi, engine=engine, bfloat16=True)
+    assert turned(found, expected) < 4 * by_rounding
 
 
 @pytest.mark.parametrize("numerics", [{"dtype": "bfloat16"}, {"engine": "vmap", "chunk": 2}], ids=str)

@@ -1,5 +1,7 @@
 """The fused engine's operations: the values of torch's own, and their first and second derivatives."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -84,6 +86,19 @@ def test_a_convolution_is_that_of_torch(sides):
     assert_equal_derivatives(convolve, lambda x, weight: F.conv2d(x, weight, padding=1), *inputs)
     assert gradcheck(convolve, inputs)
     assert gradgradcheck(convolve, inputs)
+
+
+def test_a_convolution_in_bfloat16_rounds_its_factors_and_what_comes_out():
+    # Given maps and filters that are sums of few powers of two, so that bfloat16 has all of them
+    inputs = [(8 * leaf(*shape).detach()).round().requires_grad_() for shape in [(2, 3, 5, 7), (4, 3, 3, 3)]]
+    exact = derivatives(convolve, *inputs)
+    # If they are convolved in bfloat16, and differentiated twice
+    found = derivatives(partial(convolve, bfloat16=True), *inputs)
+    # I expect values that are off by the rounding of each and no more, in the type of what went in, and some that are.
+    value, *slopes = [((each - of).abs().max() / of.abs().max()).item() for each, of in zip(found, exact, strict=True)]
+    assert 0 < value < 2**-8
+    assert max(slopes) < 2**-5
+    assert {each.dtype for each in found} == {torch.float64}
 
 
 @pytest.mark.parametrize("needed", [0, 1])

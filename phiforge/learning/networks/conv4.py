@@ -81,7 +81,7 @@ class Conv4(ImageNetwork, MapNetwork):
     ) -> None:
         """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
         super().__init__(config, input_shape, inner_steps, engine, bfloat16)
-        self.fused = fused_block() if engine == "fused" else None
+        self.fused = partial(fused_block(), bfloat16=bfloat16) if engine == "fused" else None
         self.transformed = transforms(engine)
         self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
         self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
@@ -120,20 +120,20 @@ class Conv4(ImageNetwork, MapNetwork):
         """
         if not self.transformed:  # under vmap an image has no memory of its own
             x = x.to(memory_format=torch.channels_last)
-        with multiplying(x, self.bfloat16):
-            for block in range(BLOCKS):
-                pooling = block < self.config.pools
-                if pooling and self.fused and (normalises_by_set(self.norm, at) or by_example(self.norm)):
-                    x = self.fused(self.config.norm, x, parameters, block, at)
-                else:
-                    x = self._plain_block(x, parameters, block, at)
+        for block in range(BLOCKS):
+            pooling = block < self.config.pools
+            if pooling and self.fused and (normalises_by_set(self.norm, at) or by_example(self.norm)):
+                x = self.fused(self.config.norm, x, parameters, block, at)
+            else:
+                x = self._plain_block(x, parameters, block, at)
         return x
 
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
         name = f"conv{block}"
-        x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
-        x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
-        return F.relu(self.pool(x) if block < self.config.pools else x)
+        with multiplying(x, self.bfloat16):
+            x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
+            x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
+            return F.relu(self.pool(x) if block < self.config.pools else x)
 
     def _init_block(self, block: int, inputs: int, generator: Generator) -> Tensors:
         channels, norm = self.config.channels, self.config.norm

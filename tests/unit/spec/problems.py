@@ -281,13 +281,6 @@ PROBLEMS = [
         ],
     ),
     (
-        {"numerics": {"engine": "fused", "dtype": "bfloat16"}},
-        [
-            "numerics.engine: 'fused' multiplies in the type of φ, not in bfloat16; "
-            "allowed with numerics.dtype 'bfloat16': auto, torch, vmap"
-        ],
-    ),
-    (
         {"numerics": {"engine": "vmap"}, "learner": {"name": "leo"}, "estimator": {"name": "evolution"}},
         [
             "numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner 'leo' cannot; allowed with "
