@@ -28,6 +28,7 @@ from phiforge.registry import PartConfig
 from phiforge.spec.norms import GROUPS, Norm
 from phiforge.spec.task import Engine
 
+
 class BlocksConfig(PartConfig):
     """What networks of blocks are configured by; each has its own number of them."""
 
