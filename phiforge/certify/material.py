@@ -39,7 +39,11 @@ def small(config: PartConfig) -> PartConfig:
 def narrow(network: PartConfig) -> PartConfig:
     """Return a network's configuration with few channels or units, if it has a field of that name."""
     few = GROUPED if getattr(network, "norm", "") == "group" else FEW
-    changes = {name: few for name in ("channels", "width") if isinstance(getattr(network, name, None), int)}
+    changes: dict[str, object] = {
+        name: few for name in ("channels", "width") if isinstance(getattr(network, name, None), int)
+    }
+    if isinstance(widths := getattr(network, "widths", None), tuple):
+        changes["widths"] = (few,) * len(widths)
     return type(network).model_validate(network.model_dump() | changes)
 
 

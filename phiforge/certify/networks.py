@@ -12,6 +12,7 @@ from phiforge.certify.proof import Figure, Proof, count
 from phiforge.learning.engines import lacks
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.networks import Network, build_network
+from phiforge.learning.networks.bases.drawing import Draws
 from phiforge.learning.networks.bases.network import MapNetwork
 from phiforge.learning.networks.bases.normalisation import Pass, is_statistic
 from phiforge.learning.tensors import Tensors
@@ -43,6 +44,7 @@ def proofs(part: type[NetworkPart]) -> Iterator[Proof]:
         yield Proof("its maps are of the shape that it says", partial(maps, config, shape))
     if part.has_fused_blocks(config) and lacks("fused", "cpu") is None:
         yield Proof("engine fused computes the same", partial(by_fused, config, shape))
+    yield Proof("draws, or not, as it says, and by name alone", partial(draws, part, config, shape))
     yield Proof("engine vmap computes the same", partial(by_vmap, config, shape), asked=False)
 
 
@@ -132,6 +134,15 @@ def by_vmap(config: PartConfig, shape: tuple[int, ...]) -> Figure:
     found = torch.func.vmap(lambda each: mapped.features(parameters, each))(sets)
     expected = torch.stack([plain.features(parameters, each) for each in sets])
     return Figure(float((found - expected).abs().max()), BY_ENGINE)
+
+
+def draws(part: type[NetworkPart], config: PartConfig, shape: tuple[int, ...]) -> Figure:
+    """Count where passes of one name differ, and where passes of two names do or do not, against what it says."""
+    network, parameters, x = _material(config, shape)
+    first, again, other = (
+        network.features(parameters, x, Pass(draws=Draws(seed, "query", progress=1.0))) for seed in (0, 0, 1)
+    )
+    return count([not first.equal(again), first.equal(other) == part.draws(config)])
 
 
 def _shapes(part: type[NetworkPart], config: PartConfig) -> list[tuple[int, ...]]:

@@ -141,6 +141,11 @@ class NetworkPart(Part):
         """Say whether engine ``fused`` has a part in it."""
         return False
 
+    @classmethod
+    def draws(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
+        """Say whether its passes draw in meta-training, by the names of their episodes, which no map over them can."""
+        return False
+
 
 class OptimizerPart(Part):
     """What is known of an outer optimiser by its class alone."""

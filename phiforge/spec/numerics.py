@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from phiforge.registry import ESTIMATORS, LEARNERS
+from phiforge.registry import ESTIMATORS, LEARNERS, NETWORKS
 
 
 def numerics_problems(values: Mapping[str, Any]) -> Iterator[str]:
@@ -24,6 +24,12 @@ def numerics_problems(values: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"numerics.engine: 'vmap' computes the episodes of a chunk as one, which learner '{learner.name}' cannot; "
             f"allowed with it: auto, fused, torch; learners that can: {mapped}"
+        )
+    network = getattr(learner, "network", None)
+    if network is not None and NETWORKS[network.name].draws(network):
+        yield (
+            f"numerics.engine: 'vmap' computes the episodes of a chunk as one, but network '{network.name}' so "
+            "configured draws for each of them; allowed with it: auto, fused, torch"
         )
     if estimator is not None and not ESTIMATORS[estimator.name].mapped:
         gradients = [name for name, each in ESTIMATORS.working().items() if each.mapped]

@@ -10,7 +10,17 @@ from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
 from tests.certificate import drawn, proofs, shipped, unrolled
 from tests.certificate.material import Figure, configured, estimating
-from tests.certificate.variants import MLP, OF_CELLS, RELAXED, VARIANTS, Variant, differentiable, in_steps, variants_of
+from tests.certificate.variants import (
+    DEEPER,
+    MLP,
+    OF_CELLS,
+    RELAXED,
+    VARIANTS,
+    Variant,
+    differentiable,
+    in_steps,
+    variants_of,
+)
 
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
@@ -72,15 +82,17 @@ def _backpropagation(learner: str) -> Iterator[Proof]:
             by_vmap = partial(proofs.finite_differences, exact, version, "vmap")
             yield Proof("finite differences", f"{label}, vmap", by_vmap)
     if learner in OF_CELLS:
-        yield from _of_cells(*OF_CELLS[learner]())
+        yield from _of_others(*OF_CELLS[learner]())
+    for variant in DEEPER.get(learner, list)():
+        yield from _of_others(*variant)
     yield from _gradient(learner, "backpropagation", variants)
     if learner in ("maml", "maml_plus_plus"):
         yield Proof("order annealed", variants[0].label, partial(proofs.order_annealed, variants[0].config))
 
 
-def _of_cells(label: str, config: Section, version: int) -> Iterator[Proof]:
+def _of_others(label: str, config: Section, version: int) -> Iterator[Proof]:
     yield Proof("finite differences", label, partial(proofs.finite_differences, config, version))
-    if not LEARNERS[config.name].mapped:
+    if not LEARNERS[config.name].mapped or NETWORKS[config.network.name].draws(config.network):
         return
     yield Proof("finite differences", f"{label}, vmap", partial(proofs.finite_differences, config, version, "vmap"))
     yield Proof("by vmap", label, partial(proofs.by_vmap, config, estimating("backpropagation"), version))

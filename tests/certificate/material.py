@@ -115,7 +115,7 @@ def estimating(name: str, **settings: object) -> Section:
 
 def small(config: Section) -> Section:
     """Return a configuration with few channels in its network, if it has channels."""
-    if takes_values(config):
+    if takes_values(config) or "channels" not in type(config.network).model_fields:
         return config
     channels = 8 if config.network.norm == "group" else 4
     return config.model_copy(update={"network": config.network.model_copy(update={"channels": channels})})

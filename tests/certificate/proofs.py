@@ -58,7 +58,7 @@ def finite_differences(config: Section, version: int = 0, engine: Engine = "torc
         leaves = {name: value.detach().requires_grad_(not is_statistic(name)) for name, value in moved.items()}
         mode = Mode(training=True, second_order=True, progress=step.progress)
         generator = torch_generator(*step.seed("episode", JOB, 0))
-        return learner.query_outcome(leaves, tasks[0], mode, generator).loss.item()
+        return learner.query_outcome(leaves, tasks[0], mode.drawing(generator), generator).loss.item()
 
     def error(names: list[str], seed: int) -> float:
         generator = torch_generator("direction", seed, *names)

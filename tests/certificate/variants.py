@@ -145,6 +145,19 @@ OF_CELLS: dict[str, Callable[[], Variant]] = {
 }
 """Learners that stand for all with a network of cells, which no second formulation knows."""
 
+RESNET = {"name": "resnet12", "widths": (4, 4, 4, 4), "pools": 2}
+DEEPER: dict[str, Callable[[], list[Variant]]] = {
+    "maml": lambda: [
+        Variant("conv6, 2 steps", configured("maml", inner_lr=0.1, inner_steps=2, network={"name": "conv6"})),
+        Variant("resnet12, 2 steps, DropBlock", configured("maml", inner_lr=0.1, inner_steps=2, network=RESNET), LATE),
+    ],
+    "prototypical": lambda: [
+        Variant("resnet12", configured("prototypical", network=RESNET | {"keep_rate": 1})),
+        Variant("resnet12, DropBlock", configured("prototypical", network=RESNET | {"drop_block": 2}), LATE),
+    ],
+}
+"""Learners that stand for all with deeper networks, of which tests have second formulations."""
+
 
 def variants_of(learner: str) -> list[Variant]:
     """Return a learner's variants, and one on sinusoids if it learns regressions too."""

@@ -52,10 +52,10 @@ def convolved(weights, name, images):
     return x + weights[f"{name}.bias"].view(1, -1, 1, 1) if f"{name}.bias" in weights else x
 
 
-def conv4_map(weights, images, norm="batch", pools=4, step=0):
+def conv4_map(weights, images, norm="batch", pools=4, step=0, blocks=4):
     """Conv-4: convolution, normalisation, ReLU, then pooling. ``per_step`` scales and shifts by the row of a step."""
     x = images
-    for block in range(4):
+    for block in range(blocks):
         x = convolved(weights, f"conv{block}", x)
         x = drawn_to_the_usual(x, weights, f"norm{block}") if norm == "prior" else normalise(x, norm)
         weight, bias = weights[f"norm{block}.weight"], weights[f"norm{block}.bias"]
@@ -70,6 +70,29 @@ def conv4_map(weights, images, norm="batch", pools=4, step=0):
 def conv4(weights, images, norm="batch", step=0):
     """Features of Conv-4, one row an image."""
     return conv4_map(weights, images, norm, step=step).reshape(len(images), -1)
+
+
+def resnet12_map(weights, images, norm="batch", pools=4):
+    """ResNet-12: in each of four blocks x -> f(n(w3 f(n(w2 f(n(w1 x))))) + n(v x)), f being leaky ReLU, then pooling."""
+
+    def layer(x, name):
+        kernel = weights[f"conv.{name}.weight"]
+        x = torch.nn.functional.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
+        return scaled(normalise(x, norm), weights[f"norm.{name}.weight"], weights[f"norm.{name}.bias"])
+
+    x = images
+    for block in range(4):
+        inner = x
+        for place in range(3):
+            inner = layer(inner if place == 0 else leaky(inner), f"block{block}.{place}")
+        x = leaky(inner + layer(x, f"block{block}.shortcut"))
+        x = pool(x) if block < pools else x
+    return x
+
+
+def leaky(x):
+    """Return x above zero, a tenth of x below."""
+    return torch.maximum(x, 0.1 * x)
 
 
 def perceptron(weights, inputs):

@@ -9,7 +9,7 @@ from phiforge.learning.engines.vmap.episodes import stacked
 from phiforge.learning.estimators import Contribution
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import EVALUATION, LEARNERS, Mode
-from phiforge.learning.networks import conv4
+from phiforge.learning.networks.bases import blocks
 from phiforge.learning.networks.bases.normalisation import normalise
 from phiforge.learning.scoring import score
 from tests.certificate.material import (
@@ -122,7 +122,7 @@ def test_a_gradient_through_the_map_is_right_too(monkeypatch):
     # I expect it to be right, for normalisation is written out:
     assert relative_error(torch.func.grad(summed)(phi), expected) < EXACT
     # torch's own has a wrong second derivative there. (Once it has not, this line and that formula may go.)
-    monkeypatch.setattr(conv4, "normalise", lambda *given, explicit: normalise(*given))
+    monkeypatch.setattr(blocks, "normalise", lambda *given, explicit: normalise(*given))
     assert relative_error(torch.func.grad(summed)(phi), expected) > 1e-3
 
 

@@ -93,5 +93,5 @@ def _judge(learner: Learner, phi: Phi, episodes: Sequence[Episode], mode: Mode, 
     with torch.no_grad():
         for index, episode in enumerate(episodes):
             generator = torch_generator(*step.seed("episode", job, index))
-            sums = added(sums, scores_of(learner.query_outcome(phi, episode, mode, generator)))
+            sums = added(sums, scores_of(learner.query_outcome(phi, episode, mode.drawing(generator), generator)))
     return sums

@@ -24,6 +24,7 @@ from phiforge.learning.estimators.bases.estimator import (
 )
 from phiforge.learning.estimators.bases.preconditions import Preconditions, tell
 from phiforge.learning.estimators.bases.reasons import own_norm, untrainable
+from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner
 from phiforge.learning.networks.bases.normalisation import mean_statistics
@@ -93,7 +94,11 @@ class Implicit(Estimator):
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return the summed implicit gradient; where it cannot be exact, count and say so."""
         mode = Mode(training=True, progress=step.progress)
-        found = [self.examined(learner, phi, episode, mode) for episode in episodes]
+        draws = [torch_generator(*step.seed("episode", job, index)) for index in range(len(episodes))]
+        found = [
+            self.examined(learner, phi, episode, mode.drawing(generator))
+            for episode, generator in zip(episodes, draws, strict=True)
+        ]
         tell([each.preconditions for each in found], step, job)
         sums: Sums = NOTHING
         for each in found:

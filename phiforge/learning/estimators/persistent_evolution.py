@@ -114,7 +114,8 @@ class PersistentEvolution(AntitheticEstimator):
         with torch.no_grad():
             for index, episode in enumerate(episodes):
                 generator = torch_generator(*step.seed("episode", job, index))
-                yield learner.outcomes_by_pieces(phis, self.config.truncation, episode, mode, generator)
+                drawing = mode.drawing(generator)
+                yield learner.outcomes_by_pieces(phis, self.config.truncation, episode, drawing, generator)
 
     def _weighed(self, losses: Sequence[float]) -> Tensor:
         """Return how much the loss after each piece [pieces] counts, times that loss."""

@@ -66,7 +66,8 @@ class Reptile(Estimator):
         differences: list[Tensors] = []
         sums: Sums = NOTHING
         for index, episode in enumerate(episodes):
-            theta = self.trained(learner, phi, episode, mode, torch_generator(*step.seed("episode", job, index)))
+            generator = torch_generator(*step.seed("episode", job, index))
+            theta = self.trained(learner, phi, episode, mode.drawing(generator), generator)
             with torch.no_grad():
                 found = learner.outcome(learner.model.outputs(theta, episode.query_x, mode.at(0)), episode.query_y)
             differences.append({name: phi[name] - theta[name] for name in descended_entries(phi)})
@@ -85,7 +86,7 @@ class Reptile(Estimator):
             moving = {name: value for name, value in theta.items() if learner.moves(name)}
             with torch.enable_grad():
                 slopes = gradients_at(
-                    lambda at, x=x, y=y: task_loss(learner.model.outputs(at, x, mode.learning(0)), y),  # type: ignore[misc]
+                    lambda at, x=x, y=y, step=index: task_loss(learner.model.outputs(at, x, mode.learning(step)), y),  # type: ignore[misc]
                     theta,
                     moving,
                     keep_graph=False,

@@ -94,7 +94,7 @@ class Leo(EmbeddingLearner):
 
     def _code(self, phi: Phi, x: Tensor, y: Tensor, mode: Mode, generator: Generator) -> _Code:
         with torch.enable_grad():
-            features = self.network.features(phi, x, mode.at(0))
+            features = self.network.features(phi, x, mode.at(0, "support"))
             mean, log_scale = self._encode(phi, features, y).chunk(2, dim=1)
             noise = torch.randn(mean.shape, generator=generator).to(mean) if mode.training else torch.zeros_like(mean)
             decoder_noise = torch.randn((self.shape.n_way, self.network.feature_count), generator=generator).to(mean)

@@ -63,7 +63,7 @@ class Relation(Learner):
 
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the classifier whose outputs [n, n_way] are relation scores in (0, 1) to each class's mean map."""
-        maps = self.network.feature_map(phi, support_x, mode.at(0))
+        maps = self.network.feature_map(phi, support_x, mode.at(0, "support"))
         means = class_means(maps.flatten(1), support_y, self.shape.n_way).reshape(-1, *self.network.map_shape)
         return lambda query_x: self._relate(phi, means, self.network.feature_map(phi, query_x, mode.at(0)), mode.at(0))
 

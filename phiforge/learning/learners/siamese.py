@@ -38,7 +38,7 @@ class Siamese(MetricLearner):
 
     def query_outcome(self, phi: Phi, episode: Episode, mode: Mode, generator: Generator) -> Outcome:
         """Return the binary cross-entropy over pairs of query and support (equation 1, without its penalty)."""
-        support = self.network.features(phi, episode.support_x, mode.at(0))
+        support = self.network.features(phi, episode.support_x, mode.at(0, "support"))
         logits = pair_logits(phi, self.network.features(phi, episode.query_x, mode.at(0)), support)
         same = episode.query_y[:, None] == episode.support_y[None, :]
         loss = 0.5 * (mean_where(same, F.softplus(-logits)) + mean_where(~same, F.softplus(logits)))

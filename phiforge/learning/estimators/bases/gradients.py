@@ -50,7 +50,7 @@ def _by_autograd(
 ) -> ChunkGradient:
     leaves = {name: value.detach().requires_grad_() for name, value in at.items()}
     outcomes = [
-        learner.query_outcome({**phi, **leaves}, episode, mode, generator)
+        learner.query_outcome({**phi, **leaves}, episode, mode.drawing(generator), generator)
         for episode, generator in zip(episodes, draws, strict=True)
     ]
     gradient = gradient_of([outcome.loss for outcome in outcomes], leaves)

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from torch import Generator, Tensor
 
 from phiforge.learning.learners.bases.ways import checking_ways
+from phiforge.learning.networks.bases.drawing import Draws
 from phiforge.learning.networks.bases.normalisation import Noted, Pass
 from phiforge.learning.scores import build_score
 from phiforge.learning.scores.accuracy import accuracy
@@ -19,6 +20,7 @@ from phiforge.spec.task import Engine
 from phiforge.tasks.episodes import Episode
 
 Phi = Mapping[str, Tensor]
+Set = Literal["support", "query"]
 Predictor = Callable[[Tensor], Tensor]
 """The model that F_φ returns: inputs [n, ...] -> logits [n, n_way], or values [n, 1] of a regression."""
 
@@ -57,23 +59,35 @@ class Mode:
     ``second_order``: ∂L/∂φ passes through the inner gradients (else they count as constants).
     ``progress``: fraction of the outer updates done, in [0, 1], for whatever is annealed.
     ``noted``: in meta-training, takes the statistics that normalisation averages over tasks.
+    ``seed``: in meta-training, names what networks draw of an episode, see ``drawing``.
     """
 
     training: bool
     second_order: bool = False
     progress: float = 0.0
     noted: Noted = field(default_factory=dict)
+    seed: int | None = None
 
-    def at(self, step: int) -> Pass:
-        """Return what a network must know of a pass after ``step`` inner steps."""
-        return Pass(step, self.training, self.noted)
+    def drawing(self, generator: Generator) -> "Mode":
+        """Return this mode for the episode of a fresh ``generator``, by whose name networks draw; it is not used up.
+
+        An estimator says so of each episode before a learner sees it, else networks draw nothing.
+        """
+        return replace(self, seed=generator.initial_seed()) if self.training else self
+
+    def at(self, step: int, of: Set = "query") -> Pass:
+        """Return what a network must know of a pass over a set of the episode after ``step`` inner steps."""
+        return Pass(step, self.training, self.noted, draws=self._draws(of))
 
     def learning(self, step: int) -> Pass:
         """Return the same of a pass that an inner loop learns from: by the set at hand, on unseen tasks too.
 
         The support set is known as a whole, and other statistics would make other gradients than φ was trained for.
         """
-        return Pass(step)
+        return Pass(step, draws=self._draws("support"))
+
+    def _draws(self, of: Set) -> Draws | None:
+        return None if self.seed is None else Draws(self.seed, of, self.progress)
 
 
 EVALUATION = Mode(training=False)

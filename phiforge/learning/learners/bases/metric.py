@@ -36,7 +36,7 @@ class MetricLearner(EmbeddingLearner):
 
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the classifier that compares queries to the support set."""
-        support = self.network.features(phi, support_x, mode.at(0))
+        support = self.network.features(phi, support_x, mode.at(0, "support"))
         return lambda query_x: self.compare(phi, support, support_y, self.network.features(phi, query_x, mode.at(0)))
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from phiforge.learning.networks.bases.drawing import Draws
 from phiforge.learning.networks.bases.prior import init_prior, with_prior
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.norms import GROUPS, Norm
@@ -25,13 +26,14 @@ class Pass:
 
     ``step``: inner steps its parameters have taken. ``training``: ``running`` and ``per_step`` normalise by the set at
     hand, and append its statistics to ``noted`` if it is given; else by those in φ. ``explicit``: batch statistics are
-    written out, see ``normalise``.
+    written out, see ``normalise``. ``draws``: in meta-training, what a network draws by; None: it draws nothing.
     """
 
     step: int = 0
     training: bool = True
     noted: Noted | None = None
     explicit: bool = False
+    draws: Draws | None = None
 
 
 PLAIN = Pass()
