@@ -59,7 +59,10 @@ def _blocks(spec: RunSpec) -> str:
 
 def _shrinking(spec: RunSpec) -> str:
     network = _network(spec)
-    return f"max-pooling in {network.pools} blocks" if network else NONE
+    if network is None:
+        return NONE
+    way = "stride 2" if getattr(network, "shrink", "pool") == "stride" else "max-pooling"
+    return f"{way} in {network.pools} blocks"
 
 
 def _statistics(spec: RunSpec) -> str:

@@ -69,6 +69,19 @@ def test_a_block_is_that_of_torch(sides):
     assert gradgradcheck(normalised_pooled, inputs)
 
 
+@pytest.mark.parametrize("sides", [*SIDES, (1, 1)], ids=str)
+def test_a_block_without_pooling_is_that_of_torch(sides):
+    # Given maps, if they are normalised and rectified in one operation
+    inputs = block_inputs(*sides)
+    block = partial(normalised_pooled, side=1)
+    # I expect torch's values and derivatives of first and second order, and the finite differences of both.
+    assert_equal_derivatives(
+        block, lambda z, weight, bias: F.relu(F.batch_norm(z, None, None, weight, bias, training=True)), *inputs
+    )
+    assert gradcheck(block, inputs)
+    assert gradgradcheck(block, inputs)
+
+
 @pytest.mark.parametrize("sides", SIDES, ids=str)
 def test_the_first_block_is_that_of_torch(sides):
     # Given images of one channel, if the whole first block is one operation
@@ -79,13 +92,15 @@ def test_the_first_block_is_that_of_torch(sides):
     assert gradgradcheck(first_block, (x, *parameters))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("sides", SIDES, ids=str)
-def test_a_convolution_is_that_of_torch(sides):
+def test_a_convolution_is_that_of_torch(sides, stride):
     # Given maps and filters, if they are convolved, I expect torch's values and derivatives.
     inputs = (leaf(2, 3, *sides), leaf(4, 3, 3, 3, seed=1))
-    assert_equal_derivatives(convolve, lambda x, weight: F.conv2d(x, weight, padding=1), *inputs)
-    assert gradcheck(convolve, inputs)
-    assert gradgradcheck(convolve, inputs)
+    found = partial(convolve, stride=stride)
+    assert_equal_derivatives(found, lambda x, weight: F.conv2d(x, weight, stride=stride, padding=1), *inputs)
+    assert gradcheck(found, inputs)
+    assert gradgradcheck(found, inputs)
 
 
 def test_a_convolution_in_bfloat16_rounds_its_factors_and_what_comes_out():

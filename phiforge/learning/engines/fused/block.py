@@ -1,4 +1,4 @@
-"""Batch normalisation, 2x2 max-pooling and ReLU in one pass over the map, with its first and second derivatives.
+"""Batch normalisation, max-pooling or none, and ReLU in one pass over the map, with its first and second derivatives.
 
 With x̂ = (z - mean) * rate, rate = 1 / sqrt(variance + ε), N positions a channel, and G the incoming gradient where it
 was chosen and 0 elsewhere (Ioffe and Szegedy 2015, section 3):
@@ -29,9 +29,16 @@ from phiforge.learning.engines.fused.operation import (
 EPSILON = 1e-5
 
 
-def normalised_pooled(z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return relu(max_pool2d(batch_norm(z), 2)) of ``z`` [n, channels, height, width]; differentiable twice."""
-    found: Tensor = applied(_Block, channels_last(z), weight, bias)
+def normalised_pooled(z: Tensor, weight: Tensor, bias: Tensor, side: int = 2) -> Tensor:
+    """Return relu(max_pool2d(batch_norm(z), side)); differentiable twice.
+
+    Args:
+        z: a map [n, channels, height, width].
+        weight: [channels].
+        bias: as ``weight``.
+        side: of the windows: 2, or 1 for no pooling.
+    """
+    found: Tensor = applied(_Block, channels_last(z), weight, bias, side)
     return found
 
 
@@ -42,33 +49,36 @@ def _sums(rows: int, channels: int) -> tuple[Tensor, list[Array]]:
 
 class _Block(Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, z: Tensor, weight: Tensor, bias: Tensor, side: int) -> Tensor:
         images, channels, height, width = z.shape
-        y = empty_map(images, channels, height // 2, width // 2, z.dtype)
-        chosen = empty_map(images, channels, height // 2, width // 2, torch.uint8)
+        y = empty_map(images, channels, height // side, width // side, z.dtype)
+        chosen = empty_map(images, channels, height // side, width // side, torch.uint8)
         statistics, (mean, variance) = _sums(2, channels)
         loops.moments(as_map(z), mean, variance)
         rate = (statistics[1] + EPSILON).rsqrt()
         scale = weight.double() * rate
         shift = bias.double() - statistics[0] * scale
-        loops.forward(as_map(z), as_rows(scale, z), as_rows(shift, z), as_map(y), as_map(chosen))
+        forward = loops.rectified if side == 1 else loops.forward
+        forward(as_map(z), as_rows(scale, z), as_rows(shift, z), as_map(y), as_map(chosen))
         ctx.save_for_backward(z, weight, statistics[0], rate, chosen)
+        ctx.side = side
         return y
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, ...]:
-        found: tuple[Tensor, ...] = applied(_Gradient, channels_last(g), *ctx.saved_tensors)
-        return found
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        found: tuple[Tensor, ...] = applied(_Gradient, channels_last(g), *ctx.saved_tensors, ctx.side)
+        return *found, None
 
 
 class _Gradient(Function):
     @staticmethod
     def forward(
-        ctx: Any, g: Tensor, z: Tensor, weight: Tensor, mean: Tensor, rate: Tensor, chosen: Tensor
+        ctx: Any, g: Tensor, z: Tensor, weight: Tensor, mean: Tensor, rate: Tensor, chosen: Tensor, side: int
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
+        ctx.side = side
         sums, rows = _sums(2, z.shape[1])
-        loops.sums(as_map(g), as_map(chosen), as_map(z), as_rows(mean, z), *rows)
+        loops.sums(as_map(g), as_map(chosen), as_map(z), as_rows(mean, z), side, *rows)
         plain, weighted = sums[0], sums[1] * rate
         positions = z.numel() // z.shape[1]
         through = weight.double() * rate
@@ -76,7 +86,7 @@ class _Gradient(Function):
         constant = -through * plain / positions - linear * mean
         to_z = torch.empty_like(z)
         factors = as_rows(torch.stack([through, constant, linear]), z)
-        loops.spread(as_map(g), as_map(chosen), as_map(z), factors, as_map(to_z))
+        loops.spread(as_map(g), as_map(chosen), as_map(z), factors, side, as_map(to_z))
         ctx.save_for_backward(g, z, weight, mean, rate, chosen, plain, weighted)
         return to_z, weighted.to(weight), plain.to(weight)
 
@@ -88,7 +98,7 @@ class _Gradient(Function):
         g, z, weight, mean, rate, chosen, plain, weighted = ctx.saved_tensors
         h = torch.zeros_like(z) if h is None else channels_last(h)
         sums, rows = _sums(3, z.shape[1])
-        loops.second_sums(as_map(h), as_map(g), as_map(chosen), as_map(z), as_rows(mean, z), *rows)
+        loops.second_sums(as_map(h), as_map(g), as_map(chosen), as_map(z), as_rows(mean, z), ctx.side, *rows)
         h_plain, h_weighted, met = sums[0], sums[1] * rate, sums[2]
         positions, gain = z.numel() // z.shape[1], weight.double() * rate
         along_weight = torch.zeros_like(mean) if to_weight is None else to_weight.double()
@@ -110,6 +120,6 @@ class _Gradient(Function):
             along * rate,
         ]
         to_z, to_g = torch.empty_like(z), torch.empty_like(g)
-        stacked = as_rows(torch.stack(factors), z)
-        loops.second_spread(as_map(h), as_map(g), as_map(chosen), as_map(z), stacked, as_map(to_z), as_map(to_g))
-        return to_g, to_z, (rate * slope).to(weight), None, None, None
+        maps = as_map(h), as_map(g), as_map(chosen), as_map(z)
+        loops.second_spread(*maps, as_rows(torch.stack(factors), z), ctx.side, as_map(to_z), as_map(to_g))
+        return to_g, to_z, (rate * slope).to(weight), None, None, None, None

@@ -1,4 +1,8 @@
-"""The loops of batch normalisation, max-pooling and ReLU in one, and of its derivatives: see ``block``."""
+"""The loops of batch normalisation, max-pooling and ReLU in one, and of its derivatives: see ``block``.
+
+``side`` is that of the windows of which maxima are taken: 2, or 1 where nothing is pooled and ``chosen`` is 0 or
+``OFF``.
+"""
 
 import numpy as np
 
@@ -53,7 +57,22 @@ def forward(z: Array, scale: Array, shift: Array, y: Array, chosen: Array) -> No
 
 
 @compiled
-def sums(g: Array, chosen: Array, z: Array, mean: Array, plain: Array, weighted: Array) -> None:
+def rectified(z: Array, scale: Array, shift: Array, y: Array, chosen: Array) -> None:
+    """Fill ``y`` = relu(z * scale + shift) and ``chosen``, without pooling; ``scale``, ``shift`` [channels]."""
+    images, height, width, channels = y.shape
+    for n in range(images):
+        for i in range(height):
+            for j in range(width):
+                inner, out, which = z[n, i, j], y[n, i, j], chosen[n, i, j]
+                for c in range(channels):
+                    t = inner[c] * scale[c] + shift[c]
+                    off = t <= 0
+                    out[c] = z.dtype.type(0) if off else t
+                    which[c] = np.uint8(OFF) if off else np.uint8(0)
+
+
+@compiled
+def sums(g: Array, chosen: Array, z: Array, mean: Array, side: int, plain: Array, weighted: Array) -> None:
     """Fill ``plain`` = Σ g and ``weighted`` = Σ g (z - mean) [channels], float64, over the positions chosen."""
     images, height, width, channels = g.shape
     zero = z.dtype.type(0)
@@ -66,8 +85,8 @@ def sums(g: Array, chosen: Array, z: Array, mean: Array, plain: Array, weighted:
                 slope, which = g[n, i, j], chosen[n, i, j]
                 for c in range(channels):
                     first[c] += slope[c] if which[c] < OFF else zero
-                for k in range(4):
-                    inner = z[n, 2 * i + k // 2, 2 * j + k % 2]
+                for k in range(side * side):
+                    inner = z[n, side * i + k // side, side * j + k % side]
                     for c in range(channels):
                         second[c] += (slope[c] if which[c] == k else zero) * (inner[c] - center[c])
     plain[:] = first
@@ -75,7 +94,7 @@ def sums(g: Array, chosen: Array, z: Array, mean: Array, plain: Array, weighted:
 
 
 @compiled
-def spread(g: Array, chosen: Array, z: Array, factors: Array, out: Array) -> None:
+def spread(g: Array, chosen: Array, z: Array, factors: Array, side: int, out: Array) -> None:
     """Fill ``out`` = f0 G + f1 + f2 z, where G is ``g`` where it was chosen, else 0; ``factors`` [3, channels]."""
     through, constant, linear = factors[0], factors[1], factors[2]
     images, height, width, channels = z.shape
@@ -85,20 +104,21 @@ def spread(g: Array, chosen: Array, z: Array, factors: Array, out: Array) -> Non
         for i in range(rows):
             for j in range(columns):
                 slope, which = g[n, i, j], chosen[n, i, j]
-                for k in range(4):
-                    inner, result = z[n, 2 * i + k // 2, 2 * j + k % 2], out[n, 2 * i + k // 2, 2 * j + k % 2]
+                for k in range(side * side):
+                    y, x = side * i + k // side, side * j + k % side
+                    inner, result = z[n, y, x], out[n, y, x]
                     for c in range(channels):
                         part = slope[c] if which[c] == k else zero
                         result[c] = through[c] * part + (constant[c] + linear[c] * inner[c])
         for i in range(height):
-            for j in range(2 * columns if i < 2 * rows else 0, width):
+            for j in range(side * columns if i < side * rows else 0, width):
                 for c in range(channels):
                     out[n, i, j, c] = constant[c] + linear[c] * z[n, i, j, c]
 
 
 @compiled
 def second_sums(
-    h: Array, g: Array, chosen: Array, z: Array, mean: Array, plain: Array, weighted: Array, met: Array
+    h: Array, g: Array, chosen: Array, z: Array, mean: Array, side: int, plain: Array, weighted: Array, met: Array
 ) -> None:
     """Fill ``plain`` = Σ h, ``weighted`` = Σ h (z - mean) over all positions and ``met`` = Σ g h over the chosen."""
     images, height, width, channels = z.shape
@@ -117,8 +137,8 @@ def second_sums(
         for i in range(g.shape[1]):
             for j in range(g.shape[2]):
                 slope, which = g[n, i, j], chosen[n, i, j]
-                for k in range(4):
-                    outer = h[n, 2 * i + k // 2, 2 * j + k % 2]
+                for k in range(side * side):
+                    outer = h[n, side * i + k // side, side * j + k % side]
                     for c in range(channels):
                         third[c] += (slope[c] if which[c] == k else zero) * outer[c]
     plain[:] = first
@@ -127,7 +147,9 @@ def second_sums(
 
 
 @compiled
-def second_spread(h: Array, g: Array, chosen: Array, z: Array, factors: Array, to_z: Array, to_g: Array) -> None:
+def second_spread(
+    h: Array, g: Array, chosen: Array, z: Array, factors: Array, side: int, to_z: Array, to_g: Array
+) -> None:
     """Fill ``to_z`` = f0 h + f1 G + f2 + f3 z and ``to_g`` = f4 h + f5 + f6 z as chosen; ``factors`` [7, channels]."""
     images, height, width, channels = z.shape
     rows, columns = g.shape[1], g.shape[2]
@@ -140,8 +162,8 @@ def second_spread(h: Array, g: Array, chosen: Array, z: Array, factors: Array, t
                 slope, which, back = g[n, i, j], chosen[n, i, j], to_g[n, i, j]
                 for c in range(channels):
                     back[c] = zero
-                for k in range(4):
-                    y, x = 2 * i + k // 2, 2 * j + k % 2
+                for k in range(side * side):
+                    y, x = side * i + k // side, side * j + k % side
                     inner, outer, result = z[n, y, x], h[n, y, x], to_z[n, y, x]
                     for c in range(channels):
                         here = which[c] == k
@@ -150,6 +172,6 @@ def second_spread(h: Array, g: Array, chosen: Array, z: Array, factors: Array, t
                         found = f4[c] * outer[c] + (f5[c] + f6[c] * inner[c])
                         back[c] = found if here else back[c]
         for i in range(height):
-            for j in range(2 * columns if i < 2 * rows else 0, width):
+            for j in range(side * columns if i < side * rows else 0, width):
                 for c in range(channels):
                     to_z[n, i, j, c] = f0[c] * h[n, i, j, c] + (f2[c] + f3[c] * z[n, i, j, c])

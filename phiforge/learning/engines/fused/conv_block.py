@@ -1,7 +1,6 @@
-"""One block of Conv-4 (convolution, normalisation, ReLU, 2x2 max-pooling) by the fused kernels."""
+"""One block of convolution, normalisation, ReLU and 2x2 max-pooling or none, by the fused kernels."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from torch import Tensor
 
@@ -22,25 +21,42 @@ from phiforge.spec.norms import Norm
 
 
 def conv_block(
-    kind: Norm, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass, bfloat16: bool = False
+    kind: Norm,
+    x: Tensor,
+    parameters: Mapping[str, Tensor],
+    block: int,
+    at: Pass,
+    side: int = 2,
+    stride: int = 1,
+    bfloat16: bool = False,
 ) -> Tensor:
-    """Map ``x`` [n, channels, height, width] to [n, filters, height // 2, width // 2].
+    """Map ``x`` [n, channels, height, width] to maps of all filters, smaller by pooling or by a stride.
 
-    The normalisation is by the set at hand, of each image by itself, or none; not by averages. In ``bfloat16`` the
-    convolutions multiply in it, but for that of grey images, most of which is not multiplication.
+    Args:
+        kind: the normalisation: by the set at hand, or, where it is pooled, of each image by itself or none.
+        x: the map.
+        parameters: those of all blocks.
+        block: which.
+        at: which pass.
+        side: of the windows of which maxima are taken: 2, or 1 for no pooling.
+        stride: of the convolution.
+        bfloat16: whether convolutions multiply in it, but for the first of grey images that are pooled, most of which
+            is not multiplication.
     """
-    convolved = partial(convolve, weight=parameters[f"conv{block}.weight"], bfloat16=bfloat16)
     filters = parameters[f"conv{block}.weight"]
     weight, bias = scale_and_shift(kind, parameters, f"norm{block}", at)
-    grey = x.shape[1] == 1 and not x.requires_grad
-    if not normalises_by_set(kind, at):
-        rows = parameters[f"conv{block}.bias"], weight, bias
-        return _grey_by_example(kind, x, filters, rows) if grey else _by_example(kind, convolved(x), rows)
+    grey = x.shape[1] == 1 and not x.requires_grad and (side, stride) == (2, 1)
+    by_set = normalises_by_set(kind, at)
+    rows = None if by_set else (parameters[f"conv{block}.bias"], weight, bias)
+    if grey and rows:
+        return _grey_by_example(kind, x, filters, rows)
     if grey and not keeps_statistics(kind):
         return first_block(x, filters, weight, bias)
-    z = convolved(x)
+    z = convolve(x, filters, stride, bfloat16)
+    if rows:
+        return _by_example(kind, z, rows)
     note(kind, at, f"norm{block}", z)
-    return normalised_pooled(z, weight, bias)
+    return normalised_pooled(z, weight, bias, side)
 
 
 def _by_example(kind: Norm, z: Tensor, rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

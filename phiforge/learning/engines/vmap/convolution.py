@@ -14,16 +14,17 @@ SIDE = 3
 """Of every kernel; inputs are padded by one."""
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return F.conv2d(x, weight, bias, padding=1): [n, outputs, height, width] of ``x`` [n, inputs, height, width].
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:
+    """Return F.conv2d(x, weight, bias, stride, padding=1) of ``x`` [n, inputs, height, width].
 
-    ``weight`` is [outputs, inputs, 3, 3]. May stand in function transforms and be differentiated any number of times.
-    Where torch would multiply in a narrower type by itself, this does too.
+    ``weight`` is [outputs, inputs, 3, 3]. What a stride leaves out is computed all the same. May stand in function
+    transforms and be differentiated any number of times. Where torch would multiply in a narrower type by itself, this
+    does too.
     """
     kind = x.device.type
     if torch.is_autocast_enabled(kind):
         x, weight = (each.to(torch.get_autocast_dtype(kind)) for each in (x, weight))
-    found = _applied(_Convolution, x, weight)
+    found = _applied(_Convolution, x, weight)[..., ::stride, ::stride]
     return found if bias is None else found + bias.to(found.dtype)[:, None, None]
 
 

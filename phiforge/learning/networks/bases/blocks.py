@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,7 @@ from phiforge.learning.networks.bases.normalisation import (
 from phiforge.learning.networks.bases.prior import is_prior
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
+from phiforge.registry.section import Since
 from phiforge.spec.norms import GROUPS, Norm
 from phiforge.spec.task import Engine
 
@@ -38,7 +39,11 @@ class BlocksConfig(PartConfig):
         description="batch (of the set at hand; transductive), prior (the same, drawn towards statistics in φ; "
         "transductive), running, per_step (of inner loops), layer, group, none.",
     )
-    pools: int = Field(default=4, ge=1, le=4, description="How many of the blocks, from the first, pool.")
+    pools: int = Field(default=4, ge=1, le=4, description="How many of the blocks, from the first, halve the map.")
+    shrink: Annotated[Literal["pool", "stride"], Since(2, absent="pool")] = Field(
+        default="pool",
+        description="How they do so: by 2x2 max-pooling, or by convolutions of stride 2, a quarter of the operations.",
+    )
 
     @model_validator(mode="after")
     def _groups_divide(self) -> "BlocksConfig":
@@ -48,8 +53,13 @@ class BlocksConfig(PartConfig):
 
     @property
     def smallest_image(self) -> int:
-        """The side of the smallest image that is not pooled away."""
-        return int(2**self.pools)
+        """The side of the smallest image that is not pooled away; strides leave a place of any."""
+        return int(2**self.pools) if self.shrink == "pool" else 1
+
+    def left(self, side: int) -> int:
+        """Return the side of the map that is left of a side."""
+        halved: int = 2**self.pools
+        return side // halved if self.shrink == "pool" else -(-side // halved)
 
 
 class ConvBlocks(ImageNetwork, MapNetwork):
@@ -84,7 +94,7 @@ class ConvBlocks(ImageNetwork, MapNetwork):
         self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
         self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
         self.image_channels, height, width = input_shape
-        self.map_shape = (config.channels, height // config.smallest_image, width // config.smallest_image)
+        self.map_shape = (config.channels, config.left(height), config.left(width))
         self.feature_count = self.map_shape[0] * self.map_shape[1] * self.map_shape[2]
         self.norm = config.norm
         self.transductive = is_transductive(config.norm)
@@ -119,19 +129,29 @@ class ConvBlocks(ImageNetwork, MapNetwork):
         if not self.transformed:  # under vmap an image has no memory of its own
             x = x.to(memory_format=torch.channels_last)
         for block in range(self.blocks):
-            pooling = block < self.config.pools
-            if pooling and self.fused and (normalises_by_set(self.norm, at) or by_example(self.norm)):
-                x = self.fused(self.config.norm, x, parameters, block, at)
+            if self.fused and self._fuses(block, at):
+                x = self.fused(self.config.norm, x, parameters, block, at, *self._halving(block))
             else:
                 x = self._plain_block(x, parameters, block, at)
         return x
 
+    def _fuses(self, block: int, at: Pass) -> bool:
+        """Say whether the fused engine has a kernel for a block; blocks that do not halve have been torch's."""
+        if block < self.config.pools and self.config.shrink == "pool":
+            return normalises_by_set(self.norm, at) or by_example(self.norm)
+        return normalises_by_set(self.norm, at) and self.config.shrink == "stride"
+
+    def _halving(self, block: int) -> tuple[int, int]:
+        """Return the side of a block's windows of pooling, and the stride of its convolution."""
+        halves = block < self.config.pools
+        return (2, 1) if halves and self.config.shrink == "pool" else (1, 1 + halves)
+
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
-        name = f"conv{block}"
+        name, (side, stride) = f"conv{block}", self._halving(block)
         with multiplying(x, self.bfloat16):
-            x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
+            x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"), stride=stride)
             x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
-            return F.relu(self.pool(x) if block < self.config.pools else x)
+            return F.relu(x if side == 1 else self.pool(x))
 
     def _init_block(self, block: int, inputs: int, generator: Generator) -> Tensors:
         channels, norm = self.config.channels, self.config.norm
