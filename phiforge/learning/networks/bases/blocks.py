@@ -65,6 +65,7 @@ class BlocksConfig(PartConfig):
 class ConvBlocks(ImageNetwork, MapNetwork):
     """The network as pure functions of its parameters."""
 
+    perturbed = True
     blocks: ClassVar[int]
     """How many there are."""
     config: BlocksConfig
@@ -104,6 +105,10 @@ class ConvBlocks(ImageNetwork, MapNetwork):
         of_a_step = self.norm == "per_step" and name.startswith("norm")
         return super().adapts(name) and not of_a_step and not is_prior(name)
 
+    def perturbed_layers(self) -> tuple[str, ...]:
+        """Return the convolutions."""
+        return tuple(f"conv{block}" for block in range(self.blocks))
+
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: weights and biases uniform in ±1/sqrt(fan-in), normalisation at identity.
 
@@ -137,6 +142,8 @@ class ConvBlocks(ImageNetwork, MapNetwork):
 
     def _fuses(self, block: int, at: Pass) -> bool:
         """Say whether the fused engine has a kernel for a block; blocks that do not halve have been torch's."""
+        if at.perturb is not None:
+            return False
         if block < self.config.pools and self.config.shrink == "pool":
             return normalises_by_set(self.norm, at) or by_example(self.norm)
         return normalises_by_set(self.norm, at) and self.config.shrink == "stride"
@@ -148,8 +155,9 @@ class ConvBlocks(ImageNetwork, MapNetwork):
 
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
         name, (side, stride) = f"conv{block}", self._halving(block)
+        again = partial(self.convolve, x, stride=stride)
         with multiplying(x, self.bfloat16):
-            x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"), stride=stride)
+            x = at.perturbed(name, again(parameters[f"{name}.weight"], parameters.get(f"{name}.bias")), again)
             x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
             return F.relu(x if side == 1 else self.pool(x))
 
