@@ -9,14 +9,17 @@ was interrupted goes on from its last checkpoint. The table is printed, and afte
 
 With ``--tasks``, every learner gets the same budget: so many tasks of ``--n-way`` ways in meta-batches of 4. With
 ``--shipped`` too, the training tasks and meta-batches are each spec's own, and only their number is given. Without
-``--tasks``, every spec is run as it stands.
+``--tasks``, every spec is run as it stands. With ``--check`` the command fails at the end if a learner is not above the
+floors, training from scratch and pixel neighbours on tasks of as many ways, by the intervals of both.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks.floors import Score, below_floors, score_of
 from benchmarks.page import parser, publish, table
 from benchmarks.protocols.compare import compared
 from benchmarks.protocols.figures import figure_of
@@ -70,6 +73,7 @@ def main() -> None:
     arguments.add_argument("--n-way", type=int, nargs="+", default=[5])
     arguments.add_argument("--tasks", type=int, default=None)
     arguments.add_argument("--shipped", action="store_true", help="keep each spec's training tasks and meta-batch")
+    arguments.add_argument("--check", action="store_true", help="fail if a learner is not above the floors")
     options = arguments.parse_args()
     raws = [read_spec(spec) for spec in options.specs]
     if options.tasks and options.shipped:
@@ -89,9 +93,14 @@ def main() -> None:
         with Stack(settings, options.trainers) as stack:
             platform = Platform.open(settings)
             rows: list[tuple[str, ...]] = []
+            scores: list[Score] = []
             for raw in raws:
-                rows.append(row(raw, complete(platform, raw, console, stack)))
+                report = complete(platform, raw, console, stack)
+                rows.append(row(raw, report))
+                scores.append(score_of(learner_name(raw), judged_ways(raw), report))
                 publish([INTRODUCTION, *table(COLUMNS, rows)], options.output)
+    if options.check and (missed := below_floors(scores)):
+        sys.exit("\n".join(missed))
 
 
 def shortened(raw: dict[str, Any], tasks: int) -> dict[str, Any]:
@@ -146,6 +155,11 @@ def earlier(platform: Platform, spec_hash: str) -> str | None:
     return None
 
 
+def learner_name(raw: dict[str, Any]) -> str:
+    """Return whose row it is, as ready-made specs call it."""
+    return str(raw["name"]).removeprefix("omniglot-").rpartition("-")[0]
+
+
 def judged_ways(raw: dict[str, Any]) -> int:
     """Return of how many ways the test tasks are."""
     return int((raw["evaluation"].get("task") or raw["task"])["n_way"])
@@ -154,7 +168,7 @@ def judged_ways(raw: dict[str, Any]) -> int:
 def row(raw: dict[str, Any], report: dict[str, Any] | str) -> tuple[str, ...]:
     """Return a run's row of the table, beside what was published for as many ways."""
     n_way = judged_ways(raw)
-    learner = raw["name"].removeprefix("omniglot-").rpartition("-")[0]
+    learner = learner_name(raw)
     published = PUBLISHED.get(learner, NONE)
     cells = (f"failed: {report}", "", "", "", "", "") if isinstance(report, str) else measured(report)
     accuracy = published.five_way if n_way == FIVE else published.twenty_way
