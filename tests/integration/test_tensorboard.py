@@ -91,7 +91,7 @@ def test_again_is_the_same(platform: Platform, run: str, tmp_path: Path) -> None
     size, before = first.stat().st_size, scalars(read(first.parent), "training/loss")
     assert write_events(known, tmp_path) == first
     assert (first.stat().st_size, scalars(read(first.parent), "training/loss")) == (size, before)
-    assert list(first.parent.iterdir()) == [first]
+    assert list(first.parent.glob("*tfevents*")) == [first]
 
 
 def test_a_run_that_went_on_is_read_on(platform: Platform, run: str, tmp_path: Path) -> None:
@@ -112,11 +112,28 @@ def test_a_run_that_went_on_is_read_on(platform: Platform, run: str, tmp_path: P
     assert list(scalars(open_board, "validation/accuracy")) == [0, 10, 20]
 
 
+def test_validation_that_comes_late_is_read_too(platform: Platform, run: str, tmp_path: Path) -> None:
+    # Given a run whose versions were validated some time after they were made, and a TensorBoard that is open
+    whole = findings(platform, run)
+    file = write_events(whole._replace(validation=whole.validation[:1], report=None, test=None), tmp_path)
+    before, open_board = file.read_bytes(), read(file.parent)
+    # If it is exported when all was validated, I expect the file to begin as it did, and each point to be there once.
+    write_events(whole, tmp_path)
+    assert file.read_bytes().startswith(before)
+    open_board.Reload()
+    assert list(scalars(open_board, "training/loss")) == list(range(1, 21))
+    assert list(scalars(open_board, "validation/accuracy")) == [0, 10, 20]
+
+
 def test_a_run_is_followed_to_its_end(platform: Platform, tmp_path: Path) -> None:
     # Given a run that has only begun, if it is followed
     going = submit(platform, small_spec(seed=1))
     files: list[Path] = []
-    follower = threading.Thread(target=lambda: files.extend(followed(platform, [going], tmp_path, seconds=0.2)))
+
+    def follow() -> None:
+        files.extend(followed(platform, [going], write_events, tmp_path, seconds=0.2).values())
+
+    follower = threading.Thread(target=follow)
     follower.start()
     assert wait_for_end(platform, going) == "complete"
     follower.join(timeout=30)

@@ -1,5 +1,6 @@
 """Results: a page about runs, a comparison of runs, the cell that a run found."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from phiforge_client import completion
 from phiforge_client.commands.opening import look, look_at
 from phiforge_client.commands.options import AsJson, Quiet, RunId
 from phiforge_client.commands.output import answer, console, say
+from phiforge_client.results.trackers import TRACKERS, TrackerName
 
 if TYPE_CHECKING:
     from phiforge.runs.platform import RunPlatform
@@ -48,24 +50,27 @@ def report(
 @app.command("export-metrics", rich_help_panel="Results")
 def export_metrics(
     run: Runs,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="What TensorBoard is pointed at.")] = Path(
-        "phiforge-tensorboard"
-    ),
+    to: Annotated[TrackerName, typer.Option("--to", help="What reads it.")] = TrackerName.TENSORBOARD,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Where; default: phiforge-tensorboard or phiforge-mlflow."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Write again as RUNs go on, until all are over.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write what the record holds of RUNs for TensorBoard: every version's scores, the test's, the spec."""
+    """Write what the record holds of RUNs for TensorBoard or MLflow: every version's scores, the test's, the spec."""
     from phiforge.runs.run_ids import run_of
-    from phiforge_client.extras import expect_extra
     from phiforge_client.results.exporting import exported, followed
 
-    expect_extra("export", "tensorboardX")
+    tracker = TRACKERS[to]
+    write, folder = tracker.load(), out or Path(tracker.folder)
     platform = look()
     runs = list(dict.fromkeys(run_of(platform.record, each) for each in run))
-    files = (followed if follow else exported)(platform, runs, out)
-    said = f"wrote {len(files)} of {len(runs)} runs; tensorboard --logdir {escape(str(out))}"
-    answer({"files": [str(file) for file in files]}, as_json, [str(file) for file in files], lambda: say(said))
+    written = (followed if follow else exported)(platform, runs, write, folder)
+    files = sorted({str(file) for file in written.values()})
+    said = f"wrote {len(written)} of {len(runs)} runs; {escape(tracker.look.format(shlex.quote(str(folder))))}"
+    answer({"runs": list(written), "files": files}, as_json, files, lambda: say(said))
 
 
 @app.command(rich_help_panel="Results")
