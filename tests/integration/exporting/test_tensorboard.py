@@ -1,54 +1,21 @@
 """Runs' records as TensorBoard reads them: once, half-way, again and again, and as a run goes on."""
 
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from phiforge.base.errors import ServiceError, StoreError
-from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge_client.results.exporting import followed
 from phiforge_client.results.findings import findings
 from phiforge_client.results.tensorboard import write_events
-from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
-from tests.fleet import command_line, small_spec, wait_for_end
+from tests.fleet import small_spec, wait_for_end
+from tests.integration.exporting.conftest import Phiforge
 
 pytestmark = pytest.mark.services
-
-Phiforge = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def settings(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """One fleet for this file."""
-    return Settings(home=tmp_path_factory.mktemp("fleet"), redis_url=redis_server.url, namespace="tensorboard")
-
-
-@pytest.fixture(scope="module")
-def platform(settings: Settings) -> Iterator[Platform]:
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=1):
-        yield platform
-    platform.close()
-
-
-@pytest.fixture(scope="module")
-def run(platform: Platform) -> str:
-    """A complete run of images."""
-    run = submit(platform, small_spec())
-    assert wait_for_end(platform, run) == "complete"
-    return run
-
-
-@pytest.fixture
-def phiforge(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Phiforge:
-    return command_line(settings, monkeypatch, tmp_path)
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -110,6 +77,17 @@ def test_a_run_that_went_on_is_read_on(platform: Platform, run: str, tmp_path: P
     open_board.Reload()
     assert list(scalars(open_board, "training/loss")) == list(range(1, 21))
     assert list(scalars(open_board, "validation/accuracy")) == [0, 10, 20]
+
+
+def test_what_a_writer_left_half_is_written_again(platform: Platform, run: str, tmp_path: Path) -> None:
+    # Given a file whose writer died in the middle of an event, if the run is exported again
+    known = findings(platform, run)
+    file = write_events(known, tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-7])
+    write_events(known, tmp_path)
+    # I expect the file to be whole.
+    assert file.read_bytes() == whole
 
 
 def test_validation_that_comes_late_is_read_too(platform: Platform, run: str, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Runs as trackers of experiments read them."""
