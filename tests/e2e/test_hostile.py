@@ -40,7 +40,7 @@ WITH_A_RUN: dict[str, list[str]] = {
     "why": ["1"],
     "branch": ["--at", "1"],
     "report": ["--out", "out"],
-    "export-metrics": ["--out", "board"],
+    "export-metrics": ["--to", "mlflow", "--out", "board"],
     "compare": [ENDED],
     "rm": ["--yes"],
     "predict": ["--support", "nowhere", "picture.png"],
