@@ -1,7 +1,10 @@
 """Losses that are no numbers: the run stops and says where, what it takes to see it again is kept, others go on."""
 
 import json
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
