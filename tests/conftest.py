@@ -18,6 +18,7 @@ from phiforge.fleet.platform import Platform
 from phiforge.runs.store import LocalStore, S3Store, Store
 from phiforge_client.processes import free_port
 from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
+from tests.commands import Commands
 from tests.dealing import ByFileOrFolder
 from tests.fleet import side_by_side
 from tests.servers import running
@@ -31,6 +32,13 @@ hypothesis.settings.load_profile("phiforge")
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFileOrFolder:
     """Deal out tests by file, or by folder where files share what is made once."""
     return ByFileOrFolder(config, log)
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """The command line, without the seconds that each command's imports take."""
+    with Commands() as commands:
+        yield commands
 
 
 @pytest.fixture(scope="session")

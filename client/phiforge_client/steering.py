@@ -4,7 +4,6 @@ from contextlib import suppress
 
 from phiforge.base.errors import FormatError, IncapableWorkerError, RunError
 from phiforge.runs.platform import RunPlatform
-from phiforge.runs.reconcile import reconcile
 from phiforge.runs.waiting.admission import admit
 from phiforge.runs.waiting.line import Line
 from phiforge.runs.waiting.moves import cancel_one, pause_one, put_in_line, reprioritise_one, resume_one
@@ -39,10 +38,10 @@ def start(platform: RunPlatform, mine: str = "") -> None:
     """
     for run in admit(platform):
         if run == mine:
-            reconcile(platform, run)
+            _set_going(platform, run)
             continue
         with suppress(FormatError, IncapableWorkerError, RunError):
-            reconcile(platform, run)
+            _set_going(platform, run)
 
 
 def start_regardless(platform: RunPlatform, run: str) -> None:
@@ -51,7 +50,7 @@ def start_regardless(platform: RunPlatform, run: str) -> None:
     for waiting in line.of(run):
         platform.record.admit(run, waiting.entry.name)
         line.remove(waiting)
-        reconcile(platform, run)
+        _set_going(platform, run)
 
 
 def cancel(platform: RunPlatform, run: str) -> None:
@@ -68,3 +67,10 @@ def resume(platform: RunPlatform, run: str) -> None:
     """
     resume_one(platform, Line(platform.store, platform.exchange), run)
     start(platform, run)
+
+
+def _set_going(platform: RunPlatform, run: str) -> None:
+    """Put ``run``, which is active now, into Redis: this alone needs torch, which takes seconds to import."""
+    from phiforge.runs.reconcile import reconcile
+
+    reconcile(platform, run)

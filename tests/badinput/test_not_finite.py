@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,10 +20,12 @@ from phiforge_client.submission import resume, submit
 from phiforge_sampler.service import Sampler
 from phiforge_trainer.worker import Trainer
 from tests.badinput.conftest import Submit, waves
+from tests.commands import Commands
 from tests.e2e.test_cli import environment
 
 pytestmark = pytest.mark.services
 
+Phiforge = Callable[..., subprocess.CompletedProcess[str]]
 JOBS = 3
 
 
@@ -43,15 +46,15 @@ def train(platform: Platform, run: str, version: int = 0) -> None:
         trainer.handle(run, version, job, sent_at=0)
 
 
-def phiforge(platform: Platform, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def phiforge(platform: Platform, commands: Commands) -> Phiforge:
     settings = platform.settings
     process = environment(settings.home) | {
         "PHIFORGE_REDIS_URL": settings.redis_url,
         "PHIFORGE_STORE_URL": settings.object_store_url,
         "PHIFORGE_NAMESPACE": settings.namespace,
     }
-    command = [sys.executable, "-m", "phiforge_client.cli", *arguments]
-    return subprocess.run(command, env=process, capture_output=True, text=True, timeout=120)
+    return partial(commands, environment=process)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
@@ -79,7 +82,7 @@ def test_an_episode_that_is_no_number(platform: Platform, sampled: Submit, value
     assert state.head == 1
 
 
-def test_it_can_be_seen_again(platform: Platform, sampled: Submit) -> None:
+def test_it_can_be_seen_again(phiforge: Phiforge, platform: Platform, sampled: Submit) -> None:
     # Given a run that failed so, and nothing of its episodes left
     run = sampled()
     spoil(platform, run, job=2, episode=0, value=np.nan)
@@ -87,13 +90,13 @@ def test_it_can_be_seen_again(platform: Platform, sampled: Submit) -> None:
     for key in list(platform.store.list(f"runs/{run}/episodes/")):
         platform.store.delete(key)
     # If somebody asks what happened, I expect the place,
-    shown = json.loads(phiforge(platform, "show", run).stdout)
+    shown = json.loads(phiforge("show", run).stdout)
     assert shown["status"] == "failed"
     assert "version 0, job 2, episode 0" in shown["reason"]
     assert shown["not_finite"][0]["episode"] == 0
     assert shown["replay"] == f"phiforge replay {run}"
     # and if it is replayed, the same again, beside the episode that is well.
-    answer = phiforge(platform, "replay", run)
+    answer = phiforge("replay", run)
     assert answer.returncode == 0, answer.stderr
     again = json.loads(answer.stdout)
     assert again["reproduced"] is True

@@ -24,8 +24,8 @@ from tests.certificate.material import Figure, estimating
 
 SPEC = Path(__file__).parents[2] / "specs" / "omniglot-implicit-maml-5w1s.yaml"
 GLYPHS = {"name": "glyphs", "image_size": 28}
-TRAINED, EXAMINED = 200, 8
-"""Tasks that φ has learned from, and tasks that are looked at."""
+TRAINED, SOON, EXAMINED = 200, 20, 8
+"""Tasks that φ has learned from, tasks after which the same holds already, and tasks that are looked at."""
 LEAST_COSINE, MOST_RESIDUAL, LEAST_CURVATURE = 0.3, 0.9, 0.0
 """The shipped inner loop stops long before it has converged: what is held here is that it gets somewhere, and how far
 the contribution still is the gradient. Far from 1 and 0 as they may be, they must not get worse unseen."""
@@ -40,11 +40,11 @@ class Found(NamedTuple):
 
 
 @cache
-def found() -> Found:
-    """Return what is found at the shipped settings; it is computed once."""
+def found(trained: int) -> Found:
+    """Return what is found at the shipped settings, after so many tasks; it is computed once."""
     spec = parse_spec(read_spec(SPEC) | {"data": GLYPHS, "numerics": {"engine": "fused"}})
     tasks = Tasks(spec)
-    version = TRAINED // spec.outer.meta_batch
+    version = trained // spec.outer.meta_batch
     phi = next(islice(meta_train(spec, tasks.training, tasks.train_classes), version, None)).phi
     return _at(spec, tasks, phi, version)
 
@@ -71,16 +71,16 @@ def cosine(first: Tensors, second: Tensors) -> float:
     return float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))
 
 
-def cosine_as_shipped() -> Figure:
+def cosine_as_shipped(trained: int = TRAINED) -> Figure:
     """Return the cosine with the exact gradient, through all inner steps."""
-    return Figure(found().cosine, LEAST_COSINE, above=True)
+    return Figure(found(trained).cosine, LEAST_COSINE, above=True)
 
 
-def residual_as_shipped() -> Figure:
+def residual_as_shipped(trained: int = TRAINED) -> Figure:
     """Return how far the worst inner loop is from its end: 0 at a minimum."""
-    return Figure(found().residual, MOST_RESIDUAL)
+    return Figure(found(trained).residual, MOST_RESIDUAL)
 
 
-def curvature_as_shipped() -> Figure:
+def curvature_as_shipped(trained: int = TRAINED) -> Figure:
     """Return the smallest curvature that conjugate gradients met: above 0 they solve what they should."""
-    return Figure(found().curvature, LEAST_CURVATURE, above=True)
+    return Figure(found(trained).curvature, LEAST_CURVATURE, above=True)

@@ -6,7 +6,10 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,9 +21,12 @@ from phiforge.runs.submitted import RunRecord
 from phiforge.runs.waiting.wish import Wish
 from phiforge.spec.run import RunSpec
 from phiforge_client.cli import app
+from tests.commands import Commands
 from tests.pictures import draw_classes
 
 pytestmark = pytest.mark.slow
+
+Phiforge = Callable[..., subprocess.CompletedProcess[str]]
 
 RUN = "a-run-with-a-rather-long-name-20261130-111610-ab12"
 OTHER = "other-20261130-121212-cd34"
@@ -81,37 +87,45 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return kept | {f"PHIFORGE_{name}": str(value) for name, value in settings.items()} | {"OMP_NUM_THREADS": "1"}
 
 
+@pytest.fixture
+def phiforge(commands: Commands, environment: dict[str, str]) -> Phiforge:
+    return partial(commands, environment=environment)
+
+
 def typed(name: str, *more: str) -> list[str]:
     words = name.split()[: 2 if name.startswith(("data", "study")) else 1]
-    return [sys.executable, "-m", "phiforge_client.cli", *words, *LOOKING[name], *more]
+    return [*words, *LOOKING[name], *more]
 
 
-def in_a_pipe(name: str, environment: dict[str, str], *more: str) -> str:
+def in_a_pipe(name: str, phiforge: Phiforge, *more: str) -> str:
     """Return what a command prints for a program; fail unless it ends as it should."""
-    done = subprocess.run(typed(name, *more), env=environment, capture_output=True, text=True, timeout=120)
+    done = phiforge(*typed(name, *more))
     assert done.returncode == ENDS.get(name, 0), done.stderr
     return done.stdout
 
 
-def in_a_terminal(name: str, environment: dict[str, str], columns: int) -> list[str]:
+def in_a_terminal(name: str, phiforge: Phiforge, environment: dict[str, str], columns: int) -> list[str]:
     """Return the lines that a command prints on a terminal of so many columns, without its colours."""
     mine, its = pty.openpty()
     environment = environment | {"COLUMNS": str(columns), "TERM": "xterm"}
-    with subprocess.Popen(typed(name), env=environment, stdin=its, stdout=its, stderr=subprocess.DEVNULL) as process:
-        os.close(its)
-        data = b""
-        while True:
-            try:
-                part = os.read(mine, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            data += part
-        process.wait(120)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(all_of, mine)
+        done = phiforge(*typed(name), environment=environment, output=os.ttyname(its))
+        os.close(its)  # the last who has it open, which ends what is read
+        data = read.result()
     os.close(mine)
+    assert done.returncode == ENDS.get(name, 0), done.stderr
     wiped = re.sub(r"\x1b\[2K|\r", "\n", data.decode())  # what is drawn over, such as how far a proof is
     return ESCAPES.sub("", wiped).split("\n")
+
+
+def all_of(terminal: int) -> bytes:
+    """Return all that is written to a terminal, once nobody has it open any more."""
+    data = b""
+    with suppress(OSError):
+        while part := os.read(terminal, 65536):
+            data += part
+    return data
 
 
 def test_every_command_that_answers_can_answer_a_program() -> None:
@@ -123,19 +137,21 @@ def test_every_command_that_answers_can_answer_a_program() -> None:
 
 
 @pytest.mark.parametrize("name", LOOKING)
-def test_json_is_all_there_is(name: str, environment: dict[str, str]) -> None:
+def test_json_is_all_there_is(name: str, phiforge: Phiforge) -> None:
     # Given a command, if it is asked for JSON, I expect one JSON value and nothing besides.
-    assert json.loads(in_a_pipe(name, environment, "--json")) is not None
+    assert json.loads(in_a_pipe(name, phiforge, "--json")) is not None
 
 
 @pytest.mark.parametrize("name", LOOKING)
-def test_a_table_fits_a_terminal_and_is_whole_in_a_pipe(name: str, environment: dict[str, str]) -> None:
+def test_a_table_fits_a_terminal_and_is_whole_in_a_pipe(
+    name: str, phiforge: Phiforge, environment: dict[str, str]
+) -> None:
     # Given a command, if it is typed on a terminal of 80 columns, I expect no line of a table to be wider.
-    lines = in_a_terminal(name, environment, 80)
+    lines = in_a_terminal(name, phiforge, environment, 80)
     tables = name in ("runs", "runs of a label", "certify", "explain", "explain a part", "explain parts", "doctor")
     assert not tables or max(map(len, lines)) <= 80, max(lines, key=len)
     # I expect no colours in a pipe.
-    printed = in_a_pipe(name, environment)
+    printed = in_a_pipe(name, phiforge)
     assert "\x1b" not in printed
     # and nothing to be cut there.
     if name == "runs":
@@ -145,9 +161,9 @@ def test_a_table_fits_a_terminal_and_is_whole_in_a_pipe(name: str, environment: 
     assert "…" not in printed
 
 
-def test_labels_choose_runs(environment: dict[str, str]) -> None:
-    assert [each["run"] for each in json.loads(in_a_pipe("runs of a label", environment, "--json"))] == [RUN]
-    assert in_a_pipe("runs of a label", environment, "--quiet").split() == [RUN]
+def test_labels_choose_runs(phiforge: Phiforge) -> None:
+    assert [each["run"] for each in json.loads(in_a_pipe("runs of a label", phiforge, "--json"))] == [RUN]
+    assert in_a_pipe("runs of a label", phiforge, "--quiet").split() == [RUN]
 
 
 def test_latest_and_version(environment: dict[str, str]) -> None:
@@ -159,15 +175,13 @@ def test_latest_and_version(environment: dict[str, str]) -> None:
     assert re.fullmatch(r"phiforge \d+\.\d+\.\d+\n", version.stdout)
 
 
-def test_quiet_is_names_alone(environment: dict[str, str]) -> None:
-    assert in_a_pipe("runs", environment, "--quiet").split() == [RUN, OTHER]
-    assert in_a_pipe("down", environment, "--quiet") == ""
-    assert "demo-maml" in in_a_pipe("specs", environment, "-q").split()
+def test_quiet_is_names_alone(phiforge: Phiforge) -> None:
+    assert in_a_pipe("runs", phiforge, "--quiet").split() == [RUN, OTHER]
+    assert in_a_pipe("down", phiforge, "--quiet") == ""
+    assert "demo-maml" in in_a_pipe("specs", phiforge, "-q").split()
 
 
-def test_rm_asks(environment: dict[str, str]) -> None:
+def test_rm_asks(phiforge: Phiforge) -> None:
     # Given nobody who could answer, if a run is to be removed, I expect it to stay: Redis is not even asked for.
-    command = [sys.executable, "-m", "phiforge_client.cli", "rm", "other"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 1
-    assert OTHER in in_a_pipe("runs", environment)
+    assert phiforge("rm", "other").returncode == 1
+    assert OTHER in in_a_pipe("runs", phiforge)

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,13 @@ import yaml
 from phiforge.base.errors import ServiceError
 from phiforge_client.processes import ChildProcess
 from phiforge_client.servers import redis_binary
+from tests.commands import Commands
 from tests.fleet import small_spec, wait_until
 from tests.servers import missing
 
 pytestmark = pytest.mark.services
 
+Phiforge = Callable[..., subprocess.CompletedProcess[str]]
 RUN_ID = re.compile(r"small-\d{8}-\d{6}-[0-9a-f]{4}")
 
 
@@ -56,10 +58,21 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"PHIFORGE_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
 
 
-def phiforge(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def phiforge(commands: Commands) -> Phiforge:
+    """Commands of a person whose local state is in ``home``."""
+
+    def run(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return commands(*arguments, environment=environment(home) | settings)
+
+    return run
+
+
+def by_python(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command by a Python of its own, with all its imports."""
     return subprocess.run(
         [sys.executable, "-m", "phiforge_client.cli", *arguments],
-        env=environment(home) | settings,
+        env=environment(home),
         capture_output=True,
         text=True,
         timeout=120,
@@ -74,31 +87,31 @@ def submitted(output: str) -> str:
 
 def test_help_is_enough_to_work_from(home: Path) -> None:
     # Given nothing but the command, if help is asked for
-    shown = phiforge(home, "--help").stdout
+    shown = by_python(home, "--help").stdout
     # I expect every command with what it does.
     for command in (
         *("demo", "up", "submit", "runs", "watch", "show", "cancel", "resume", "verify", "why", "branch", "certify"),
         *("sampler", "trainer", "evaluator"),
     ):
         assert re.search(rf"{command}\s+\S+", shown), command
-    assert "--set" in phiforge(home, "submit", "--help").stdout
+    assert "--set" in by_python(home, "submit", "--help").stdout
 
 
 def test_submit_watch_show(home: Path, up: ChildProcess, spec: Path) -> None:
     # Given a running stack, if a spec is submitted with a change and watched
-    answer = phiforge(home, "submit", str(spec), "--set", "outer.versions=4", "--set", "outer.lr=3e-4", "--watch")
+    answer = by_python(home, "submit", str(spec), "--set", "outer.versions=4", "--set", "outer.lr=3e-4", "--watch")
     assert answer.returncode == 0, answer.stderr
     run = submitted(answer.stdout)
     # I expect to see it complete, to find it among the runs, and its report.
     assert "complete" in answer.stdout
-    assert run in phiforge(home, "runs").stdout
-    shown = json.loads(phiforge(home, "show", run).stdout)
+    assert run in by_python(home, "runs").stdout
+    shown = json.loads(by_python(home, "show", run).stdout)
     assert shown["spec"]["outer"]["versions"] == 4
     assert shown["spec"]["outer"]["lr"] == 3e-4
     assert shown["report"]["test"]["tasks"] == 20
 
 
-def test_verify_why_branch(home: Path, up: ChildProcess, spec: Path) -> None:
+def test_verify_why_branch(phiforge: Phiforge, home: Path, up: ChildProcess, spec: Path) -> None:
     # Given a finished run with checkpoints of versions 0, 2 and 4
     changes = ("--set", "outer.versions=4", "--set", "checkpoint.every=2", "--watch")
     answer = phiforge(home, "submit", str(spec), *changes)
@@ -137,7 +150,7 @@ def test_verify_why_branch(home: Path, up: ChildProcess, spec: Path) -> None:
     assert "version 3, job 1, is the first that differs" in verified.stdout
 
 
-def test_what_submit_says_is_for_programs_too(home: Path, up: ChildProcess, spec: Path) -> None:
+def test_what_submit_says_is_for_programs_too(phiforge: Phiforge, home: Path, up: ChildProcess, spec: Path) -> None:
     # Given a pipe that counts as narrow, if a run is submitted
     answer = phiforge(home, "submit", str(spec), "--set", "outer.versions=2", COLUMNS="20")
     # I expect one line with the whole id, and no log among it;
@@ -150,7 +163,7 @@ def test_what_submit_says_is_for_programs_too(home: Path, up: ChildProcess, spec
     assert phiforge(home, "runs").stdout.splitlines()[-1].startswith(run)
 
 
-def test_cancel_and_resume(home: Path, up: ChildProcess, spec: Path) -> None:
+def test_cancel_and_resume(phiforge: Phiforge, home: Path, up: ChildProcess, spec: Path) -> None:
     # Given a long run
     run = submitted(phiforge(home, "submit", str(spec), "--set", "outer.versions=100000").stdout)
     # If it is cancelled, I expect it to be so, and no second time;
@@ -165,7 +178,9 @@ def test_cancel_and_resume(home: Path, up: ChildProcess, spec: Path) -> None:
     assert phiforge(home, "cancel", run).returncode == 0
 
 
-def test_a_bad_spec_is_refused_with_every_problem(home: Path, up: ChildProcess, tmp_path: Path) -> None:
+def test_a_bad_spec_is_refused_with_every_problem(
+    phiforge: Phiforge, home: Path, up: ChildProcess, tmp_path: Path
+) -> None:
     # Given a spec with problems in several sections, some of which only the dataset shows
     problems = small_spec(
         task={"n_way": 5000, "n_query": 50},
@@ -186,7 +201,7 @@ def test_a_bad_spec_is_refused_with_every_problem(home: Path, up: ChildProcess, 
     assert phiforge(home, "runs").stdout == runs
 
 
-def test_an_unknown_run(home: Path, up: ChildProcess) -> None:
+def test_an_unknown_run(phiforge: Phiforge, home: Path, up: ChildProcess) -> None:
     # Given no such run, if it is asked for, I expect a sentence and no traceback.
     for command in ("show", "watch", "cancel", "resume", "verify"):
         answer = phiforge(home, command, "nobody")
@@ -195,7 +210,7 @@ def test_an_unknown_run(home: Path, up: ChildProcess) -> None:
         assert "Traceback" not in answer.stderr
 
 
-def test_without_a_stack(tmp_path: Path, spec: Path) -> None:
+def test_without_a_stack(phiforge: Phiforge, tmp_path: Path, spec: Path) -> None:
     # Given no Redis, if a run is submitted
     answer = phiforge(tmp_path, "submit", str(spec))
     # I expect to be told what to start, with nothing queued.
@@ -205,7 +220,9 @@ def test_without_a_stack(tmp_path: Path, spec: Path) -> None:
     assert not (tmp_path / "store" / "submitted").exists()
 
 
-def test_finished_runs_can_be_seen_without_a_stack(home: Path, up: ChildProcess, spec: Path) -> None:
+def test_finished_runs_can_be_seen_without_a_stack(
+    phiforge: Phiforge, home: Path, up: ChildProcess, spec: Path
+) -> None:
     # Given a finished run, and no Redis any more
     run = submitted(phiforge(home, "submit", str(spec), "--set", "outer.versions=2", "--watch").stdout)
     elsewhere = {"PHIFORGE_REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -244,7 +261,9 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
-def test_answers_for_programs_and_what_is_left_when_a_run_goes(home: Path, up: ChildProcess, spec: Path) -> None:
+def test_answers_for_programs_and_what_is_left_when_a_run_goes(
+    phiforge: Phiforge, home: Path, up: ChildProcess, spec: Path
+) -> None:
     # Given a running stack, if a run is queued for a program, I expect JSON with its id; of a quiet one, the id alone.
     queued = json.loads(phiforge(home, "submit", str(spec), "--hold", "--label", "who=me", "--json").stdout)
     run = queued["run"]

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.environments import linked, pip_for
 from tests.servers import missing
+from tests.thorough import NIGHTLY
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -28,6 +30,7 @@ SOURCES = (
     "LICENSE",
 )
 """What a wheel is made of."""
+LOCK = ROOT / "requirements.lock"
 ROW = re.compile(r"(pixel nearest neighbour|from scratch|ProtoNet|MAML)\D+([\d.]+) ± ([\d.]+) %")
 
 
@@ -53,17 +56,27 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds the wheel, what it needs, and nothing else."""
-    environment = tmp_path_factory.mktemp("environment")
-    call(sys.executable, "-m", "venv", environment)
-    pip = (environment / "bin" / "python", "-m", "pip", "install", "--quiet")
+def from_an_index(folder: Path) -> None:
+    """Make an environment as a newcomer does, of what is downloaded."""
+    call(sys.executable, "-m", "venv", folder)
     try:
-        call(*pip, "--requirement", ROOT / "requirements.lock")
+        call(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", LOCK)
     except AssertionError as error:
         missing(f"the index of packages cannot be reached: {error}")
-    call(*pip, "--no-deps", wheel)
+
+
+def of_what_is_here(folder: Path) -> None:
+    """Make the same of the packages that are here, without a download."""
+    linked(folder, LOCK)
+
+
+@pytest.fixture(scope="module", params=[of_what_is_here, pytest.param(from_an_index, marks=NIGHTLY)])
+def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that holds the wheel, what it needs, and nothing else."""
+    environment = tmp_path_factory.mktemp("environment")
+    request.param(environment)
+    call(*pip_for(environment), "install", "--quiet", "--no-deps", wheel)
+    call(*pip_for(environment), "check")  # the lock names all that is needed
     return environment / "bin"
 
 

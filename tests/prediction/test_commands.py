@@ -2,7 +2,6 @@
 
 import csv
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -17,18 +16,12 @@ from tests.prediction.drawn import folders, letter
 
 
 @pytest.fixture
-def phiforge(home, tmp_path):
+def phiforge(commands, home, tmp_path):
     """Run the command in a folder of pictures."""
+    environment = {"PHIFORGE_HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
 
     def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "phiforge_client.cli", *map(str, arguments)],
-            env={"PHIFORGE_HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = commands(*map(str, arguments), environment=environment, folder=tmp_path)
         assert "Traceback" not in done.stderr
         return done
 

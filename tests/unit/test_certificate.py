@@ -65,7 +65,7 @@ def by_day(case):
 )
 def test_a_cell(case):
     # Given a learner and an estimator, if what they compute is proven in one way
-    figure = case[1].measure()
+    figure = case[1].decide()
     # I expect the error to be within its limit.
     assert figure.holds, figure
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from phiforge.base.errors import ServiceError
 from phiforge_client.processes import ChildProcess
 from phiforge_client.servers import redis_binary
+from tests.commands import Commands
 from tests.servers import missing
 
 ASSETS = Path(__file__).parents[2] / "assets" / "stores"
@@ -41,14 +43,10 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="package")
-def phiforge(environment: dict[str, str]) -> Command:
+def phiforge(environment: dict[str, str]) -> Iterator[Command]:
     """The command line on the copy."""
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "phiforge_client.cli", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-
-    return call
+    with Commands(environment) as commands:
+        yield partial(commands, environment=environment, seconds=240)
 
 
 @pytest.fixture(scope="package")

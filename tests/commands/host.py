@@ -1,18 +1,16 @@
 """Commands run one after the other in forks of one process, so that torch is imported once.
 
-Reads cases from stdin, a JSON line each: arguments, environment, where the output goes. Writes a JSON line each: exit
-code, what was printed.
+Reads cases from stdin, a JSON line each: arguments, environment, where the output goes. Writes an exit code each.
 """
 
+import gc
 import json
 import os
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -21,13 +19,13 @@ from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS
 from phiforge.runs import connection
 from phiforge_client import cli
 from phiforge_client.commands import output
+from phiforge_client.data import budget
 
 for slow in (
     "background.detached",
     "background.status",
     "branching",
     "certificate",
-    "data.budget",
     "data.inspection",
     "data.view",
     "demo",
@@ -67,51 +65,45 @@ for slow in (
 for catalogue in (DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS):
     dict(catalogue)
 
-SECONDS = 25.0
-
-connection.LOOKING_SECONDS = 1.0
-
 
 def main() -> None:
     """Run every case."""
+    gc.freeze()  # a collection in a fork would copy every page of what is imported
     for line in sys.stdin:
-        print(json.dumps(outcome(json.loads(line))), flush=True)
+        print(ended(json.loads(line)), flush=True)
 
 
-def outcome(case: dict[str, Any]) -> dict[str, Any]:
-    """Return how one command ended and what it printed; -1 if it had to be stopped."""
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
-        child = os.fork()
-        if not child:
-            become(case, out, err)
-        code = wait_for(child)
-        printed = "".join(each.read_bytes().decode(errors="replace") for each in (out, err) if each.exists())
-    return {"code": code, "printed": printed}
+def ended(case: dict[str, Any]) -> int:
+    """Return how one command ended; -9 if it had to be stopped."""
+    child = os.fork()
+    if not child:
+        become(case)
+    return wait_for(child, case["seconds"])
 
 
-def wait_for(child: int) -> int:
+def wait_for(child: int, seconds: float) -> int:
     """Return the exit code of a child, which is killed if it takes too long."""
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
+        time.sleep(0.005)
     os.kill(child, 9)
-    os.waitpid(child, 0)
-    return -1
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def become(case: dict[str, Any], out: Path, err: Path) -> None:
+def become(case: dict[str, Any]) -> None:
     """Be the command, as a new process with such an environment and output would be it, and end."""
     code = 1
     try:
-        for name in [name for name in os.environ if name.startswith("PHIFORGE_") or name in case["unset"]]:
-            del os.environ[name]
-        os.environ |= case["environment"]
+        os.environ.clear()
+        os.environ.update(case["environment"])
         os.chdir(case["folder"])
-        redirect(case["output"], out, err, case["encoding"])
+        redirect(case["output"], case["out"], case["err"], case["encoding"])
+        connection.LOOKING_SECONDS = case.get("looking_seconds", connection.LOOKING_SECONDS)
+        if "version_seconds" in case:
+            budget.measured_seconds = lambda spec: case["version_seconds"]
         vars(output.console).update(vars(Console(file=sys.stdout)))  # as it would be made in these surroundings
         sys.argv = ["phiforge", *case["arguments"]]
         cli.main()
@@ -129,8 +121,9 @@ def become(case: dict[str, Any], out: Path, err: Path) -> None:
         os._exit(code)
 
 
-def redirect(output: str, out: Path, err: Path, encoding: str) -> None:
-    """Let output go to a file, a device or a pipe that nobody reads."""
+def redirect(output: str, out: str, err: str, encoding: str) -> None:
+    """Let output go to a file, a device or a pipe that nobody reads; nothing is typed."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT), 2)
     if output == "closed pipe":
         read, write = os.pipe()
