@@ -24,8 +24,10 @@ def weights_key(digest: str) -> str:
     return f"datasets/weights/{digest}"
 
 
-def with_weights(raw: Mapping[str, Any], settings: Settings, store: Store) -> dict[str, Any]:
+def with_weights(raw: Mapping[str, Any], settings: Settings, store: Store | None = None) -> dict[str, Any]:
     """Return a spec as a person wrote it, with the weights that it names published and their digest filled in.
+
+    Without a store they are for this process alone.
 
     Raises SpecError if there is no such file, or it is another than the digest that is given says.
     """
@@ -33,7 +35,7 @@ def with_weights(raw: Mapping[str, Any], settings: Settings, store: Store) -> di
     if network is None:
         return dict(raw)
     given = str(network.get("digest", ""))
-    if given and store.exists(weights_key(given)):
+    if given and store and store.exists(weights_key(given)):
         offer(given, _from(store, given))
         return dict(raw)
     name = str(network.get("weights", NETWORKS[network["name"]].Config.model_fields["weights"].default))
@@ -41,7 +43,7 @@ def with_weights(raw: Mapping[str, Any], settings: Settings, store: Store) -> di
     digest = sha256_hex(data)
     if given not in ("", digest):
         raise SpecError([f"learner.network.digest: {given[:12]}..., but the file '{name}' has {digest[:12]}..."])
-    if not store.exists(weights_key(digest)):
+    if store and not store.exists(weights_key(digest)):
         store.put(weights_key(digest), data)
     offer(digest, lambda: data)
     settled = {**network, "weights": Path(name).stem, "digest": digest}

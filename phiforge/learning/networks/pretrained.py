@@ -12,6 +12,7 @@ from phiforge.base.errors import FormatError
 from phiforge.learning.networks.bases.network import Network, multiplying
 from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.networks.bases.pretrained import efficientnet
+from phiforge.learning.networks.bases.pretrained.efficientnet import FEATURES
 from phiforge.learning.networks.bases.pretrained.held import held
 from phiforge.learning.networks.bases.pretrained.remembered import Remembered
 from phiforge.learning.tensors import Tensors
@@ -40,11 +41,12 @@ class PretrainedConfig(PartConfig):
         default="", pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the file; '': found when it is submitted."
     )
     fine_tune: bool = Field(default=False, description="The backbone's weights are in φ; else they stay as they are.")
+    scale: float = Field(default=0.25, gt=0, description="What the learned scale of each feature starts from.")
     image_side: int = Field(default=224, ge=32, le=1024, description="Images are resized to it first; 224 published.")
 
 
 class Pretrained(Network):
-    """The backbone and, of each feature, a scale and a shift, which begin at 1 and 0.
+    """The backbone and, of each feature, a learned scale and shift.
 
     Frozen, its features are computed once an image and process. Its batch normalisation always uses the statistics of
     the images that it was trained on, fine-tuned or not.
@@ -55,7 +57,7 @@ class Pretrained(Network):
     images = True
     weights = True
     transductive = False
-    feature_count = efficientnet.FEATURES
+    feature_count = FEATURES
 
     @classmethod
     def refuses_vmap(cls, config: Any) -> str | None:  # noqa: ANN401 - its own configuration
@@ -75,7 +77,7 @@ class Pretrained(Network):
 
     def init(self, generator: Generator) -> Tensors:
         """Return ``scale`` and ``shift`` [1280] and, to be fine-tuned, the backbone as it is in the file."""
-        found = {"scale": torch.ones(self.feature_count), "shift": torch.zeros(self.feature_count)}
+        found = {"scale": torch.full((FEATURES,), self.config.scale), "shift": torch.zeros(FEATURES)}
         if not self.config.fine_tune:
             return found
         return found | {f"{BACKBONE}{name}": value.clone() for name, value in self._file().items() if _learned(name)}
