@@ -1,8 +1,8 @@
 """Networks on a folder of pictures: what each comes to in the same processor time, its tasks a second and its memory.
 
-    PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks [--minutes 2] [--judged 50] [--only NAME ...] [--output FILE]
+    PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks [--minutes 0.75] [--judged 50] [--only NAME] [--output FILE]
 
-ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 64x64, one thread, each network in a process of its own. What a
+ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 32x32, one thread, each network in a process of its own. What a
 network came to is kept in ``--home`` and not computed again; its training is as long as the minutes at the pace of its
 first steps.
 """
@@ -37,7 +37,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 DATASET = {
     "name": "images",
     "colour": "rgb",
-    "image_size": 64,
+    "image_size": 32,
     "validation": 0.2,
     "test": 0.2,
     "duplicates": "keep_first",
@@ -48,7 +48,7 @@ COLUMNS = ("network", "entries of φ", "tasks seen", "tasks/s", "memory", "accur
 HEAD = """# Networks on a folder of pictures
 
 Written by `PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks --minutes {minutes:g} --judged {judged}`. The folder
-holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 64x64, Adam at 1e-3 with a cosine
+holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 32x32, Adam at 1e-3 with a cosine
 schedule, {tasks} tasks a version, engine `torch`, one thread. Every network was trained for about {minutes:g} minutes
 of the processor and then judged on the same {judged} tasks of test classes, which no training saw. Tasks a second are
 of training, by the processor's time; memory is the most that the process held, pictures included.
@@ -58,7 +58,7 @@ of training, by the processor's time; memory is the most that the process held, 
 def main() -> None:
     """Measure what is not yet known, and print."""
     arguments = parser(__doc__)
-    arguments.add_argument("--minutes", type=float, default=2, help="of the processor, for each training")
+    arguments.add_argument("--minutes", type=float, default=0.75, help="of the processor, for each training")
     arguments.add_argument("--judged", type=int, default=50, help="test tasks")
     arguments.add_argument("--only", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     arguments.add_argument("--home", type=Path, default=Path(".phiforge/networks"))

@@ -71,4 +71,4 @@ def test_the_run_is_verified_and_used(
     assert judged.exit_code == 0, judged.output
     network = platform.run(runs[0]).spec.to_json()["learner"]["network"]
     assert (network["weights"], len(network["digest"])) == ("mine", 64)
-    assert json.loads(judged.output.splitlines()[-1])
+    assert json.loads(judged.output)
