@@ -1,8 +1,8 @@
 """Networks on a folder of pictures: what each comes to in the same processor time, its tasks a second and its memory.
 
-    PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks [--minutes 6] [--judged 100] [--only NAME ...] [--output FILE]
+    PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks [--minutes 0.75] [--judged 50] [--only NAME] [--output FILE]
 
-ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 64x64, one thread, each network in a process of its own. What a
+ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 32x32, one thread, each network in a process of its own. What a
 network came to is kept in ``--home`` and not computed again; its training is as long as the minutes at the pace of its
 first steps.
 """
@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.page import NOT_QUIET, machine, parser, publish, say, table, versions
 from phiforge.base.settings import Settings
 from phiforge.learning.meta_training import judge, meta_train
+from phiforge.runs.weights import with_weights
 from phiforge.spec.read import parse_spec
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets import build_source
@@ -28,14 +29,15 @@ from phiforge.tasks.pool import Pool
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "conv4": {"name": "conv4"},
-    "conv6": {"name": "conv6"},
+    "pretrained": {"name": "pretrained"},
     "resnet12 of half the widths": {"name": "resnet12", "widths": [32, 80, 160, 320]},
     "resnet12": {"name": "resnet12"},
+    "conv6": {"name": "conv6"},
 }
 DATASET = {
     "name": "images",
     "colour": "rgb",
-    "image_size": 64,
+    "image_size": 32,
     "validation": 0.2,
     "test": 0.2,
     "duplicates": "keep_first",
@@ -46,7 +48,7 @@ COLUMNS = ("network", "entries of φ", "tasks seen", "tasks/s", "memory", "accur
 HEAD = """# Networks on a folder of pictures
 
 Written by `PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks --minutes {minutes:g} --judged {judged}`. The folder
-holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 64x64, Adam at 1e-3 with a cosine
+holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 32x32, Adam at 1e-3 with a cosine
 schedule, {tasks} tasks a version, engine `torch`, one thread. Every network was trained for about {minutes:g} minutes
 of the processor and then judged on the same {judged} tasks of test classes, which no training saw. Tasks a second are
 of training, by the processor's time; memory is the most that the process held, pictures included.
@@ -56,8 +58,8 @@ of training, by the processor's time; memory is the most that the process held, 
 def main() -> None:
     """Measure what is not yet known, and print."""
     arguments = parser(__doc__)
-    arguments.add_argument("--minutes", type=float, default=6, help="of the processor, for each training")
-    arguments.add_argument("--judged", type=int, default=100, help="test tasks")
+    arguments.add_argument("--minutes", type=float, default=0.75, help="of the processor, for each training")
+    arguments.add_argument("--judged", type=int, default=50, help="test tasks")
     arguments.add_argument("--only", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     arguments.add_argument("--home", type=Path, default=Path(".phiforge/networks"))
     options = arguments.parse_args()
@@ -98,16 +100,15 @@ def measured(name: str, minutes: float, judged: int) -> dict[str, Any]:
 
 def spec_of(name: str, length: int, judged: int) -> RunSpec:
     """Return the spec of a network that is trained for so many versions."""
-    return parse_spec(
-        {
-            "data": DATASET,
-            "task": {"n_way": 5, "k_shot": 1, "n_query": 5},
-            "learner": {"name": "prototypical", "network": NETWORKS[name]},
-            "outer": {"versions": length, "meta_batch": TASKS, "job_size": TASKS, "lr": 1e-3, "schedule": "cosine"},
-            "evaluation": {"test_tasks": judged},
-            "numerics": {"engine": "torch"},
-        }
-    )
+    raw = {
+        "data": DATASET,
+        "task": {"n_way": 5, "k_shot": 1, "n_query": 5},
+        "learner": {"name": "prototypical", "network": NETWORKS[name]},
+        "outer": {"versions": length, "meta_batch": TASKS, "job_size": TASKS, "lr": 1e-3, "schedule": "cosine"},
+        "evaluation": {"test_tasks": judged},
+        "numerics": {"engine": "torch"},
+    }
+    return parse_spec(with_weights(raw, Settings()))
 
 
 def page(found: dict[str, dict[str, Any]], options: argparse.Namespace) -> Iterator[str]:

@@ -12,6 +12,7 @@ from phiforge.runs.datasets import Facts, load_facts, prepare
 from phiforge.runs.learners import initial_phi
 from phiforge.runs.recompute import recompute
 from phiforge.runs.submitted import Parent, RunRecord
+from phiforge.runs.weights import with_weights
 from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge_client.episodes import TrainingEpisodes
 from phiforge_client.submission import checked_record, enqueue
@@ -28,7 +29,7 @@ def branch(
     """
     parent = platform.run(run)
     expect_recorded(run, version, parent.first_version, recorded(platform, run)[-1])
-    raw = changed_spec(parent, overrides)
+    raw = with_weights(changed_spec(parent, overrides), platform.settings, platform.store)
     record = checked_record(raw, lambda data: _facts(platform, parent, data, progress), platform.settings.device)
     if record.spec.outer.versions < version:
         last = record.spec.outer.versions

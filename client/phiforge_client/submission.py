@@ -12,6 +12,7 @@ from phiforge.runs.datasets import prepare
 from phiforge.runs.submission import FactsOf, first_checkpoint
 from phiforge.runs.submitted import RunRecord
 from phiforge.runs.waiting.wish import Wish
+from phiforge.runs.weights import with_weights
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge_client.steering import cancel, join, resume
@@ -28,6 +29,7 @@ def submit(
     the run cannot be.
     """
     settings = platform.settings
+    raw = with_weights(raw, settings, platform.store)
     record = checked_record(raw, lambda data: prepare(data, settings, platform.store, progress), settings.device)
     return enqueue(platform, record, first_checkpoint(record), wish)
 

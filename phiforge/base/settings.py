@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     features: Path | None = Field(
         default=None, description="A .npz or .safetensors file of vectors with labels, for data 'features'."
     )
+    weights: Path | None = Field(
+        default=None,
+        description="A folder of weights for network 'pretrained', .safetensors; default: weights in the home.",
+    )
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of /metrics; 0 picks a free one.")
     device: str = Field(default="cpu", description="Torch device of this trainer or evaluator: cpu, cuda, cuda:1.")

@@ -45,7 +45,8 @@ def proofs(part: type[NetworkPart]) -> Iterator[Proof]:
     if part.has_fused_blocks(config) and lacks("fused", "cpu") is None:
         yield Proof("engine fused computes the same", partial(by_fused, config, shape))
     yield Proof("draws, or not, as it says, and by name alone", partial(draws, part, config, shape))
-    yield Proof("engine vmap computes the same", partial(by_vmap, config, shape), asked=False)
+    if part.draws(config) or part.refuses_vmap(config) is None:
+        yield Proof("engine vmap computes the same", partial(by_vmap, config, shape), asked=False)
 
 
 def features(config: PartConfig, shape: tuple[int, ...]) -> Figure:

@@ -21,6 +21,7 @@ from phiforge.runs.record import Record, RunStatus
 from phiforge.runs.run_ids import run_of
 from phiforge.runs.store import Store, open_store
 from phiforge.runs.submitted import RunRecord
+from phiforge.runs.weights import offer_local
 from phiforge.tasks.datasets import DatasetSource
 from phiforge.tasks.datasets.bases.pictures.decoding import Wanted
 
@@ -47,6 +48,7 @@ def load(
     """
     if is_written(Path(place)):
         found = read_file(Path(place))
+        offer_local(found.learned.spec, settings or read_settings())
         if found.support is not None:
             raise FormatError(f"{place} holds a classifier, adapted already: phiforge.load_classifier({str(place)!r})")
         return Model(found.learned.to(device), found.calibrations)
@@ -64,6 +66,7 @@ def load_classifier(place: str | Path, *, device: str = "cpu") -> Classifier:
     if not is_written(Path(place)):
         raise DataError(f"{place} is no folder that Classifier.save wrote")
     found = read_file(Path(place))
+    offer_local(found.learned.spec, read_settings())
     if found.support is None:
         raise FormatError(f"{place} holds a model that is not adapted: phiforge.load({str(place)!r}).adapt(...)")
     calibration = found.calibrations[0] if found.calibrations else None

@@ -115,6 +115,8 @@ class NetworkPart(Part):
     """Whether it can return feature maps, which learners that relate maps need."""
     relaxed: ClassVar[bool] = False
     """Whether it mixes operations by logits among its parameters, which learners that search architectures need."""
+    weights: ClassVar[bool] = False
+    """Whether it has weights from a file: ``weights`` in its configuration names it, ``digest`` is its SHA-256."""
 
     perturbed: ClassVar[bool] = False
     """Whether a pass may change what its layers put out, as learners that perturb features need."""
@@ -146,8 +148,13 @@ class NetworkPart(Part):
 
     @classmethod
     def draws(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
-        """Say whether its passes draw in meta-training, by the names of their episodes, which no map over them can."""
+        """Say whether its passes draw in meta-training, by the names of their episodes."""
         return False
+
+    @classmethod
+    def refuses_vmap(cls, config: Any) -> str | None:  # noqa: ANN401 - its own configuration
+        """Say, after "network 'NAME' so configured ", why engine ``vmap`` cannot compute it; None if it can."""
+        return "draws for each of them" if cls.draws(config) else None
 
 
 class OptimizerPart(Part):

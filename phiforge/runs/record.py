@@ -47,7 +47,11 @@ class Record(Ends, Sidecars, Segments, Scores):
 
         Raises IncapableWorkerError too if the spec names a part that is not installed here.
         """
-        return read_run(self.submitted(run))
+        found = read_run(self.submitted(run))
+        from phiforge.runs.weights import offer_weights  # needs torch, which whoever only lists runs must not pay for
+
+        offer_weights(found.spec, self.store)
+        return found
 
     def runs(self) -> list[str]:
         """Return the ids of all runs ever submitted, in order of id."""

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from phiforge.base.errors import SpecError
 from phiforge.learning.optimizers import init_state
 from phiforge.learning.tensors import fingerprint
-from phiforge.registry import PartConfig
+from phiforge.registry import NETWORKS, PartConfig
 from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.datasets import Facts
 from phiforge.runs.learners import initial_phi
@@ -39,6 +40,7 @@ def checked_record(raw: Mapping[str, Any], facts_of: FactsOf, device: str, run: 
         return DatasetFacts(found[-1].classes, found[-1].drawings)
 
     spec = settled(parse_spec(raw, look_up), device)
+    _expect_weights(spec)
     return RunRecord(
         run=run(spec),
         spec=spec,
@@ -49,6 +51,14 @@ def checked_record(raw: Mapping[str, Any], facts_of: FactsOf, device: str, run: 
         created_at=time.time(),
         tries_steps=tries_steps(spec),
     )
+
+
+def _expect_weights(spec: RunSpec) -> None:
+    network = getattr(spec.learner, "network", None)
+    if network is not None and NETWORKS[network.name].weights and not network.digest:
+        raise SpecError(
+            ["learner.network.digest: '' is no file's; give the 64 hexadecimal digits that sha256sum says of it"]
+        )
 
 
 def first_checkpoint(record: RunRecord) -> Checkpoint:

@@ -26,10 +26,10 @@ def numerics_problems(values: Mapping[str, Any]) -> Iterator[str]:
             f"allowed with it: auto, fused, torch; learners that can: {mapped}"
         )
     network = getattr(learner, "network", None)
-    if network is not None and NETWORKS[network.name].draws(network):
+    if network is not None and (why := NETWORKS[network.name].refuses_vmap(network)):
         yield (
             f"numerics.engine: 'vmap' computes the episodes of a chunk as one, but network '{network.name}' so "
-            "configured draws for each of them; allowed with it: auto, fused, torch"
+            f"configured {why}; allowed with it: auto, fused, torch"
         )
     if estimator is not None and not ESTIMATORS[estimator.name].mapped:
         gradients = [name for name, each in ESTIMATORS.working().items() if each.mapped]

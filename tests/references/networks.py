@@ -73,7 +73,7 @@ def conv4(weights, images, norm="batch", step=0):
 
 
 def resnet12_map(weights, images, norm="batch", pools=4):
-    """ResNet-12: in each of four blocks x -> f(n(w3 f(n(w2 f(n(w1 x))))) + n(v x)), f being leaky ReLU, then pooling."""
+    """ResNet-12: in four blocks x -> f(n(w3 f(n(w2 f(n(w1 x))))) + n(v x)), f being leaky ReLU, then pooling."""
 
     def layer(x, name):
         kernel = weights[f"conv.{name}.weight"]

@@ -14,6 +14,7 @@ from phiforge.runs.studies.descent import shape_problems
 from phiforge.runs.studies.facts import facts_key
 from phiforge.runs.studies.look import look, studies_of
 from phiforge.runs.studies.record import StudyRecord
+from phiforge.runs.weights import with_weights
 from phiforge.search.read import parse_study
 from phiforge.spec.read import read_spec, sections
 from phiforge.spec.studies.checks import MOST_DATASETS
@@ -45,6 +46,8 @@ def submit_study(platform: Platform, spec: StudySpec, progress: Progress | None 
     Every dataset that a trial may be on is published first. Raises SpecError if there are too many, or if trials that
     go on from each other would differ in the shape of φ; DataError if a dataset cannot be built.
     """
+    base = with_weights(spec.base, platform.settings, platform.store)
+    spec = spec.model_copy(update={"base": base})
     facts = {
         facts_key(data): prepare(data, platform.settings, platform.store, progress)._asdict() for data in datasets(spec)
     }

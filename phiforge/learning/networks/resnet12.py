@@ -1,6 +1,7 @@
 """ResNet-12: the deeper network of the few-shot literature.
 
-Oreshkin et al. 2018, "TADAM"; Lee et al. 2019, "Meta-Learning with Differentiable Convex Optimization", section 4.1.
+Oreshkin et al. 2018, "TADAM", and Lee et al. 2019, "Meta-Learning with Differentiable Convex Optimization",
+section 4.1.
 """
 
 from collections.abc import Mapping

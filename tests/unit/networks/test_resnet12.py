@@ -34,12 +34,12 @@ def test_features_against_the_reference(norm, pools, shape):
 
 
 def test_the_published_size():
-    # Given the published widths, I expect the published network: 12.4 million parameters, 640 features of an 84x84 image
+    # Given the published widths, I expect the published network: 12.4 million parameters, 640 features
     network = Resnet12(Resnet12Config(), (3, 84, 84))
     fresh = network.init(torch_generator("fresh"))
     assert network.map_shape == (640, 5, 5)
     assert network.feature_count == 640
-    # (as many as torch's modules of these blocks have, each convolution without bias and each norm with two of a filter).
+    # (each convolution without a bias, each normalisation with two numbers of a filter).
     inputs, expected = 3, 0
     for width in (64, 160, 320, 640):
         expected += 9 * (inputs * width + 2 * width**2) + inputs * width + 4 * 2 * width

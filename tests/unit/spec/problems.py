@@ -167,7 +167,10 @@ PROBLEMS = [
     ),
     (
         {"learner": {"name": "maml", "network": {"norm": "layer"}}},
-        ["learner.network: {'norm': 'layer'} has no 'name'; allowed names: cell, conv4, mlp, relaxed_cell"],
+        [
+            "learner.network: {'norm': 'layer'} has no 'name'; allowed names: cell, conv4, conv6, mlp, pretrained, "
+            "relaxed_cell, resnet12"
+        ],
     ),
     (
         {"learner": {"name": "maml", "network": {"name": "mlp", "norm": "layer"}}},
@@ -175,7 +178,7 @@ PROBLEMS = [
     ),
     (
         {"learner": {"name": "relation", "network": {"name": "mlp"}}},
-        ["learner.network.name: 'mlp' is unknown; allowed: cell, conv4"],
+        ["learner.network.name: 'mlp' is unknown; allowed: cell, conv4, conv6, resnet12"],
     ),
     ({"estimator": {"name": "es"}}, [f"estimator.name: 'es' is unknown; allowed: {ALL_ESTIMATORS}"]),
     (
@@ -185,7 +188,10 @@ PROBLEMS = [
     ({"outer": {"optimizer": {"name": "lion"}}}, ["outer.optimizer.name: 'lion' is unknown; allowed: adam, sgd"]),
     (
         {"learner": {"name": "maml", "network": {"name": "resnet"}}},
-        ["learner.network.name: 'resnet' is unknown; allowed: cell, conv4, mlp, relaxed_cell"],
+        [
+            "learner.network.name: 'resnet' is unknown; allowed: cell, conv4, conv6, mlp, pretrained, "
+            "relaxed_cell, resnet12; did you mean 'resnet12'?"
+        ],
     ),
     ({"consistency": "eventual"}, ["consistency: Input should be 'synchronous' or 'bounded_staleness'"]),
     # lagging contributions and jobs of several steps
@@ -289,6 +295,32 @@ PROBLEMS = [
             "numerics.engine: 'vmap' computes the gradients of estimators backpropagation and first_order, not what "
             "'evolution' contributes; allowed with it: auto, fused, torch",
         ],
+    ),
+    (
+        {"numerics": {"engine": "vmap"}, "learner": {"name": "prototypical", "network": {"name": "resnet12"}}},
+        [
+            "numerics.engine: 'vmap' computes the episodes of a chunk as one, but network 'resnet12' so configured "
+            "draws for each of them; allowed with it: auto, fused, torch"
+        ],
+    ),
+    (
+        {"numerics": {"engine": "vmap"}, "learner": {"name": "prototypical", "network": {"name": "pretrained"}}},
+        [
+            "numerics.engine: 'vmap' computes the episodes of a chunk as one, but network 'pretrained' so configured "
+            "looks each image up by its bytes; allowed with it: auto, fused, torch"
+        ],
+    ),
+    (
+        {"data": {"name": "glyphs", "image_size": 12}, "learner": {"name": "maml", "network": {"name": "resnet12"}}},
+        ["data.image_size: 12, but network 'resnet12' halves the image 4 times; allowed: 16 or more"],
+    ),
+    (
+        {"learner": {"name": "relation", "network": {"name": "pretrained"}}},
+        ["learner.network.name: 'pretrained' is unknown; allowed: cell, conv4, conv6, resnet12"],
+    ),
+    (
+        {"learner": {"name": "maml", "network": {"name": "pretrained", "digest": "12"}}},
+        ["learner.network.digest: String should match pattern"],
     ),
     ({"numerics": {"engine": "vmap"}, "estimator": {"name": "reptile"}}, ["numerics.engine: 'vmap' computes the grad"]),
     ({"numerics": {"engine": "jax"}}, ["numerics.engine: Input should be 'auto', 'torch', 'fused' or 'vmap'"]),

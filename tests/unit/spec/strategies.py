@@ -32,6 +32,19 @@ relaxed_cells = named(
     norm=st.sampled_from(["batch", "layer", "group", "none", "running", "per_step"]),
     search_reduction=st.booleans(),
 )
+EVERY_NORM = st.sampled_from(["batch", "prior", "layer", "group", "none", "running", "per_step"])
+conv6s = named("conv6", channels=st.sampled_from([8, 64]), norm=EVERY_NORM, pools=st.integers(1, 4))
+resnet12s = st.fixed_dictionaries(
+    {"name": st.just("resnet12"), "keep_rate": st.just(1.0)},
+    optional={
+        "widths": st.tuples(*[st.integers(1, 16).map(lambda n: 8 * n)] * 4).map(list),
+        "norm": EVERY_NORM,
+        "pools": st.integers(1, 4),
+        "average": st.booleans(),
+        "drop_block": st.integers(1, 64),
+    },
+)
+DEEPER = conv6s | resnet12s
 mlps = named("mlp", width=st.integers(1, 4096), layers=st.integers(1, 16))
 shots = {"k_shot": st.integers(1, 10), "n_query": st.integers(1, 10)}
 tasks = st.fixed_dictionaries({}, optional={"n_way": st.integers(2, 20), **shots})
@@ -119,7 +132,7 @@ def learners_on(networks, without_averages):
         "augmented_prototypical": named("augmented_prototypical", **AUGMENTATION, **metric),
         "prototypical": named("prototypical", **metric),
         "r2d2": named("r2d2", penalty=floats(0, 100), scale=floats(0, 100), **metric),
-        "relation": named("relation", hidden=st.integers(1, 1024), network=ALL_CONV4S),
+        "relation": named("relation", hidden=st.integers(1, 1024), network=ALL_CONV4S | DEEPER),
         "siamese": named("siamese", **metric),
     }
 
@@ -163,7 +176,7 @@ ESTIMATORS = {
 @st.composite
 def pairs(draw, *, regression):
     """A learner, and an estimator that makes sense for it."""
-    kinds = (mlps, mlps) if regression else (ALL_CONV4S | mlps, conv4s() | mlps)
+    kinds = (mlps, mlps) if regression else (ALL_CONV4S | DEEPER | mlps, conv4s() | mlps)
     learner = draw(learners_on(*kinds)[draw(st.sampled_from(REGRESSING if regression else sorted(ALLOWED)))])
     if regression:  # which no learner's network is for by default
         learner = {"network": {"name": "mlp"}} | learner

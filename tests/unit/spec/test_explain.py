@@ -44,7 +44,7 @@ def test_all_parts_that_may_stand_somewhere_are_listed():
     assert [each.name for each in explain("learner").parts] == list(LEARNERS)
     assert all(each.about for each in explain("estimator").parts)
     # Given a field that only some may stand in, Expect those alone
-    assert [each.name for each in explain("learner.relation.network").parts] == ["cell", "conv4"]
+    assert [each.name for each in explain("learner.relation.network").parts] == ["cell", "conv4", "conv6", "resnet12"]
 
 
 def test_every_default_is_what_a_spec_without_the_field_has():

@@ -33,7 +33,7 @@ def test_the_nearest_name(given, end):
         ("learner.name=mmaml", "did you mean 'maml'?"),
         ("outer.optimizer.name=Adam", "did you mean 'adam'?"),
         ("outer.optimizer.momentun=0.5", "did you mean 'momentum'?"),
-        ("learner.network.name=conv", "did you mean 'conv4'?"),
+        ("learner.network.name=convv4", "did you mean 'conv4'?"),
         ("scores=[{name: acuracy}]", "did you mean 'accuracy'?"),
         ("evaluation.task.n_ways=3", "did you mean 'n_way'?"),
         ("lr=0.5", "did you mean 'outer.lr'?"),
