@@ -28,7 +28,7 @@ class Budget(NamedTuple):
     """
 
     minutes: float = 12.0
-    judged: int = 40
+    judged: int = 50
     validation_tasks: int = 200
     seed: int = 0
     times: float = 1.0
