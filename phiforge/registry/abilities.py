@@ -116,6 +116,9 @@ class NetworkPart(Part):
     relaxed: ClassVar[bool] = False
     """Whether it mixes operations by logits among its parameters, which learners that search architectures need."""
 
+    perturbed: ClassVar[bool] = False
+    """Whether a pass may change what its layers put out, as learners that perturb features need."""
+
     @classmethod
     def smallest_image(cls, config: Any) -> int:  # noqa: ANN401 - its own configuration
         """Return the side of the smallest image that it takes, in pixels."""

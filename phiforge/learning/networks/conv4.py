@@ -59,6 +59,7 @@ class Conv4(ImageNetwork, MapNetwork):
     """The network as pure functions of its parameters."""
 
     Config = Conv4Config
+    perturbed = True
     config: Conv4Config
 
     @classmethod
@@ -96,6 +97,10 @@ class Conv4(ImageNetwork, MapNetwork):
         of_a_step = self.norm == "per_step" and name.startswith("norm")
         return super().adapts(name) and not of_a_step and not is_prior(name)
 
+    def perturbed_layers(self) -> tuple[str, ...]:
+        """Return the convolutions."""
+        return tuple(f"conv{block}" for block in range(BLOCKS))
+
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: weights and biases uniform in ±1/sqrt(fan-in), normalisation at identity.
 
@@ -122,16 +127,21 @@ class Conv4(ImageNetwork, MapNetwork):
             x = x.to(memory_format=torch.channels_last)
         with multiplying(x, self.bfloat16):
             for block in range(BLOCKS):
-                pooling = block < self.config.pools
-                if pooling and self.fused and (normalises_by_set(self.norm, at) or by_example(self.norm)):
+                if self.fused and self._fuses(block, at):
                     x = self.fused(self.config.norm, x, parameters, block, at)
                 else:
                     x = self._plain_block(x, parameters, block, at)
         return x
 
+    def _fuses(self, block: int, at: Pass) -> bool:
+        """Say whether engine ``fused`` has a part in a block of a pass."""
+        known = normalises_by_set(self.norm, at) or by_example(self.norm)
+        return block < self.config.pools and known and at.perturb is None
+
     def _plain_block(self, x: Tensor, parameters: Mapping[str, Tensor], block: int, at: Pass) -> Tensor:
-        name = f"conv{block}"
-        x = self.convolve(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
+        name, again = f"conv{block}", partial(self.convolve, x)
+        x = again(parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
+        x = at.perturbed(name, x, again)
         x = normalise(self.config.norm, x, parameters, f"norm{block}", at, explicit=self.transformed)
         return F.relu(self.pool(x) if block < self.config.pools else x)
 

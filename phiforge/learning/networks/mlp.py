@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ class Mlp(Network):
     """The hidden layers as pure functions of their parameters; inputs are flattened, a head comes on top."""
 
     Config = MlpConfig
+    perturbed = True
     transductive = False
     config: MlpConfig
 
@@ -33,6 +35,10 @@ class Mlp(Network):
     def feature_count(self) -> int:  # type: ignore[override]
         """The width of the last hidden layer."""
         return self.config.width
+
+    def perturbed_layers(self) -> tuple[str, ...]:
+        """Return the hidden layers."""
+        return tuple(f"layer{layer}" for layer in range(self.config.layers))
 
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: ``layer0.weight``, ``layer0.bias``, ..."""
@@ -47,5 +53,7 @@ class Mlp(Network):
         given, x = x.dtype, x.flatten(1)
         with multiplying(x, self.bfloat16):
             for layer in range(self.config.layers):
-                x = F.relu(F.linear(x, parameters[f"layer{layer}.weight"], parameters[f"layer{layer}.bias"]))
+                name, again = f"layer{layer}", partial(F.linear, x)
+                put_out = again(parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+                x = F.relu(at.perturbed(name, put_out, again))
         return x.to(given)

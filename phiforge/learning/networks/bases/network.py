@@ -45,6 +45,10 @@ class Network(NetworkPart, ABC):
         """Say whether an inner loop may change the parameter ``name``: not what stands for a step, nor statistics."""
         return not is_statistic(name)
 
+    def perturbed_layers(self) -> tuple[str, ...]:
+        """Return the names of the layers whose output a pass may perturb, ``NAME.weight`` of each in its parameters."""
+        return ()
+
     @abstractmethod
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters, and fresh statistics if its normalisation keeps any."""

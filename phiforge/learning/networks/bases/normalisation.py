@@ -1,6 +1,6 @@
 """Normalisation of feature maps, as a choice."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,10 @@ STATISTICS = "statistics/"
 """Begins the names of φ's entries that are averages of what was seen, which no gradient descends."""
 
 Noted = dict[str, list[tuple[int, Tensor]]]
+Again = Callable[[Tensor, Tensor | None], Tensor]
+"""Returns what a layer makes of what it was just given, by another weight and bias of the same shapes."""
+Perturb = Callable[[str, Tensor, Again], Tensor]
+"""Takes a layer's name, what it put out before normalisation, and the layer again; returns what stands in its place."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,19 @@ class Pass:
 
     ``step``: inner steps its parameters have taken. ``training``: ``running`` and ``per_step`` normalise by the set at
     hand, and append its statistics to ``noted`` if it is given; else by those in φ. ``explicit``: batch statistics are
-    written out, see ``normalise``.
+    written out, see ``normalise``. ``perturb``: what becomes of what each layer puts out, if its network is
+    ``perturbed``.
     """
 
     step: int = 0
     training: bool = True
     noted: Noted | None = None
     explicit: bool = False
+    perturb: Perturb | None = None
+
+    def perturbed(self, layer: str, put_out: Tensor, again: Again) -> Tensor:
+        """Return what ``put_out`` of a layer becomes; itself, unless the pass perturbs."""
+        return put_out if self.perturb is None else self.perturb(layer, put_out, again)
 
 
 PLAIN = Pass()

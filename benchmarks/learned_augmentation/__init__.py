@@ -1,0 +1,1 @@
+"""Accuracy with learned perturbations of features and learned augmentation of support sets, and without."""

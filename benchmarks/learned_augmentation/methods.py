@@ -1,0 +1,57 @@
+"""What is compared: learners with and without perturbation or augmentation, meta-trained on few classes of Omniglot."""
+
+from typing import Any, NamedTuple
+
+from phiforge.runs.settling import settled
+from phiforge.spec.run import RunSpec
+
+CLASSES = 50
+"""Characters that training tasks are made of."""
+_LOOP = {"inner_lr": 0.4, "inner_steps": 1, "inner_steps_evaluation": 3}
+_NETWORK = {"name": "conv4", "channels": 32, "norm": "batch"}
+_TASK = {"n_way": 5, "k_shot": 1, "n_query": 5}
+
+
+class Method(NamedTuple):
+    """A learner: its title, and its configuration."""
+
+    title: str
+    learner: dict[str, Any]
+
+
+class Cell(NamedTuple):
+    """One φ: a method and a seed."""
+
+    method: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Return a name for files."""
+        return f"{self.method}-{self.seed}"
+
+
+METHODS = {
+    "maml": Method("MAML", {"name": "maml", **_LOOP}),
+    "meta_dropout": Method("meta-dropout", {"name": "meta_dropout", **_LOOP}),
+    "meta_dropout_quiet": Method("meta-dropout, its noise off", {"name": "meta_dropout", "noise": False, **_LOOP}),
+}
+
+
+def cells(seeds: int) -> list[Cell]:
+    """Return what is to be computed: seed by seed, so that what is there at any time is of every method."""
+    return [Cell(method, seed) for seed in range(seeds) for method in METHODS]
+
+
+def spec_of(cell: Cell, tasks: int, judged: int) -> RunSpec:
+    """Return the run of a cell: so many training tasks, in versions of 8, and so many test tasks."""
+    raw = {
+        "name": cell.name.replace("_", "-"),
+        "seed": cell.seed,
+        "data": {"name": "omniglot", "split": "half", "rotations": False},
+        "task": _TASK,
+        "learner": METHODS[cell.method].learner | {"network": _NETWORK},
+        "outer": {"versions": tasks // 8, "meta_batch": 8, "job_size": 8, "lr": 2e-3, "schedule": "cosine"},
+        "evaluation": {"test_tasks": judged, "chunk_size": 50},
+    }
+    return settled(RunSpec.model_validate(raw), "cpu")
