@@ -14,7 +14,7 @@ from tests.certificate.variants import MLP, OF_CELLS, RELAXED, VARIANTS, Variant
 
 BY_VMAP = {"maml": ("batch, 3 steps", "per_step, 3 steps"), "relation": ("plain",)}
 """Variants whose gradient by engine vmap is also held to finite differences."""
-ON_CELLS = ("matching", "pooled", "prototypical", "r2d2", "siamese")
+ON_CELLS = ("augmented_prototypical", "matching", "pooled", "prototypical", "r2d2", "siamese")
 """Learners that are searched with as soon as their network is relaxed."""
 FITTING = {
     ("maml", "implicit"): {"proximal": 1.0},
@@ -24,7 +24,7 @@ FITTING = {
 """Settings of a learner without which an estimator refuses it."""
 BY_PIECES = ("anil", "boil", "hyperparameters", "maml")
 """Learners whose inner loop in several pieces has a second formulation; that of others is held to the whole loop."""
-DRAWING = ("hyperparameters", "leo")
+DRAWING = ("augmented_maml", "augmented_prototypical", "hyperparameters", "leo", "meta_dropout")
 """Learners that draw for each episode by its place in the job: several tasks stand for the sum of episodes."""
 
 

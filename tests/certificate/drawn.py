@@ -5,8 +5,10 @@ from functools import partial
 import torch
 
 from phiforge.learning.estimators import build_estimator
+from phiforge.learning.estimators.bases.gradients import summed_gradient
 from phiforge.learning.generators import torch_generator
-from phiforge.learning.learners import LEARNERS
+from phiforge.learning.learners import LEARNERS, Mode
+from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.registry.section import Section
 from phiforge.tasks.episodes import Episode
 from tests.certificate.formulations import temperatures
@@ -54,7 +56,7 @@ def by_reference(config: Section, estimator: Section) -> Figure:
     settings = {name: getattr(config, name) for name in ("inner_lr", "architecture_lr", "adapts")}
     settings |= {"steps": config.inner_steps, "temperatures": temperatures(config, 0.0), "norm": norm_of(config)}
 
-    def gradient(task: Episode, operations: dict) -> tuple[float, dict]:
+    def gradient(task: Episode, operations: dict, generator: torch.Generator) -> tuple[float, dict]:
         leaves = leaves_of(drawn.one_operation(phi, operations))
         loss = architecture.t_nas(leaves, plain(task), exact=estimator.order == "second", **settings)
         names = [name for name in leaves if not architecture.is_logits(name)]
@@ -89,8 +91,9 @@ def _compared(config, estimator, phi, tasks, gradient, found) -> Figure:
     """Return how far a contribution is from Σ ∂l/∂w and Σ (l - mean of the others') ∂ log p/∂α - entropy ∂H/∂α."""
     losses, scores, weights = [], [], {}
     for index, task in enumerate(tasks):
-        operations = drawn.drawn_operations(phi, torch_generator(*step_of().seed("episode", JOB, index)))
-        loss, slopes = gradient(task, operations)
+        generator = torch_generator(*step_of().seed("episode", JOB, index))
+        operations = drawn.drawn_operations(phi, generator)
+        loss, slopes = gradient(task, operations, generator)
         losses.append(loss)
         scores.append(_score(phi, operations))
         weights = {name: weights.get(name, 0) + slope for name, slope in slopes.items()}
@@ -99,7 +102,8 @@ def _compared(config, estimator, phi, tasks, gradient, found) -> Figure:
     return Figure(max(abs(found.loss / sum(losses) - 1), relative_error(found.values, expected)), 1e-8)
 
 
-def _by_discrete_network(config, estimator, phi, task, operations) -> tuple[float, dict]:
+def _by_discrete_network(config, estimator, phi, task, operations, generator) -> tuple[float, dict]:
+    """Return the loss and its slopes of the network that has these operations; what it draws comes after them."""
     kinds = {name.removeprefix("architecture."): chosen for name, chosen in operations.items()}
     searching = learner_of(config, SMALL)
     network = getattr(searching, "network", None).discrete(kinds)
@@ -107,10 +111,10 @@ def _by_discrete_network(config, estimator, phi, task, operations) -> tuple[floa
     discrete = learner_of(LEARNERS[raw["name"]].Config.model_validate(raw), SMALL)
     own = {name: phi[name] for name in phi_of(discrete, torch.float64)}
     first = LEARNERS[raw["name"]].inner_gradient and estimator.order == "first"
-    by = estimating("first_order" if first else "backpropagation")
-    found = contribution(by, discrete, own, [task], step_of())
+    mode, at = Mode(training=True, second_order=not first), {name: own[name] for name in own if not is_statistic(name)}
+    found = summed_gradient(discrete, own, at, [task], mode, [generator])
     rest = {name: torch.zeros_like(phi[name]) for name in phi if not architecture.is_logits(name)}
-    return found.loss, rest | found.values
+    return found.scores["loss"], rest | found.gradient
 
 
 def _score(phi, operations) -> dict:
@@ -130,7 +134,8 @@ def _enumerated(config, estimator, phi, task) -> dict:
     leaf = phi[NORMAL].detach().requires_grad_(True)
     shares, total, weights = leaf[0].softmax(dim=0), 0.0, {}
     for share, operation in zip(shares, architecture.OPERATIONS, strict=True):
-        loss, slopes = _by_discrete_network(config, estimator, phi, task, {NORMAL: [operation]})
+        nothing = torch_generator("no draws")
+        loss, slopes = _by_discrete_network(config, estimator, phi, task, {NORMAL: [operation]}, nothing)
         total = total + share * loss
         weights = {name: weights.get(name, 0) + share.detach() * slope for name, slope in slopes.items()}
     (slope,) = torch.autograd.grad(total - estimator.entropy * drawn.entropy(leaf), leaf)

@@ -11,7 +11,7 @@ from phiforge.learning.learners import Learner
 from phiforge.registry.section import Section
 from phiforge.tasks.episodes import Episode
 from tests.certificate.material import JOB, doubled, norm_of, plain
-from tests.references import architecture, gradient, latent, metric, optimizers, untrained, weighting
+from tests.references import architecture, gradient, latent, metric, optimizers, perturbing, untrained, weighting
 from tests.references.tasks import PlainTask
 
 Loss = Callable[[dict, PlainTask], torch.Tensor]
@@ -92,8 +92,16 @@ def _chosen_training(config: Section, norm: dict, looped: dict, progress: float)
     return loss
 
 
+def _augmented_prototypical(config: Section, norm: dict, looped: dict, progress: float) -> Loss:
+    settings = {name: getattr(config, name) for name in AUGMENTATION}
+    return partial(perturbing.augmented_prototypical, **settings, **norm)
+
+
+AUGMENTATION = ("copies", "operations", "temperature")
 FORMULATIONS: dict[str, Callable[..., Loss]] = {
     "anil": _inner(gradient.anil, "inner_lr"),
+    "augmented_maml": _inner(perturbing.augmented_maml, "inner_lr", *AUGMENTATION),
+    "augmented_prototypical": _augmented_prototypical,
     "boil": _inner(gradient.boil, "inner_lr"),
     "chosen_training": _chosen_training,
     "hyperparameters": _hyperparameters,
@@ -104,6 +112,7 @@ FORMULATIONS: dict[str, Callable[..., Loss]] = {
     "maml": _inner(gradient.maml, "inner_lr", "proximal"),
     "maml_plus_plus": _maml_plus_plus,
     "matching": _matching,
+    "meta_dropout": _inner(perturbing.meta_dropout, "inner_lr", "noise"),
     "meta_nas": _meta_nas,
     "meta_lstm": _inner(optimizers.meta_lstm),
     "meta_sgd": _inner(gradient.meta_sgd),
@@ -131,8 +140,22 @@ def noise_of(learner: Learner, generator: Callable[[], torch.Generator]) -> obje
         drawn, ways = generator(), learner.shape.n_way
         sizes = (config.latent, learner.network.feature_count)
         return [torch.randn((ways, size), generator=drawn).double() for size in sizes]
+    if config.name == "meta_dropout":
+        return _normal_of_step(int(torch.randint(2**62, (), generator=generator())))
+    if hasattr(config, "copies"):
+        return lambda images: torch.rand(2, images, len(config.operations), generator=generator()).double()
     if not getattr(config, "learn_start", True):
         return doubled(learner.model.init(generator()))
     if config.name == "chosen_training":
         return lambda: (generator(), learner.model.init)
     return None
+
+
+def _normal_of_step(seed: int) -> Callable[[int], Callable[[torch.Size], torch.Tensor]]:
+    """Return what draws the noise of an inner step, layer by layer, of the first draw."""
+
+    def of_step(step: int) -> Callable[[torch.Size], torch.Tensor]:
+        generator = torch_generator("noise", seed, step, 0)
+        return lambda shape: torch.randn(shape, generator=generator).double()
+
+    return of_step

@@ -103,6 +103,7 @@ STEPPING = {
     "learned_optimizer": ({"units": 8} | TWO_STEPS | TINY, SHORT, 3.4),
     "maml": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.7),
     "maml_plus_plus": ({"inner_lr": 0.02} | TWO_STEPS, USUAL | {"lr": 3e-3}, 2.8),
+    "meta_dropout": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.7),
     "meta_lstm": ({"inner_lr": 0.02, "units": 8} | TWO_STEPS | SMALL, SHORT | {"lr": 1e-2}, 3.0),
     "meta_sgd": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.9),
     "meta_weight_net": ({"inner_lr": 0.02} | TWO_STEPS, USUAL, 2.7),

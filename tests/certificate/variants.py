@@ -88,6 +88,28 @@ def _reweighting() -> list[Variant]:
     return [*_stepped("learning_to_reweight", 1, 3), Variant("2 steps, through the weights", through)]
 
 
+def _perturbing() -> list[Variant]:
+    quiet = configured("meta_dropout", inner_lr=0.1, inner_steps=2, noise=False)
+    by_layer = _normed("meta_dropout", "layer", inner_lr=0.1, inner_steps=2)
+    by_step = _normed("meta_dropout", "per_step", inner_lr=0.1, inner_steps=2)
+    return [
+        *_stepped("meta_dropout", 1, 3, inner_lr=0.1),
+        Variant("2 steps, its noise off", quiet),
+        Variant("2 steps, layer", by_layer),
+        Variant("2 steps, per_step", by_step),
+    ]
+
+
+def _augmenting(name: str, **settings: object) -> list[Variant]:
+    places = ("shear", "rotate", "translate_y")
+    few = configured(name, copies=3, operations=places, temperature=1.0, strength=0.6, **settings)
+    return [
+        Variant("one copy, layer", _normed(name, "layer", **settings)),
+        Variant("one copy", configured(name, **settings)),
+        Variant("three copies, places alone", few),
+    ]
+
+
 def _contexts() -> list[Variant]:
     return [
         Variant("plain", configured("matching")),
@@ -100,6 +122,8 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
         *_stepped("anil", 1, 3, inner_lr=0.1),
         Variant("3 steps, body once", configured("anil", inner_lr=0.1, inner_steps=3, body="once")),
     ],
+    "augmented_maml": lambda: _augmenting("augmented_maml", inner_lr=0.1, inner_steps=2),
+    "augmented_prototypical": lambda: _augmenting("augmented_prototypical"),
     "boil": lambda: _stepped("boil", 1, 3, inner_lr=0.1),
     "hyperparameters": lambda: [
         *_stepped("hyperparameters", 1, 3, weight_decay=0.5),
@@ -120,6 +144,7 @@ VARIANTS: dict[str, Callable[[], list[Variant]]] = {
     "maml": _mamls,
     "maml_plus_plus": _plus_plus,
     "matching": _contexts,
+    "meta_dropout": _perturbing,
     "meta_nas": _architectures,
     "meta_lstm": lambda: _stepped("meta_lstm", 1, 2),
     "meta_sgd": lambda: _stepped("meta_sgd", 1, 3, inner_lr=0.1),

@@ -1,4 +1,4 @@
-"""MAML on a support set that is augmented by a policy in φ: initial parameters and augmentation are learned together."""
+"""MAML on support sets that are augmented by a policy in φ: initial parameters and augmentation, learned together."""
 
 from typing import Literal
 

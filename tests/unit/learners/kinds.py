@@ -8,6 +8,8 @@ TRAINING = Mode(training=True, second_order=True)
 INNER = {"inner_lr": 0.1, "inner_steps": 2, "inner_steps_evaluation": 3}
 SETTINGS = {
     "anil": INNER,
+    "augmented_maml": INNER,
+    "augmented_prototypical": {},
     "boil": INNER,
     "chosen_training": {"steps": [1, 3], "rates": [0.05, 0.1]},
     "from_scratch": {"inner_steps": 3},
@@ -19,6 +21,7 @@ SETTINGS = {
     "maml": INNER,
     "maml_plus_plus": INNER,
     "matching": {},
+    "meta_dropout": INNER | {"draws_evaluation": 2},
     "meta_lstm": INNER | {"units": 4},
     "meta_sgd": INNER,
     "meta_weight_net": INNER | {"hidden": 5},
@@ -61,6 +64,7 @@ CONFIGS = [
     config_of("pooled", finetuning_steps=5, cosine=True, network=conv4("layer")),
     config_of("matching", full_context=True, steps=2, network=conv4("layer")),
     config_of("learned_optimizer", **INNER, units=4, learn_start=False, network=conv4("layer")),
+    config_of("meta_dropout", **INNER, noise=False, network=conv4("layer")),
     config_of("hyperparameters", **INNER, learn_start=True, per="layer", network=conv4("layer")),
     config_of("maml_plus_plus", **INNER, learned_rates=False, network=conv4("layer")),
     *(config_of("meta_nas", **INNER, network=relaxed(norm)) for norm in ("batch", "layer", "running", "per_step")),
@@ -68,13 +72,19 @@ CONFIGS = [
     PixelNearestNeighbourConfig(),
 ]
 OF_EACH_KIND = [config for config in CONFIGS if not hasattr(config, "network") or config.network.norm == "layer"]
-ORDERED = [config for config in CONFIGS if getattr(config, "full_context", False) or hasattr(config, "trusted")]
-"""Those that read the support set as a sequence, or trust the first of each class."""
+BY_PLACE = ("copies", "draws_evaluation", "trusted")
+ORDERED = [
+    config
+    for config in CONFIGS
+    if getattr(config, "full_context", False) or any(hasattr(config, name) for name in BY_PLACE)
+]
+"""Those that read the support set as a sequence, draw for each example by its place, or trust the first of a class."""
 
 
 def named(config):
     special = "".join(f"-{each}" for each in ("cosine", "full_context") if getattr(config, each, False))
     special += "".join(f"-no_{each}" for each in ("learn_start", "learned_rates") if not getattr(config, each, True))
+    special += "-no_noise" * (not getattr(config, "noise", True))
     special += "-discretised" if getattr(config, "discretise", "never") != "never" else ""
     special += "-learn_start" * (config.name == "hyperparameters" and config.learn_start)
     special += f"-{config.query_statistics}" if hasattr(config, "query_statistics") else ""

@@ -18,13 +18,14 @@ FACTS = {
     "sinusoid": DatasetFacts({}, {}),
 }
 CUT = ["anil", "boil", "hyperparameters", "layer_rates", "learned_optimizer", "maml", "maml_plus_plus", "meta_lstm"]
-CUT += ["meta_nas", "meta_sgd", "meta_weight_net", "learning_to_reweight"]
-GRADIENT = [*CUT, "leo"]
-METRIC = ["matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
+CUT += ["meta_nas", "meta_sgd", "meta_weight_net", "learning_to_reweight", "meta_dropout"]
+GRADIENT = [*CUT, "leo", "augmented_maml"]
+METRIC = ["augmented_prototypical", "matching", "pooled", "prototypical", "r2d2", "relation", "siamese"]
 REGRESSING = sorted({*CUT, "chosen_training", "from_scratch"} - {"learning_to_reweight", "meta_nas"})
 ALLOWED = {name: {"backpropagation", "first_order", "evolution"} for name in GRADIENT}
 ALLOWED |= {name: ALLOWED[name] | {"persistent_evolution"} for name in CUT}
 ALLOWED |= {name: {"backpropagation", "evolution"} for name in METRIC}
+ALLOWED |= {"augmented_maml": {"backpropagation", "evolution"}}
 ALLOWED |= {"from_scratch": {"none"}, "pixel_nearest_neighbour": {"none"}}
 ALLOWED |= {"chosen_training": {"reinforce", "evolution"}, "maml": ALLOWED["maml"] | {"reptile"}}
 """The estimators that make sense for a learner with its defaults."""

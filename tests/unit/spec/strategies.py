@@ -48,12 +48,20 @@ sinusoids = named("sinusoid", amplitudes=bounds, phases=bounds, inputs=bounds)
 rates = floats(0, 10)
 loop = {"inner_lr": rates, "inner_steps": st.integers(1, 100), "inner_steps_evaluation": st.integers(1, 1000)}
 
+AUGMENTATION = {
+    "copies": st.integers(1, 16),
+    "operations": st.lists(st.sampled_from(["rotate", "scale", "contrast"]), min_size=1, max_size=3, unique=True),
+    "probability": st.floats(0, 1, exclude_min=True, exclude_max=True, allow_subnormal=False),
+    "temperature": floats(0, 10),
+}
+
 
 def stepping_on(networks, without_averages):
     """Learners with an inner loop by name, on a network or on one whose norm keeps no averages."""
     inner, forgetful = {**loop, "network": networks}, {**loop, "network": without_averages}
     return {
         "anil": named("anil", **inner),
+        "augmented_maml": named("augmented_maml", **AUGMENTATION, **inner),
         "boil": named("boil", **inner),
         "hyperparameters": named(
             "hyperparameters",
@@ -84,6 +92,7 @@ def stepping_on(networks, without_averages):
         ),
         "meta_lstm": named("meta_lstm", units=st.integers(1, 256), **forgetful | {"inner_lr": floats(0, 0.9)}),
         "meta_sgd": named("meta_sgd", **inner),
+        "meta_dropout": named("meta_dropout", noise=st.booleans(), draws_evaluation=st.integers(1, 100), **inner),
         "meta_weight_net": named("meta_weight_net", hidden=st.integers(1, 4096), **inner),
     }
 
@@ -107,6 +116,7 @@ def learners_on(networks, without_averages):
         ),
         "pixel_nearest_neighbour": named("pixel_nearest_neighbour"),
         "pooled": named("pooled", cosine=st.booleans(), finetuning_steps=st.integers(1, 10_000), **metric),
+        "augmented_prototypical": named("augmented_prototypical", **AUGMENTATION, **metric),
         "prototypical": named("prototypical", **metric),
         "r2d2": named("r2d2", penalty=floats(0, 100), scale=floats(0, 100), **metric),
         "relation": named("relation", hidden=st.integers(1, 1024), network=ALL_CONV4S),

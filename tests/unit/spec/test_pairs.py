@@ -20,6 +20,8 @@ REFUSED = {
         (learner, "first_order"): "takes no inner gradient to approximate: use estimator 'backpropagation'"
         for learner in METRIC
     },
+    ("augmented_maml", "first_order"): "has an augmentation, which acts through inner gradients alone and never moves "
+    "by it: use estimator 'backpropagation'",
     **{
         (
             "chosen_training",
@@ -29,7 +31,7 @@ REFUSED = {
     },
     **{
         (learner, "persistent_evolution"): "has no inner loop that can be cut: use estimator 'evolution'"
-        for learner in (*METRIC, "leo", "chosen_training")
+        for learner in (*METRIC, "leo", "augmented_maml", "chosen_training")
     },
     **{(learner, "reinforce"): "draws no choices: use learner 'chosen_training'" for learner in (*GRADIENT, *METRIC)},
     **{
