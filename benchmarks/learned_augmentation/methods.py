@@ -38,7 +38,7 @@ class Cell(NamedTuple):
 
 METHODS = {
     "maml": Method("MAML", {"name": "maml", **_LOOP}),
-    "meta_dropout": Method("meta-dropout", {"name": "meta_dropout", **_LOOP}),
+    "meta_dropout": Method("meta-dropout", {"name": "meta_dropout", "draws_evaluation": 5, **_LOOP}),
     "meta_dropout_quiet": Method("meta-dropout, its noise off", {"name": "meta_dropout", "noise": False, **_LOOP}),
     "augmented_maml": Method("MAML, augmentation learned", {"name": "augmented_maml", **_LOOP}, _POLICY_RATE),
     "fixed_maml": Method("MAML, augmentation as it begins", {"name": "augmented_maml", **_LOOP}, 0.0),
@@ -63,7 +63,7 @@ def spec_of(cell: Cell, tasks: int, judged: int) -> RunSpec:
     raw = {
         "name": cell.name.replace("_", "-"),
         "seed": cell.seed,
-        "data": {"name": "omniglot", "split": "half", "rotations": False},
+        "data": {"name": "omniglot", "split": "half", "rotations": False, "image_size": 16},
         "task": _TASK,
         "learner": method.learner | {"network": _NETWORK},
         "outer": outer | {"versions": tasks // 8},

@@ -42,8 +42,8 @@ shows, of the proofs that it has passed, the worst error of each kind against it
 * Every φ is moved a little off its fresh start, so that entries which begin alike cannot be taken for each other.
 * **sum of episodes** (`sum`): a job's contribution is the sum of its episodes', whether or not they share backward
   passes. It holds for every estimator but `reinforce` and `enas`, whose baseline is the job's, and wherever a draw is
-  named by the episode's place in its job (LEO, minibatches): there a job of two tasks is held to the second
-  formulation with the same draws.
+  named by the episode's place in its job (LEO, meta-dropout, augmentations, minibatches): there a job of two tasks is
+  held to the second formulation with the same draws.
 * **not the gradient** (`far`): first order is far from the gradient (more than 0.01 of it).
 * **order annealed** (`switch`): `second_order_from` switches at its version, to the bit of either side.
 * **expected gradient** (`se`): the mean of REINFORCE, and of ENAS, over many draws against the gradient of the expected

@@ -8,12 +8,15 @@ from phiforge.registry import LEARNERS
 from phiforge.spec.cells.edges import edges_of
 from tests.unit.cases import adapt, learner_of, phi_of, task_of
 from tests.unit.learners.kinds import SETTINGS, TRAINING, config_of
+from tests.unit.spec.cases import problems_of
 
 CELLS = {
     "with a dead end": {"0-1": "conv3x3", "0-2": "conv1x1", "1-2": "none"},
     "of all": {"0-1": "pool3x3", "0-2": "skip", "1-2": "conv3x3"},
     "that is constant": dict.fromkeys(edges_of(3), "none"),
 }
+OF_LAYERS = {"meta_dropout"}
+"""Learners that perturb what layers put out, which cells do not let them."""
 
 
 def network(cell):
@@ -21,7 +24,7 @@ def network(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in OF_LAYERS])
 def test_learners_of_cells(name, cell):
     # Given a learner with a network of cells, and φ that requires gradients
     learner = learner_of(config_of(name, **SETTINGS[name], network=network(cell)), 3)
@@ -45,3 +48,10 @@ def test_every_learner_with_a_network_is_here():
     # Given all learners but those that search among cells, whose network is another, I expect each to be tried.
     with_network = {name for name, each in LEARNERS.items() if "network" in each.Config.model_fields}
     assert with_network - {name for name, each in LEARNERS.items() if each.searches} == SETTINGS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(OF_LAYERS))
+def test_learners_that_take_no_cells_say_what_they_take(name):
+    # Given a learner that perturbs layers, on cells, I expect one sentence with the networks that it takes.
+    (found,) = problems_of({"learner": {"name": name, "network": {"name": "cell"}}})
+    assert found == "learner.network.name: 'cell' is unknown; allowed: conv4, mlp"

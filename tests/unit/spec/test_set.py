@@ -68,7 +68,7 @@ def test_set_that_cannot_be_read(tmp_path, override, problem):
         ("outer.rate=1", "outer.rate: unknown; allowed here: versions, meta_batch, job_size, optimizer, lr, "),
         ("otter.lr=1", "otter: unknown; allowed here: name, seed, consistency, staleness, data, task, learner, "),
         ("learner.network.depth=5", "learner.network.depth: unknown; allowed here: name, channels, norm"),
-        ("learner.name=reptile", "learner.name: 'reptile' is unknown; allowed: anil, boil, chosen_training, "),
+        ("learner.name=reptile", "learner.name: 'reptile' is unknown; allowed: anil, augmented_maml, "),
         ("outer.lr=fast", "outer.lr: Input should be a valid number"),
         ("outer.lr=", "outer.lr: Input should be a valid number"),
         ("task.n_way=2.5", "task.n_way: Input should be a valid integer"),
