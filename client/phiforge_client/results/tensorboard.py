@@ -79,8 +79,8 @@ def _scalars(found: Findings) -> Iterator[tuple[int, float, dict[str, float]]]:
 
 
 def _scores(kind: str, scores: Mapping[str, Any]) -> dict[str, float]:
-    """Return the loss, the accuracy and every other score with its interval, by tag."""
-    names = {"loss", "accuracy"} | {name.removesuffix(_CI95) for name in scores if name.endswith(_CI95)}
+    """Return the loss, the accuracy or the return, and every other score with its interval, by tag."""
+    names = {"loss", "accuracy", "mean_return"} | {name.removesuffix(_CI95) for name in scores if name.endswith(_CI95)}
     kept = {*names, *(f"{name}{_CI95}" for name in names)} & set(scores)
     return {f"{kind}/{name}": float(scores[name]) for name in sorted(kept) if scores[name] is not None}
 
