@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from phiforge.base.errors import RunError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.learning.meta_training import meta_train
@@ -89,6 +90,10 @@ def test_it_is_judged_by_its_return(
     judged = {at: platform.record.scores(finished, "validation", at)["mean_return"] for at in (0, 3, 6)}
     assert platform.record.report(finished)["best_version"] == max(judged, key=lambda at: judged[at])
     # If it is asked for predictions, I expect one sentence that says why not.
-    refused = phiforge("export", finished, "--out", "model")
-    assert refused.exit_code != 0
-    assert "learned to act" in refused.output
+    with pytest.raises(RunError, match="learned to act"):
+        phiforge("export", finished, "--out", "model")
+    # If its φ is judged again, I expect the same return, of trajectories and not of classes.
+    again = phiforge("evaluate", finished, "--test").output
+    assert f"mean_return {tested['mean_return']:.4f}" in again
+    assert "5 trajectories to learn from" in again
+    assert "way" not in again

@@ -42,9 +42,13 @@ def advantages(trajectories: Trajectories, values: Tensor, discount: float, gae_
         discount: γ.
         gae_lambda: λ; at 1 they are what came, less ``values``.
     """
-    going = trajectories.going
+    return advantages_of(trajectories.rewards, values, trajectories.going, discount, gae_lambda)
+
+
+def advantages_of(rewards: Tensor, values: Tensor, going: Tensor, discount: float, gae_lambda: float) -> Tensor:
+    """Return the same of ``rewards`` [n, T] and of who is ``going`` [n, T]."""
     following = torch.cat([(values * going)[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
-    surprise = (trajectories.rewards + discount * following - values) * going
+    surprise = (rewards + discount * following - values) * going
     return _summed_back(surprise, discount * gae_lambda) * going
 
 
@@ -53,6 +57,15 @@ def standardised(values: Tensor, going: Tensor) -> Tensor:
     steps = going.sum()
     centred = (values - (values * going).sum() / steps) * going
     return centred / ((centred.square().sum() / steps).sqrt() + _TINY)
+
+
+def beside_peers(values: Tensor, going: Tensor) -> Tensor:
+    """Return ``values`` [n, T] less the mean of all n in the same step, divided by their deviation.
+
+    Lives in one task meet the same luck with it, so that their mean says how good a task is.
+    """
+    centred = (values - values.mean(dim=0)) * going
+    return centred / ((centred.square().sum() / going.sum()).sqrt() + _TINY)
 
 
 def _summed_back(values: Tensor, rate: float) -> Tensor:

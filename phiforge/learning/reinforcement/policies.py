@@ -34,6 +34,10 @@ class Policy(ABC):
         """Return log π of ``actions`` [...], of outputs [..., outputs]."""
 
     @abstractmethod
+    def entropy(self, parameters: Mapping[str, Tensor], outputs: Tensor) -> Tensor:
+        """Return the entropy of the policy [...], of outputs [..., outputs]."""
+
+    @abstractmethod
     def described(self, actions: Tensor) -> Tensor:
         """Return actions as numbers [..., outputs] that a network can take in."""
 
@@ -53,6 +57,11 @@ class Choices(Policy):
     def log_probability(self, parameters: Mapping[str, Tensor], outputs: Tensor, actions: Tensor) -> Tensor:
         """Return the logarithm of the softmax at the action."""
         return outputs.log_softmax(dim=-1).gather(-1, actions[..., None])[..., 0]
+
+    def entropy(self, parameters: Mapping[str, Tensor], outputs: Tensor) -> Tensor:
+        """Return −Σ p log p."""
+        logarithms = outputs.log_softmax(dim=-1)
+        return -(logarithms.exp() * logarithms).sum(dim=-1)
 
     def described(self, actions: Tensor) -> Tensor:
         """Return a one at the choice."""
@@ -75,6 +84,11 @@ class Normal(Policy):
         logarithm = _logarithm(parameters)
         beside = (actions - outputs) / logarithm.exp()
         return (-0.5 * beside.square() - logarithm - 0.5 * math.log(2 * math.pi)).sum(dim=-1)
+
+    def entropy(self, parameters: Mapping[str, Tensor], outputs: Tensor) -> Tensor:
+        """Return the logarithm of the deviations, and a constant for each."""
+        each = _logarithm(parameters) + 0.5 * math.log(2 * math.pi * math.e)
+        return each.sum().expand(outputs.shape[:-1])
 
     def described(self, actions: Tensor) -> Tensor:
         """Return them as they are."""
