@@ -42,7 +42,7 @@ Sums = Mapping[str, float]
 _USUAL = ("loss", "accuracy")
 """The scores that a contribution stores beside its number of tasks, in this order; it may lack the accuracy."""
 
-NOTHING: Sums = MappingProxyType({})
+NOTHING: Sums = MappingProxyType({"loss": 0.0})
 """The sums over no episode."""
 
 
