@@ -1,7 +1,8 @@
 """What a person sees of lineage: what was verified, what is behind a version, where an item took part."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -32,12 +33,18 @@ def print_verified(console: Console, verified: Verified) -> None:
     console.print(f"[bold red]{_first(verified.differences)} is the first that differs[/bold red]", highlight=False)
 
 
+def _judged(entry: Mapping[str, Any]) -> str:
+    """Spell the accuracy of a step, or the return of one that acted."""
+    returned = entry.get("scores", {}).get("mean_return")
+    return f"accuracy {entry['accuracy']:.3f}" if returned is None else f"return {returned:.3f}"
+
+
 def print_why(console: Console, found: Why) -> None:
     """Print a step, its jobs, and what each class of each episode was made of."""
     entry, observed = found.entry, found.entry["observed"]
     console.print(
         f"run [bold]{found.run}[/bold], the step to version {found.version}: φ {entry['phi_hash_before'][:_SHORT]} → "
-        f"{entry['phi_hash'][:_SHORT]}, query loss {entry['loss']:.4f}, accuracy {entry['accuracy']:.3f}, "
+        f"{entry['phi_hash'][:_SHORT]}, query loss {entry['loss']:.4f}, {_judged(entry)}, "
         f"committed by {observed['committed_by']}",
         highlight=False,
         soft_wrap=True,

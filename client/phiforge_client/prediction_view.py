@@ -84,13 +84,16 @@ def print_evaluated(console: Console, judged: "Evaluated") -> None:
 
 def print_judged(console: Console, judged: "Judged") -> None:
     """Print how φ does on the tasks of a split."""
+    acts = "mean_return" in judged.scores
     task = f"{judged.n_way}-way {judged.k_shot}-shot, {judged.n_query} queries a class"
+    if acts:
+        task = f"{judged.k_shot} trajectories to learn from, {judged.n_query} to be judged by"
     lines = [f"version {judged.version} of {judged.run}: {judged.tasks} {judged.split} tasks, {task}"]
     lines += [f"  {name} {_spelled(name, each)}" for name, each in judged.scores.items()]
     if judged.inner_steps is not None:
         lines.append(f"  after {judged.inner_steps} inner steps, which the validation tasks chose")
     how = "queries together (transductive)" if judged.transductive else "each query by itself"
-    lines.append(f"  predicted: {how}")
+    lines += [] if acts else [f"  predicted: {how}"]
     if judged.one_at_a_time is not None:
         lines.append(f"  one query at a time: accuracy {_spelled('accuracy', judged.one_at_a_time)}")
     lines += [f"  {each}" for each in _worth(judged.calibration)] if judged.calibration else []

@@ -9,7 +9,10 @@ from phiforge.runs.waiting.wish import Labels
 
 @dataclass
 class RunView:
-    """One run at one moment; ``accuracy`` is of the test episodes once they were looked at, else of the validation."""
+    """One run at one moment; ``accuracy`` is of the test episodes once they were looked at, else of the validation.
+
+    A run that learns to act has a ``mean_return`` instead, of the same episodes.
+    """
 
     run: str
     status: str
@@ -23,6 +26,8 @@ class RunView:
     seconds_left: float | None
     created_at: float
     labels: Labels = ()
+    mean_return: float | None = None
+    mean_return_ci95: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

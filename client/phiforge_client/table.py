@@ -15,6 +15,7 @@ IN_A_PIPE = 1000
 """Columns of what is no terminal: nothing is shortened there."""
 
 _HEADINGS = ("run", "status", "version", "tasks/s", "L(φ)", "accuracy", "left")
+_JUDGED = _HEADINGS.index("accuracy")
 _SHORTEST_ID = 10
 _WIDEST_STATUS = 20
 """Letters; a longer one, such as why a run stands, is folded."""
@@ -29,20 +30,36 @@ class Row(NamedTuple):
     version: str
     rate: str
     loss: str
-    accuracy: str
+    judged: str
     left: str
     labels: str
 
 
 def row(view: RunView) -> Row:
-    """Return a run's cells; accuracy says which split it is of."""
+    """Return a run's cells; what it was judged by says which split it is of."""
     going = view.status == "running"
-    accuracy = "–" if view.accuracy is None else f"{view.split} {percent(view.accuracy, view.accuracy_ci95)}"
     loss = "–" if view.loss is None else f"{view.loss:.3f}"
     left = clock(view.seconds_left) if going and view.seconds_left is not None else "–"
     rate = f"{view.tasks_per_second:.1f}" if going else "–"
     version = "–" if view.version is None else str(view.version)
-    return Row(view.run, view.status, f"{version}/{view.versions}", rate, loss, accuracy, left, labelled(view.labels))
+    return Row(
+        view.run, view.status, f"{version}/{view.versions}", rate, loss, _judged(view), left, labelled(view.labels)
+    )
+
+
+def _judged(view: RunView) -> str:
+    """Spell the accuracy, or the return of a run that learns to act."""
+    if view.mean_return is not None:
+        return f"{view.split} return {view.mean_return:.2f} ± {view.mean_return_ci95:.2f}"
+    return "–" if view.accuracy is None else f"{view.split} {percent(view.accuracy, view.accuracy_ci95)}"
+
+
+def headings(views: Sequence[RunView]) -> tuple[str, ...]:
+    """Return what stands above the cells: no return is called an accuracy."""
+    kinds = [("accuracy", any(view.accuracy is not None for view in views))]
+    kinds += [("return", any(view.mean_return is not None for view in views))]
+    judged = " or ".join(kind for kind, there in kinds if there) or "accuracy"
+    return (*_HEADINGS[:_JUDGED], judged, *_HEADINGS[_JUDGED + 1 :])
 
 
 def line(view: RunView) -> str:
@@ -57,13 +74,14 @@ def table(views: Sequence[RunView], columns: int) -> Table | Text:
     other, each run is a line that may be folded.
     """
     rows = [row(view) for view in views]
-    widths = [max(map(len, cells)) for cells in zip(_HEADINGS, *(each[:-1] for each in rows), strict=True)]
+    above = headings(views)
+    widths = [max(map(len, cells)) for cells in zip(above, *(each[:-1] for each in rows), strict=True)]
     widths[1] = min(widths[1], _WIDEST_STATUS)
     room = columns - sum(widths[1:]) - _GAP * (len(widths) - 1)
     if room < _SHORTEST_ID:
         return Text("\n".join(map(line, views)))
     shown = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
-    for heading, width in zip(_HEADINGS, widths, strict=True):
+    for heading, width in zip(above, widths, strict=True):
         folded = heading in ("run", "status") and columns < IN_A_PIPE
         shown.add_column(
             heading,

@@ -49,12 +49,14 @@ def view_of(platform: RunPlatform, run: str, *, ask_redis: bool = True) -> RunVi
         versions=submitted.versions,
         tasks_per_second=submitted.tasks / step_seconds if step_seconds else 0.0,
         loss=state.scores.get("loss") if state else None,
-        accuracy=judged["accuracy"] if judged else None,
-        accuracy_ci95=judged["accuracy_ci95"] if judged else 0.0,
+        accuracy=judged.get("accuracy") if judged else None,
+        accuracy_ci95=judged.get("accuracy_ci95", 0.0) if judged else 0.0,
         split=split,
         seconds_left=left,
         created_at=submitted.created_at,
         labels=submitted.wish.labels,
+        mean_return=judged.get("mean_return") if judged else None,
+        mean_return_ci95=judged.get("mean_return_ci95", 0.0) if judged else 0.0,
     )
 
 

@@ -65,6 +65,9 @@ class RunCollector(Collector):
         step = GaugeMetricFamily("phiforge_run_step_seconds", "Typical time between two commits.", labels=["run"])
         loss = GaugeMetricFamily("phiforge_run_loss", "L(φ) per task: mean query loss.", labels=["run", "split"])
         accuracy = GaugeMetricFamily("phiforge_run_step_accuracy_ratio", "Query accuracy of a step.", labels=["run"])
+        returned = GaugeMetricFamily(
+            "phiforge_run_step_return", "Mean return of a step, of runs that act.", labels=["run"]
+        )
         for run in self.platform.exchange.seen.all():
             state = self.platform.exchange.state(run)
             if state is None:
@@ -72,12 +75,14 @@ class RunCollector(Collector):
             version.add_metric([run], state.head)
             tasks.add_metric([run], state.tasks)
             step.add_metric([run], state.step_seconds)
-            if {"loss", "accuracy"} <= state.scores.keys():
+            if "loss" in state.scores:
                 loss.add_metric([run, "train"], state.scores["loss"])
-                accuracy.add_metric([run], state.scores["accuracy"])
+            for name, metric in (("accuracy", accuracy), ("mean_return", returned)):
+                if name in state.scores:
+                    metric.add_metric([run], state.scores[name])
             for split, judged in self.platform.exchange.summaries(run).items():
                 loss.add_metric([run, split], judged["loss"])
-        return [version, tasks, step, loss, accuracy]
+        return [version, tasks, step, loss, accuracy, returned]
 
     def _judged(self) -> list[Metric]:
         labels = ["run", "split"]
@@ -87,8 +92,13 @@ class RunCollector(Collector):
             "Half width of the 95 % confidence interval of the accuracy.",
             labels=labels,
         )
+        returned = GaugeMetricFamily("phiforge_run_return", "Mean return per task, of runs that act.", labels=labels)
+        around = GaugeMetricFamily(
+            "phiforge_run_return_ci95", "Half width of the 95 % confidence interval of the return.", labels=labels
+        )
+        metrics = {"accuracy": accuracy, "accuracy_ci95": interval, "mean_return": returned, "mean_return_ci95": around}
         for run in self.platform.exchange.seen.all():
             for split, judged in self.platform.exchange.summaries(run).items():
-                accuracy.add_metric([run, split], judged["accuracy"])
-                interval.add_metric([run, split], judged["accuracy_ci95"])
-        return [accuracy, interval]
+                for name in metrics.keys() & judged.keys():
+                    metrics[name].add_metric([run, split], judged[name])
+        return [*metrics.values()]

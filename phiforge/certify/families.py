@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from phiforge.certify import worlds
 from phiforge.certify.proof import Figure, Proof, count
 from phiforge.registry import PartConfig
 from phiforge.registry.abilities import DataPart
@@ -24,7 +25,9 @@ def proofs(part: type[DataPart]) -> Iterator[Proof]:
     yield Proof("tasks are of the shapes that it says", partial(shapes, part, config))
     yield Proof("tasks are read back as they were written", partial(round_trip, part, config))
     yield Proof("inputs and targets are finite", partial(finite, part, config))
-    if not part.regression:
+    if part.reinforcement:
+        yield from worlds.proofs(config)
+    if not part.regression and not part.reinforcement:
         yield Proof("every label comes as often as the others", partial(balance, part, config))
 
 
@@ -40,8 +43,8 @@ def other_tasks(part: type[DataPart], config: PartConfig) -> Figure:
 
 def shapes(part: type[DataPart], config: PartConfig) -> Figure:
     """Count the arrays whose shapes are not those of the tasks that were asked for."""
-    batch, ways, shape = _tasks(part, config), _ways(part), part.input_shape(config)
-    targets = (1,) if part.regression else ()
+    batch, ways, shape = _tasks(part, config), _ways(part), part.example_shape(config)
+    targets = (1,) if part.regression or part.reinforcement else ()
     return count(
         [
             batch.support_x.shape != (TASKS, ways * K_SHOT, *shape),
@@ -79,4 +82,4 @@ def _tasks(part: type[DataPart], config: PartConfig, split: str = "train", seed:
 
 
 def _ways(part: type[DataPart]) -> int:
-    return 1 if part.regression else WAYS
+    return 1 if part.regression or part.reinforcement else WAYS

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phiforge.certify import material
+from phiforge.certify import acting, material
 from phiforge.certify.differences import against_differences, relative_error
 from phiforge.certify.proof import Figure, Proof, count
 from phiforge.learning.estimators.bases.gradients import summed_gradient
@@ -41,12 +41,27 @@ def proofs(part: type[LearnerPart]) -> Iterator[Proof]:
     yield Proof("φ₀ is the same for the same seed", partial(same_start, config))
     yield Proof("φ₀ is float32 and contiguous, and there iff it learns", partial(start_is_plain, config))
     yield Proof("F_φ leaves φ and the task as they were", partial(leaves_inputs, config))
+    if not part.supervised:
+        yield from _of_acting(part, config)
+        return
     yield Proof("the same seed gives the same logits", partial(same_logits, config))
     yield Proof("transductive, or not, as it says", partial(transduction, config))
     yield from _of_gradient(part, config)
     yield from _of_flags(part, config)
     yield Proof("the order of support examples does not matter", partial(order_of_support, config), asked=False)
     yield Proof("the names of classes do not matter", partial(names_of_classes, config), asked=False)
+
+
+def _of_acting(part: type[LearnerPart], config: PartConfig) -> Iterator[Proof]:
+    yield Proof("the same seed gives the same scores", partial(acting.same_outcome, config))
+    yield Proof("is judged by a return, and by no accuracy", partial(acting.judged_by_return, config))
+    yield Proof("the world's luck is the task's", partial(acting.luck_of_the_world, config))
+    yield Proof("takes inner gradients, or not, as it says", partial(inner_gradients, config))
+    for name, estimator in ESTIMATORS.working().items():
+        if estimator.exact and estimator.refuses(part, config) is None:
+            yield Proof(
+                f"contributes the same by '{name}' in other passes", partial(acting.sum_over_tasks, config, name)
+            )
 
 
 def _of_gradient(part: type[LearnerPart], config: PartConfig) -> Iterator[Proof]:

@@ -12,11 +12,12 @@ from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Phi, TaskShape, build_learner
 from phiforge.learning.networks.bases.normalisation import is_statistic
 from phiforge.learning.tensors import Tensors
-from phiforge.registry import ESTIMATORS, LEARNERS, NETWORKS, PartConfig
+from phiforge.registry import ESTIMATORS, FAMILIES, LEARNERS, NETWORKS, PartConfig
 from phiforge.registry.abilities import EstimatorPart, LearnerPart
 from phiforge.spec.run import RunSpec
-from phiforge.spec.task import Engine
+from phiforge.spec.task import Engine, Task
 from phiforge.tasks.episodes import Episode
+from phiforge.tasks.families import build_family
 
 N_WAY, K_SHOT, N_QUERY, TRAIN_CLASSES, SIDE = 3, 2, 3, 8, 16
 FEW, MANY_STEPS = 4, 3
@@ -24,11 +25,16 @@ FEW, MANY_STEPS = 4, 3
 GROUPED = 8
 JOB = 1
 MLP = {"name": "mlp", "width": FEW}
+WORLD = "tabular_mdp"
+"""Where learners that act are proven: it has luck, choices and an end."""
+ACTED = Task(n_way=1, k_shot=4, n_query=5)
 
 
 def small(config: PartConfig) -> PartConfig:
     """Return a learner's configuration with a narrow network and few inner steps, where it has such fields."""
     changes: dict[str, object] = {}
+    if isinstance(getattr(config, "units", None), int):
+        changes["units"] = FEW
     if (network := getattr(config, "network", None)) is not None:
         changes["network"] = narrow(network)
     if getattr(config, "inner_steps", 0) > MANY_STEPS:
@@ -63,7 +69,10 @@ def side_of(config: PartConfig) -> int:
 def learner_of(
     config: PartConfig, engine: Engine = "torch", n_way: int = N_WAY, *, regression: bool = False
 ) -> Learner:
-    """Return a learner for images or, if so said, for values."""
+    """Return a learner for images, for values if so said, or for a world if it acts."""
+    if not LEARNERS[config.name].supervised:
+        world = build_family(default_of_name(WORLD))
+        return build_learner(config, TaskShape(1, FAMILIES[WORLD].input_shape(world.config), world=world))
     if regression:
         return build_learner(config, TaskShape(1, (1,), regression=True, engine=engine))
     side = side_of(config)
@@ -81,6 +90,9 @@ def phi_of(learner: Learner, dtype: torch.dtype = torch.float64) -> Tensors:
 
 def episodes_of(learner: Learner, count: int, dtype: torch.dtype = torch.float64) -> list[Episode]:
     """Return tasks of the learner's shape: random images with labels in random order, or random points."""
+    if learner.shape.world is not None:
+        batch = learner.shape.world.sample("train", ACTED, count, "episodes")
+        return list(batch.episodes(dtype=dtype))
     generator = torch_generator("episodes")
     draw = _of_values if learner.shape.regression else _of_images
     return [draw(learner.shape, generator, dtype) for _ in range(count)]
@@ -112,6 +124,11 @@ def step_of(version: int = 0, chunk: int = 1) -> Step:
 def estimator_by(name: str) -> Estimator:
     """Return an estimator with its defaults."""
     return build_estimator(ESTIMATORS[name].Config(name=name))
+
+
+def default_of_name(family: str) -> PartConfig:
+    """Return a family's configuration with all its defaults."""
+    return FAMILIES[family].Config(name=family)
 
 
 def default_of(part: type[LearnerPart]) -> PartConfig:

@@ -14,7 +14,7 @@ from phiforge.learning.scores import Score, build_score
 from phiforge.registry.abilities import ScorePart
 
 QUERIES, WAYS, SURE = 20, 4, 20.0
-LABELS, VALUES = "labels", "values"
+LABELS, VALUES, RETURNS = "labels", "values", "returns"
 
 
 def proofs(part: type[ScorePart]) -> Iterator[Proof]:
@@ -53,6 +53,8 @@ def better(part: type[ScorePart], kind: str) -> Figure:
 
 
 def _kinds(part: type[ScorePart]) -> tuple[str, ...]:
+    if part.reinforcement:
+        return (RETURNS,)
     return {True: (VALUES,), False: (LABELS,), None: (LABELS, VALUES)}[part.regression]
 
 
@@ -62,12 +64,18 @@ def _score(part: type[ScorePart]) -> Score:
 
 def _targets(kind: str) -> Tensor:
     values = torch.randn(QUERIES, 1, generator=torch_generator("targets"))
+    if kind == RETURNS:
+        return values.new_zeros(QUERIES)
     return values if kind == VALUES else torch.arange(WAYS).repeat(QUERIES // WAYS)
 
 
 def _right(kind: str) -> Tensor:
+    if kind == RETURNS:
+        return _random(kind) + 1
     return _targets(kind) if kind == VALUES else SURE * F.one_hot(_targets(kind), WAYS).float()
 
 
 def _random(kind: str) -> Tensor:
+    if kind == RETURNS:
+        return torch.randn(QUERIES, generator=torch_generator("random"))
     return torch.randn(QUERIES, 1 if kind == VALUES else WAYS, generator=torch_generator("random"))

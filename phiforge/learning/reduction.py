@@ -24,7 +24,7 @@ class Reduced(NamedTuple):
     phi_hash: str
     optimizer_hash: str
     scores: dict[str, float]
-    """Means over the version's tasks, ``loss`` and ``accuracy`` among them."""
+    """Means over the version's tasks, ``loss`` among them."""
 
 
 def reduce(estimator: Estimator, step: Step, phi: Tensors, optimizer: Tensors, payloads: Sequence[bytes]) -> Reduced:

@@ -20,13 +20,16 @@ from phiforge.learning.statistics import estimate
 from phiforge.learning.tensors import Tensors
 from phiforge.tasks.episodes import Episode
 
+_DECISIVE = frozenset({"accuracy", "mean_return"})
+"""Scores of which there must be one: what tasks to tell apart are judged by, and what tasks to act in are."""
+
 Outcomes = Callable[[Phi, Episode, Generator], Mapping[int, Outcome]]
 """How the models of one episode did, by number of inner steps, or just by 0."""
 
 
 @dataclass(frozen=True)
 class ChunkScores:
-    """Scores of each task of a chunk, by name: ``loss``, ``accuracy`` and whatever else the run asks for."""
+    """Scores of each task of a chunk, by name: ``loss``, ``accuracy`` or ``mean_return``, and whatever is asked for."""
 
     of: dict[str, list[float]]
 
@@ -41,7 +44,7 @@ class ChunkScores:
             found = {str(name): [float(value) for value in values] for name, values in json.loads(data).items()}
         except (ValueError, TypeError, AttributeError) as error:
             raise FormatError(f"not the scores of a chunk: {data[:80]!r}") from error
-        if not {"loss", "accuracy"} <= found.keys() or len({len(values) for values in found.values()}) != 1:
+        if "loss" not in found or not _DECISIVE & found.keys() or len({len(values) for values in found.values()}) != 1:
             raise FormatError(f"not the scores of a chunk: {data[:80]!r}")
         return cls(found)
 

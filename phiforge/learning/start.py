@@ -6,6 +6,7 @@ from phiforge.learning.tensors import Tensors, torch_type
 from phiforge.registry import DATA
 from phiforge.spec.run import RunSpec
 from phiforge.spec.task import Task
+from phiforge.tasks.families import build_family
 
 
 def learner_for(spec: RunSpec, task: Task, input_shape: tuple[int, ...], train_classes: int = 0) -> Learner:
@@ -25,6 +26,7 @@ def learner_for(spec: RunSpec, task: Task, input_shape: tuple[int, ...], train_c
         engine=spec.numerics.settled_engine,
         bfloat16=spec.numerics.bfloat16,
         scores=spec.scores,
+        world=build_family(spec.data) if DATA[spec.data.name].reinforcement else None,
     )
     return build_learner(spec.learner, shape)
 

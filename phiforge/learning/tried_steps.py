@@ -15,6 +15,9 @@ from phiforge.spec.run import RunSpec
 _TRIED = (1, 2, 3, 5, 10)
 """For ever: scores that are taken again must come out the same."""
 
+_COMPARED = ("loss", "loss_ci95", "accuracy", "accuracy_ci95", "mean_return", "mean_return_ci95")
+"""What is said of each number that was tried, as far as tasks have it."""
+
 STEPS = "inner_steps"
 BY_STEPS = "by_inner_steps"
 """Of a summary: the number of inner steps that it is of, and what each number that was tried came to."""
@@ -77,7 +80,7 @@ def summary_of_best(
         return None
     sign = -1 if higher_is_better else 1
     best = min(tried, key=lambda steps: (sign * found[steps][chosen_by], steps))
-    names = ("loss", "loss_ci95", "accuracy", "accuracy_ci95")
+    names = [name for name in _COMPARED if name in found[best]]
     return {
         **found[best],
         STEPS: best,

@@ -56,6 +56,8 @@ class Learned:
 
     def _expect_ways(self, n_way: int) -> None:
         name, trained = self.spec.learner.name, self.spec.task.n_way
+        if DATA[self.spec.data.name].reinforcement:
+            raise TaskError(f"run {self.run!r} learned to act (data {self.spec.data.name!r}): it has no classes")
         if DATA[self.spec.data.name].regression:
             raise TaskError(f"run {self.run!r} learned regressions (data {self.spec.data.name!r}): it has no classes")
         if n_way < 2:

@@ -82,6 +82,11 @@ def load_run(
     """
     record = Record(store)
     meant = record.run(run_of(record, run))
+    if DATA[meant.spec.data.name].reinforcement:
+        raise RunError(
+            f"run {meant.run!r} learned to act (data {meant.spec.data.name!r}), which tells no classes apart: "
+            f"`phiforge evaluate {meant.run}` judges its φ on tasks again"
+        )
     learned = learned_of(record, meant, chosen_version(record, meant) if version is None else version)
     return Model(learned.to(device), material=material or material_of(store, meant))
 

@@ -32,6 +32,10 @@ class LearnerPart(Part):
     """Whether F_φ draws from choices that φ gives probabilities, so that L(φ) has no gradient of its own."""
     regresses: ClassVar[bool] = False
     """Whether it can also learn tasks whose targets are values."""
+    supervised: ClassVar[bool] = True
+    """Whether it learns from examples whose targets are given."""
+    reinforces: ClassVar[bool] = False
+    """Whether it learns tasks to act in, from the rewards that its actions bring."""
     averages: ClassVar[bool] = True
     """Whether it keeps, and on unseen tasks can use, the statistics that ``norm: running`` and ``per_step`` average."""
     mapped: ClassVar[bool] = False
@@ -174,6 +178,8 @@ class DataPart(Part):
 
     regression: ClassVar[bool] = False
     """Whether the targets of its tasks are values, not labels."""
+    reinforcement: ClassVar[bool] = False
+    """Whether its tasks are to be acted in: there are no targets, but rewards."""
     published: ClassVar[bool] = True
     """Whether it is a set of examples that lies in object storage; else its tasks are drawn from a formula."""
     chooses_by: ClassVar[str] = "accuracy"
@@ -183,6 +189,11 @@ class DataPart(Part):
     def input_shape(cls, config: Any) -> tuple[int, ...]:  # noqa: ANN401 - its own configuration
         """Return the shape of one input: (channels, height, width) of images, (1,) of a regression's x."""
         raise NotImplementedError
+
+    @classmethod
+    def example_shape(cls, config: Any) -> tuple[int, ...]:  # noqa: ANN401 - its own configuration
+        """Return the shape of one example's x in an episode: of one input, unless tasks are acted in."""
+        return cls.input_shape(config)
 
     @classmethod
     def turns(cls, config: Any) -> bool:  # noqa: ANN401 - its own configuration
@@ -212,6 +223,8 @@ class ScorePart(Part):
     """Which way it is better."""
     regression: ClassVar[bool | None] = None
     """Whether it is of regressions alone (True), of labels alone (False), or of both (None)."""
+    reinforcement: ClassVar[bool] = False
+    """Whether it is of tasks to act in, and of no others."""
 
 
 class ProposerPart(Part):

@@ -6,7 +6,9 @@ from phiforge.runs.submitted import RunRecord
 
 
 def best_of(record: Record, run: RunRecord) -> int:
-    """Return the version with the best validation score: accuracy, of a regression the loss; of equals the first.
+    """Return the version with the best validation score; of equals the first.
+
+    It is the accuracy, of a regression the loss, of tasks to act in the return.
 
     Raises FormatError if scores are damaged.
     """

@@ -27,6 +27,9 @@ EXPIRY_SECONDS = KEPT_SECONDS
 
 _SCORE = "score:"
 
+_WATCHED = ("version", "tasks", "loss", "accuracy", "accuracy_ci95", "mean_return", "mean_return_ci95")
+"""What is kept at hand of a summary, as far as it is there."""
+
 
 class Exchange:
     """One fleet's hot state; safe to share between threads."""
@@ -186,7 +189,7 @@ class Exchange:
 
     def note_summary(self, run: str, split: str, summary: Mapping[str, Any]) -> None:
         """Keep the latest summary of ``split`` at hand for whoever watches; the record holds it for good."""
-        watched = {name: summary[name] for name in ("version", "tasks", "loss", "accuracy", "accuracy_ci95")}
+        watched = {name: summary[name] for name in _WATCHED if name in summary}
         self.redis.hset(self.key(run, "judged"), split, canonical_json(watched))
 
     def summaries(self, run: str) -> dict[str, dict[str, float]]:

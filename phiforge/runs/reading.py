@@ -9,6 +9,7 @@ import numpy as np
 from phiforge.base.errors import FormatError, MissingObjectError
 from phiforge.base.metrics import DAMAGED
 from phiforge.learning.tensors import torch_type
+from phiforge.registry import DATA
 from phiforge.runs.outcomes import NotReadyError, Outcome
 from phiforge.runs.platform import RunPlatform
 from phiforge.runs.submitted import RunRecord
@@ -62,7 +63,9 @@ def read_episodes(
 def _check(batch: EpisodeBatch, record: RunRecord, task: Task, count: int) -> None:
     """Raise FormatError unless these are as many episodes, of as many such examples, as the run's: not another's."""
     support, query = task.n_way * task.k_shot, task.n_way * task.n_query
-    expected = (count, (support, *record.input_shape), (query, *record.input_shape))
+    part = DATA[record.spec.data.name]
+    shape = part.example_shape(record.spec.data) if part.reinforcement else record.input_shape
+    expected = (count, (support, *shape), (query, *shape))
     found = (len(batch), batch.support_x.shape[1:], batch.query_x.shape[1:])
     if found != expected:
         raise FormatError(f"not the run's episodes: (episodes, support, query) are {found}, expected {expected}")

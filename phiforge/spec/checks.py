@@ -6,13 +6,14 @@ from typing import Any, NamedTuple, get_args
 
 from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, SCORES
 from phiforge.registry.abilities import NetworkPart
+from phiforge.spec.acting import acting_problems
 from phiforge.spec.label_noise import label_noise_problems
 from phiforge.spec.limits import MOST_EPISODE_BYTES
 from phiforge.spec.numerics import numerics_problems
 from phiforge.spec.scheduling import scheduling_problems
 
 ALWAYS = ("loss", "accuracy")
-"""Scores that every run has."""
+"""Scores that every run has, unless it acts."""
 
 _IMAGE = 3
 """Dimensions of an image: channels, height, width."""
@@ -22,6 +23,11 @@ _FLOAT_BYTES = 4
 
 Values = Mapping[str, Any]
 """Valid sections by name; a section with a problem of its own is absent."""
+
+
+def always(data: str) -> tuple[str, ...]:
+    """Return the scores that every run on ``data`` has."""
+    return ("loss", "mean_return") if DATA[data].reinforcement else ALWAYS
 
 
 class DatasetFacts(NamedTuple):
@@ -47,6 +53,7 @@ def check_parts(values: Values) -> list[str]:
     if "learner" in values and "data" in values:
         problems += _network_problems(values["learner"], values["data"])
     if "data" in values:
+        problems += acting_problems(values, {place: task.n_way for place, _, task in _tasks(values)})
         problems += _regression_problems(values)
     if "data" in values and "sampling" in values:
         problems += _turn_problems(values["sampling"], values["data"])
@@ -200,6 +207,13 @@ def _score_problems(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sect
         f"scores: '{name}' is given twice" for name in sorted({each for each in names if names.count(each) > 1})
     ]
     problems += [f"scores: '{name}' is of every run already" for name in names if name in ALWAYS]
+    if DATA[data.name].reinforcement:
+        return problems
+    problems += [
+        f"scores: '{name}' is of tasks to act in, which data '{data.name}' has not"
+        for name in names
+        if SCORES[name].reinforcement
+    ]
     for name in names:
         if SCORES[name].regression not in (None, regression):
             kind = "values" if SCORES[name].regression else "labels"
@@ -208,9 +222,11 @@ def _score_problems(scores: Any, data: Any) -> list[str]:  # noqa: ANN401 - sect
 
 
 def _regression_problems(values: Values) -> list[str]:
-    """Return where classes are asked of a regression, or a task has a single class."""
+    """Return where classes are asked of a regression, or a task of classes has a single one."""
     data, learner = values["data"], values.get("learner")
     ways = {place: task.n_way for place, _, task in _tasks(values)}
+    if DATA[data.name].reinforcement:
+        return []
     if not DATA[data.name].regression:
         return [
             f"{place}.n_way: 1 way leaves nothing to tell apart; allowed: 2 or more"

@@ -73,6 +73,8 @@ def _problems_of(noisy: Noisy, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _no_labels(data: str) -> str:
     """Say why none of the labels of its tasks can be made wrong; nothing if they can."""
+    if DATA[data].reinforcement:
+        return "to be acted in, without labels"
     if DATA[data].regression:
         return "a regression, without labels"
     return "" if DATA[data].published else "drawn from a formula, whose labels stay right"

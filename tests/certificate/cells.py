@@ -8,7 +8,7 @@ from phiforge.base.errors import SpecError
 from phiforge.registry import ESTIMATORS, LEARNERS, NETWORKS
 from phiforge.registry.section import Section
 from phiforge.spec.read import parse_spec
-from tests.certificate import drawn, proofs, shipped, unrolled
+from tests.certificate import acting, drawn, proofs, shipped, unrolled
 from tests.certificate.material import Figure, configured, estimating
 from tests.certificate.variants import (
     DEEPER,
@@ -59,6 +59,7 @@ def refusal(learner: str, estimator: str) -> str | None:
     versions = 0 if estimator == "none" else 10
     settings = FITTING.get((learner, estimator), {})
     raw = {"learner": {"name": learner} | settings, "estimator": {"name": estimator}, "outer": {"versions": versions}}
+    raw |= {} if LEARNERS[learner].supervised else {"data": {"name": "bandits"}, "task": {"n_way": 1}}
     try:
         parse_spec(raw)
     except SpecError as error:
@@ -68,7 +69,10 @@ def refusal(learner: str, estimator: str) -> str | None:
 
 def proofs_of(learner: str, estimator: str) -> list[Proof]:
     """Return the proofs of a cell that is not refused; raises KeyError for one that nobody has proven."""
-    found = list(BY_ESTIMATOR[estimator](learner))
+    if LEARNERS[learner].supervised:
+        found = list(BY_ESTIMATOR[estimator](learner))
+    else:
+        found = [Proof(*each) for each in acting.proofs_of(learner, estimator)]
     if not found:
         raise KeyError(f"learner '{learner}' x estimator '{estimator}' is neither refused nor proven")
     return found

@@ -105,7 +105,7 @@ def phi_of(learner: Learner, dtype: torch.dtype, start: int = 0) -> dict[str, to
 
 def norm_of(config: Section) -> str:
     """Return how a learner's network normalises."""
-    return getattr(config.network, "norm", "none")
+    return getattr(getattr(config, "network", None), "norm", "none")
 
 
 def estimating(name: str, **settings: object) -> Section:

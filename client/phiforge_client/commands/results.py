@@ -77,7 +77,7 @@ def export_metrics(
 def compare(
     run: Runs,
     score: Annotated[
-        str | None, typer.Option("--score", metavar="NAME", help="Default: accuracy, or the loss of a regression.")
+        str | None, typer.Option("--score", metavar="NAME", help="Default: accuracy, or else loss or mean_return.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write pictures there too.")] = None,
     as_json: AsJson = False,

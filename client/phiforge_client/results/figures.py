@@ -115,7 +115,7 @@ def _scaled(values: Sequence[float], score: str) -> np.ndarray[Any, np.dtype[np.
 
 
 def _named(score: str) -> str:
-    return "accuracy (%)" if score == "accuracy" else score
+    return {"accuracy": "accuracy (%)", "mean_return": "return"}.get(score, score)
 
 
 def _coloured(found: Sequence[Findings]) -> list[tuple[str, Findings]]:

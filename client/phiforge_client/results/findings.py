@@ -93,12 +93,16 @@ def findings(platform: RunPlatform, run: str) -> Findings:
 
 
 def deciding_score(found: Sequence[Findings]) -> str:
-    """Return the score by which runs are told apart: accuracy, or the loss where nothing is classified.
+    """Return the score by which runs are told apart: accuracy, the return of runs that act, or the loss.
+
+    It is one that all have: the loss where some act and others do not.
 
     Raises MissingPartError if their data is of a package that is not installed here.
     """
     by = {DATA[run.submitted.spec["data"]["name"]].chooses_by for run in found}
-    return "accuracy" if "accuracy" in by else "loss"
+    if by == {"mean_return"}:
+        return "mean_return"
+    return "accuracy" if "accuracy" in by and "mean_return" not in by else "loss"
 
 
 def judged_by(run: Findings) -> str:

@@ -54,8 +54,8 @@ def outcome(found: Findings) -> dict[str, str]:
 
 
 def _scores(kind: str, scores: Scores) -> dict[str, float]:
-    """Return the loss, the accuracy and every other score with its interval, by tag."""
-    names = {"loss", "accuracy"} | {name.removesuffix(_CI95) for name in scores if name.endswith(_CI95)}
+    """Return the loss, the accuracy or the return, and every other score with its interval, by tag."""
+    names = {"loss", "accuracy", "mean_return"} | {name.removesuffix(_CI95) for name in scores if name.endswith(_CI95)}
     kept = {*names, *(f"{name}{_CI95}" for name in names)} & set(scores)
     return {f"{kind}/{name}": float(scores[name]) for name in sorted(kept) if scores[name] is not None}
 

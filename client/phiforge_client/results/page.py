@@ -20,6 +20,8 @@ from phiforge_client.results.learned import Learned, learned
 from phiforge_client.results.weights_picture import weights_picture
 
 TASKS_ASKED, TASKS_SHOWN, CLASSES_SHOWN = 50, 3, 12
+_SPELLED = {"accuracy": ("accuracy", "%.1f ± %.1f %%", 100), "mean_return": ("return", "%.3f ± %.3f", 1)}
+"""What the score that runs are told apart by is called, how it is written, and times what."""
 _IMAGES = 4
 """Dimensions of an array of images."""
 PATIENCE_SECONDS = 20.0
@@ -67,6 +69,8 @@ def _drawn(found: Sequence[Findings]) -> Iterator[tuple[str, bytes]]:
     if score == "accuracy":
         yield "accuracy-by-tasks", figures.curves(found, "accuracy", figures.by_tasks, title, "tasks seen")
         yield "accuracy-by-minutes", figures.curves(found, "accuracy", figures.by_minutes, title, "minutes of training")
+    if score == "mean_return":
+        yield "return-by-tasks", figures.curves(found, score, figures.by_tasks, "Return on unseen tasks", "tasks seen")
     yield "loss-by-tasks", figures.curves(found, "loss", figures.by_tasks, "Query loss per task", "tasks seen")
     if steps := figures.inner_steps(found, score):
         yield "inner-steps", steps
@@ -102,8 +106,9 @@ def _rendered(about: Sequence[About], drawn: Mapping[str, bytes]) -> str:
     environment.filters["quoted"] = shlex.quote
     text = files("phiforge_client.results").joinpath("templates", "report.html").read_text(encoding="utf-8")
     inline = {name: "data:image/png;base64," + base64.b64encode(png).decode() for name, png in drawn.items()}
-    classified = deciding_score([each.found for each in about]) == "accuracy"
+    decides = deciding_score([each.found for each in about])
+    spelled = _SPELLED.get(decides)
     joint = [name for name in inline if not any(name in (*each.pictures, *each.weights) for each in about)]
     return environment.from_string(text).render(
-        about=about, inline=inline, joint=joint, most=CLASSES_SHOWN, classified=classified
+        about=about, inline=inline, joint=joint, most=CLASSES_SHOWN, decides=decides, spelled=spelled
     )

@@ -24,7 +24,7 @@ from phiforge.learning.estimators.bases.estimator import (
     summed,
 )
 from phiforge.learning.estimators.bases.gradients import gradient_of
-from phiforge.learning.estimators.bases.reasons import own_norm, shared_architecture, untrainable
+from phiforge.learning.estimators.bases.reasons import acting, own_norm, shared_architecture, untrainable
 from phiforge.learning.learners import Learner, Mode, Outcome, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner
 from phiforge.learning.networks.bases.normalisation import mean_statistics
@@ -69,6 +69,8 @@ class Darts(Estimator):
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
         """Refuse what has no architecture, or lets tasks change it."""
+        if why := acting("darts", learner):
+            return why
         if not learner.searches:
             return untrainable(learner) or f"learner '{learner.name}' has no architecture in φ: use learner 'meta_nas'"
         if config.adapts != "weights":

@@ -33,7 +33,7 @@ from phiforge.learning.estimators.bases.estimator import (
     summed,
 )
 from phiforge.learning.estimators.bases.gradients import gradient_of
-from phiforge.learning.estimators.bases.reasons import unsearchable, untrainable, without_gradient
+from phiforge.learning.estimators.bases.reasons import acting, unsearchable, untrainable, without_gradient
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.networks.bases.policy import alike, drawn, entropy_slope, logits_of, score
@@ -90,7 +90,8 @@ class Enas(Estimator):
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
         """Refuse what has no architecture in φ, lets tasks change it, or averages over architectures."""
-        return untrainable(learner) or without_gradient(learner) or unsearchable("enas", learner, config)
+        why = untrainable(learner) or acting("enas", learner) or without_gradient(learner)
+        return why or unsearchable("enas", learner, config)
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return the summed gradients; loss and accuracy are those of the networks that were drawn."""

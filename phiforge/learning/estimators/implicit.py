@@ -23,7 +23,7 @@ from phiforge.learning.estimators.bases.estimator import (
     summed,
 )
 from phiforge.learning.estimators.bases.preconditions import Preconditions, tell
-from phiforge.learning.estimators.bases.reasons import own_norm, untrainable
+from phiforge.learning.estimators.bases.reasons import acting, own_norm, untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner
@@ -81,6 +81,8 @@ class Implicit(Estimator):
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
         """Refuse what is not an initialisation pulled back to φ."""
+        if why := acting("implicit", learner):
+            return why
         pull = learner.pull(config)
         if pull is None:
             return untrainable(learner) or f"learner '{learner.name}' has no proximal inner loss: use learner 'maml'"

@@ -15,7 +15,7 @@ from phiforge.learning.estimators.bases.estimator import (
     scores_of,
 )
 from phiforge.learning.estimators.bases.gradients import gradient_of
-from phiforge.learning.estimators.bases.reasons import untrainable
+from phiforge.learning.estimators.bases.reasons import acting, untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.registry import PartConfig
@@ -37,6 +37,8 @@ class Reinforce(Estimator):
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
         """Refuse what makes no choices."""
+        if why := acting("reinforce", learner):
+            return why
         if learner.chooses:
             return None
         return untrainable(learner) or f"learner '{learner.name}' draws no choices: use learner 'chosen_training'"

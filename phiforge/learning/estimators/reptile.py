@@ -18,7 +18,7 @@ from phiforge.learning.estimators.bases.estimator import (
     scores_of,
     summed,
 )
-from phiforge.learning.estimators.bases.reasons import not_all_moved, own_norm, untrainable
+from phiforge.learning.estimators.bases.reasons import acting, not_all_moved, own_norm, untrainable
 from phiforge.learning.generators import torch_generator
 from phiforge.learning.learners import Learner, Mode, Phi
 from phiforge.learning.learners.bases.gradient import GradientLearner, gradients_at
@@ -56,7 +56,7 @@ class Reptile(Estimator):
     @classmethod
     def refuses(cls, learner: type[LearnerPart], config: Any) -> str | None:  # noqa: ANN401 - the learner's own
         """Refuse what is not an initialisation, all of which moves."""
-        return untrainable(learner) or not_all_moved(learner) or own_norm(config)
+        return untrainable(learner) or acting("reptile", learner) or not_all_moved(learner) or own_norm(config)
 
     def contribute(self, learner: Learner, phi: Phi, episodes: Sequence[Episode], step: Step, job: int) -> Contribution:
         """Return the summed difference; loss and accuracy are θ's on the query set, which moves nothing."""

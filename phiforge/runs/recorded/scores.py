@@ -7,8 +7,9 @@ from phiforge.base.errors import FormatError
 from phiforge.runs.keys import key_of, version_of
 from phiforge.runs.recorded.written import Written
 
-_SCORED: Mapping[str, type | tuple[type, ...]] = {"loss": (int, float), "accuracy": (int, float)}
-"""What all scores must say, and of which type."""
+_NUMBER = (int, float)
+_DECISIVE = ("accuracy", "mean_return")
+"""What scores must say besides the loss: one of the two, as tasks are told apart or acted in."""
 
 
 class Scores(Written):
@@ -30,7 +31,8 @@ class Scores(Written):
         """Read the scores of one version on one split; raises FormatError if they are damaged."""
         key = _scores_key(run, split, version)
         scores = self._read(key)
-        wrong = [name for name, kind in _SCORED.items() if not isinstance(scores.get(name), kind)]
+        decisive = next((name for name in _DECISIVE if name in scores), _DECISIVE[0])
+        wrong = [name for name in ("loss", decisive) if not isinstance(scores.get(name), _NUMBER)]
         if wrong or scores.get("version", version) != version:
             raise FormatError(f"{key} is damaged: wrong or missing: {', '.join(wrong) or 'version'}")
         return scores

@@ -7,7 +7,7 @@ from typing import Any
 from phiforge.base.errors import SpecError
 from phiforge.base.nearest import did_you_mean
 from phiforge.registry import DATA, SCORES
-from phiforge.spec.checks import ALWAYS
+from phiforge.spec.checks import always
 from phiforge.spec.read import sections
 from phiforge.spec.run import RunSpec
 from phiforge.spec.studies.dimension import Dimension, position_of
@@ -136,7 +136,7 @@ def _probed(dimension: Dimension) -> list[Any]:
 
 def objective_problems(objective: Objective, base: RunSpec) -> Iterator[str]:
     """Yield why an objective is never measured, or said twice."""
-    measured = [*ALWAYS, *(each.name for each in base.scores)]
+    measured = [*always(base.data.name), *(each.name for each in base.scores)]
     if objective.score is not None and objective.score not in measured:
         meant = did_you_mean(objective.score, measured)
         yield (
@@ -156,7 +156,7 @@ def aims_problems(objective: Objective, aims: tuple[Aim, ...], base: RunSpec) ->
         yield "objective: with several objectives, score and goal are theirs to say; leave tasks or versions alone here"
     if len(aims) == 1:
         yield "objectives: there is one; allowed: two or more, or the same in objective"
-    allowed = [*ALWAYS, *(each.name for each in base.scores), *MEASURES]
+    allowed = [*always(base.data.name), *(each.name for each in base.scores), *MEASURES]
     for place, name in enumerate(names):
         if name not in allowed:
             meant = did_you_mean(name, allowed)

@@ -25,6 +25,7 @@ async function ask(path) {
 }
 
 const share = (value, around) => (value == null ? "–" : `${(100 * value).toFixed(1)} ± ${(100 * (around ?? 0)).toFixed(1)} %`);
+const judged = (run) => (run.mean_return == null ? share(run.accuracy, run.accuracy_ci95) : `return ${run.mean_return.toFixed(2)} ± ${(run.mean_return_ci95 ?? 0).toFixed(2)}`);
 const labels = (of) => Object.entries(of ?? {}).map(([name, value]) => `${name}=${value}`).join(" ");
 const link = (kind, name) => node("a", name, { href: `#${kind}/${encodeURIComponent(name)}` });
 const figure = (value) => (value == null ? "–" : Number(value).toPrecision(4));
@@ -64,9 +65,9 @@ async function overview() {
   const [runs, queue, { studies, unreadable }] = await Promise.all(["api/runs", "api/queue", "api/studies"].map(ask));
   const words = at("filter").value.toLowerCase().split(/\s+/);
   const fits = (run) => words.every((word) => `${run.run} ${run.status} ${labels(run.labels)}`.toLowerCase().includes(word));
-  const row = (run) => [link("run", run.run), run.status, `${run.version ?? "–"}/${run.versions}`, share(run.accuracy, run.accuracy_ci95), labels(run.labels)];
+  const row = (run) => [link("run", run.run), run.status, `${run.version ?? "–"}/${run.versions}`, judged(run), labels(run.labels)];
   return [
-    node("h2", "Runs"), table(["run", "state", "version", "accuracy", "labels"], runs.filter(fits).reverse().map(row)),
+    node("h2", "Runs"), table(["run", "state", "version", "accuracy or return", "labels"], runs.filter(fits).reverse().map(row)),
     node("h2", "Queue"), table(["run", "state", "priority"], queue.runs.map((each) => [link("run", each.run), each.status, each.priority])),
     node("h2", "Studies"), table(["study", "state", "trials"], studies.map((each) => [link("study", each.study), each.status, each.trials.length])),
     ...Object.entries(unreadable).map(([name, why]) => node("p", `${name} cannot be read: ${why}`)),
@@ -75,15 +76,15 @@ async function overview() {
 
 async function run(name) {
   const found = await ask(`api/runs/${encodeURIComponent(name)}`);
-  const score = found.curve.some((each) => each.accuracy != null) ? "accuracy" : "loss";
+  const score = ["accuracy", "mean_return"].find((name) => found.curve.some((each) => each[name] != null)) ?? "loss";
   const points = found.curve.map((each) => ({ x: each.tasks, y: each[score], around: each[`${score}_ci95`] ?? 0 }));
   const { now } = found;
   return [
     node("h2", found.run),
-    node("p", `${now.status}; version ${now.version ?? "–"} of ${now.versions}; ${now.split} ${share(now.accuracy, now.accuracy_ci95)}`),
+    node("p", `${now.status}; version ${now.version ?? "–"} of ${now.versions}; ${now.split} ${judged(now)}`),
     ...(found.reason ? [node("p", found.reason)] : []),
     ...(found.parent ? [node("p", `branched at version ${found.parent.version} from `, {}, [link("run", found.parent.run)])] : []),
-    ...(points.length ? [chart(points, `validation ${score} against tasks`)] : [node("p", "no version was judged yet")]),
+    ...(points.length ? [chart(points, `validation ${score.replace("mean_", "")} against tasks`)] : [node("p", "no version was judged yet")]),
     ...(points.length ? [node("p", "", {}, [node("a", "The whole report", { href: `reports/${encodeURIComponent(found.run)}` })])] : []),
     ...(found.report ? [node("h3", "Report"), node("pre", JSON.stringify(found.report, null, 2))] : []),
     node("h3", "Spec"), node("pre", JSON.stringify(found.spec, null, 2)),

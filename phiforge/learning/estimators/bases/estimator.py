@@ -37,12 +37,12 @@ class Step:
 
 
 Sums = Mapping[str, float]
-"""Scores by name, ``loss`` and ``accuracy`` among them, summed over episodes."""
+"""Scores by name, ``loss`` among them, and ``accuracy`` where something is told or predicted, summed over episodes."""
 
-_ALWAYS = ("loss", "accuracy")
-"""The scores that every contribution has, and in this order stores beside its number of tasks."""
+_USUAL = ("loss", "accuracy")
+"""The scores that a contribution stores beside its number of tasks, in this order; it may lack the accuracy."""
 
-NOTHING: Sums = MappingProxyType(dict.fromkeys(_ALWAYS, 0.0))
+NOTHING: Sums = MappingProxyType({"loss": 0.0})
 """The sums over no episode."""
 
 
@@ -60,7 +60,7 @@ def added(sums: Sums, more: Sums) -> dict[str, float]:
 class Contribution:
     """What one job adds to the outer step: sums over its episodes, and tensors that only its estimator understands.
 
-    ``scores``: sums by name, ``loss`` and ``accuracy`` among them. ``tasks``: how many episodes. ``values`` are
+    ``scores``: sums by name, ``loss`` among them. ``tasks``: how many episodes. ``values`` are
     gradients for some estimators, parameter differences or scores of perturbations for others.
     ``statistics``: means over the job's passes, in the shapes of the entries of φ that normalisation averages.
     """
@@ -77,9 +77,10 @@ class Contribution:
 
     def to_bytes(self) -> bytes:
         """Return safetensors bytes; equal contributions give equal bytes."""
-        sums = torch.tensor([*(self.scores[name] for name in _ALWAYS), self.tasks], dtype=torch.float64)
+        usual = [self.scores[name] for name in _USUAL if name in self.scores]
+        sums = torch.tensor([*usual, self.tasks], dtype=torch.float64)
         more = {
-            name: torch.tensor(value, dtype=torch.float64) for name, value in self.scores.items() if name not in _ALWAYS
+            name: torch.tensor(value, dtype=torch.float64) for name, value in self.scores.items() if name not in _USUAL
         }
         tensors = with_prefix("values", self.values) | with_prefix("averages", self.statistics)
         return encode({"sums": sums} | tensors | with_prefix("scores", more))
@@ -90,10 +91,10 @@ class Contribution:
         tensors = decode(data)
         if "sums" not in tensors:
             raise FormatError(f"not a contribution: its tensors are {sorted(tensors)}, without 'sums'")
-        loss, accuracy, tasks = tensors["sums"].tolist()
+        *usual, tasks = tensors["sums"].tolist()
         more = {name: float(value) for name, value in without_prefix("scores", tensors).items()}
         values, statistics = without_prefix("values", tensors), without_prefix("averages", tensors)
-        return cls({"loss": loss, "accuracy": accuracy} | more, int(tasks), values, statistics)
+        return cls(dict(zip(_USUAL, usual, strict=False)) | more, int(tasks), values, statistics)
 
 
 class Estimator(EstimatorPart, ABC):

@@ -11,6 +11,16 @@ def untrainable(learner: type[LearnerPart]) -> str | None:
     return None if learner.learns else f"learner '{learner.name}' has no φ to learn: use estimator 'none'"
 
 
+def acting(estimator: str, learner: type[LearnerPart]) -> str | None:
+    """Refuse what acts, where an estimator needs examples with targets."""
+    if learner.supervised:
+        return None
+    return (
+        f"estimator '{estimator}' learns from examples with targets, but learner '{learner.name}' acts and has rewards "
+        "alone: use estimator 'backpropagation' or 'evolution'"
+    )
+
+
 def without_gradient(learner: type[LearnerPart]) -> str | None:
     """Refuse what makes choices."""
     if not learner.chooses:

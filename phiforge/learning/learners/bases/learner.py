@@ -18,6 +18,7 @@ from phiforge.registry import PartConfig
 from phiforge.registry.abilities import LearnerPart
 from phiforge.spec.task import Engine
 from phiforge.tasks.episodes import Episode
+from phiforge.tasks.families.bases.family import TaskFamily
 
 Phi = Mapping[str, Tensor]
 Set = Literal["support", "query"]
@@ -32,6 +33,7 @@ class TaskShape:
     ``input_shape``: (channels, height, width) of images, (1,) of a regression's x. ``train_classes``: the classes that
     training tasks are drawn from. ``regression``: targets are values, not labels. ``engine``: computes its network.
     ``bfloat16``: its network multiplies in that type. ``scores``: further scores of each task, by configuration.
+    ``world``: where its tasks are acted in, if they are.
 
     Example::
 
@@ -45,6 +47,7 @@ class TaskShape:
     engine: Engine = "torch"
     bfloat16: bool = False
     scores: tuple[PartConfig, ...] = ()
+    world: TaskFamily | None = None
 
     @property
     def outputs(self) -> int:
@@ -97,7 +100,8 @@ EVALUATION = Mode(training=False)
 class Outcome:
     """How the model built for one task did on its query set.
 
-    ``loss``: a scalar, differentiable in φ where the learner is. ``scores``: scalars by name, ``accuracy`` among them.
+    ``loss``: a scalar, differentiable in φ where the learner is. ``scores``: scalars by name, ``accuracy`` among them,
+    or ``mean_return`` where tasks are acted in.
     ``log_probability``: of the choices that F_φ drew, differentiable in φ, if it drew any.
     """
 

@@ -30,7 +30,12 @@ def checking_ways(adapt: Adapt) -> Adapt:
         *rest: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         shape = learner.shape
-        if not shape.regression and support_y.device.type == "cpu" and not transforms(shape.engine):
+        if (
+            not shape.regression
+            and shape.world is None
+            and support_y.device.type == "cpu"
+            and not transforms(shape.engine)
+        ):
             _expect_ways(support_y, shape.n_way, learner)
         return adapt(learner, phi, support_x, support_y, mode, generator, *rest)
 

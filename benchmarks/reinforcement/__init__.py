@@ -1,0 +1,1 @@
+"""Learners that act, between floors and ceilings."""
