@@ -125,9 +125,6 @@ class NetworkPart(Part):
     perturbed: ClassVar[bool] = False
     """Whether a pass may change what its layers put out, as learners that perturb features need."""
 
-    perturbed: ClassVar[bool] = False
-    """Whether a pass may change what its layers put out, as learners that perturb features need."""
-
     @classmethod
     def smallest_image(cls, config: Any) -> int:  # noqa: ANN401 - its own configuration
         """Return the side of the smallest image that it takes, in pixels."""
