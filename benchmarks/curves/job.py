@@ -19,8 +19,8 @@ from phiforge.tasks.episodes import EpisodeBatch
 from phiforge_trainer.worker import Trainer
 
 WATCHED = 3
-LATE_IMPORTS = ("phiforge.learning.engines.fused.conv_block", "torch._inductor.config")
-"""What the first job would import: the fused engine, and what torch's choice of deterministic algorithms looks at."""
+LATE_IMPORTS = ("phiforge.learning.engines.fused.conv_block",)
+"""What the first job would import: the fused engine."""
 
 
 class Work(NamedTuple):

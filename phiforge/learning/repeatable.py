@@ -22,7 +22,8 @@ def repeat_exactly() -> None:
     """Let this process, and autograd in this thread, compute the same bits again each time, for good."""
     # Read when a process first multiplies matrices on a GPU; another size of workspace may give other bits.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    torch.use_deterministic_algorithms(True)
+    # Not use_deterministic_algorithms, which imports all of torch's compiler, for more than a second, to tell it too.
+    torch.set_deterministic_debug_mode("error")
     # Autograd sums in the order of the nodes' numbers, which each thread counts for itself. It takes the gradients of a
     # GPU in a thread of its own, so that nodes made there, for second derivatives, come elsewhere in a new process.
     torch.autograd.set_multithreading_enabled(False)
@@ -33,14 +34,14 @@ def repeat_exactly() -> None:
 @contextmanager
 def repeating_exactly() -> Iterator[None]:
     """Do the same for a while, and leave torch as it was."""
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     before = [getattr(place, name) for place, name, _ in _FLAGS]
     try:
         with torch.autograd.set_multithreading_enabled(False):
             repeat_exactly()
             yield
     finally:
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(deterministic)
         for (place, name, _), value in zip(_FLAGS, before, strict=True):
             setattr(place, name, value)
 

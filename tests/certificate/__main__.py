@@ -62,8 +62,8 @@ shows, of the proofs that it has passed, the worst error of each kind against it
   plain torch, in float64 on the small network or the perceptron: tensors, loss and statistics. Estimators that take
   no gradient through the learner, and learners that draw, are refused with it.
 * **as shipped** (`cos`, `residual`, `curvature`): what the formulas above take for granted, at the settings of
-  `specs/omniglot-implicit-maml-5w1s.yaml`, for the φ that it makes of 20 and of 200 tasks of glyphs, on eight further tasks: the
-  cosine between the summed implicit contribution and the gradient through all inner steps; the largest
+  `specs/omniglot-implicit-maml-5w1s.yaml`, for the φ that it makes of 20 and of 200 tasks of glyphs, on eight further
+  tasks: the cosine between the summed implicit contribution and the gradient through all inner steps; the largest
   |∇l + λ(θ - φ)| / (|∇l| + |λ(θ - φ)|) where an inner loop ends, 0 at a minimum; the smallest pᵀAp / pᵀp of the
   conjugate gradients, below 0 where they would step the wrong way. That inner loop is stopped before it has converged:
   the contribution is an approximation, and the limits say how bad it may get. As φ is made in float32, other machines

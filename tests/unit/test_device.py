@@ -1,5 +1,8 @@
 """What a device must do: learners and estimators stay on it, and what is computed there is exact and repeats itself."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -113,6 +116,13 @@ def test_what_is_computed_is_exact_and_repeats_itself(untouched, monkeypatch):
     repeat_exactly()
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.allow_tf32
+
+
+def test_to_repeat_itself_takes_no_compiler():
+    # Given a fresh process, if it is to repeat itself, I expect torch's compiler, seconds to import, to stay away.
+    code = "import sys, phiforge.learning.repeatable as r; r.repeat_exactly(); print('torch._inductor' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.stdout == "False\n", said.stderr
 
 
 @pytest.mark.parametrize(

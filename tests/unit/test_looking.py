@@ -122,3 +122,13 @@ def test_how_runs_end(tmp_path, status):
         assert record.store.exists(f"runs/one/{status}.json")
         assert record.end_reason("one", status) == "because"
     assert record.status("one") is status
+
+
+def test_steering_needs_no_torch():
+    # Given a fresh process, if it has all by which runs are cancelled, paused, moved up and removed, I expect no torch:
+    # a person waits for no import, unless another run is set going.
+    modules = "phiforge_client.steering, phiforge_client.selection, phiforge_client.removal, phiforge.fleet.platform"
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}; print('torch' in sys.modules)"], capture_output=True, text=True
+    )
+    assert said.stdout == "False\n", said.stderr

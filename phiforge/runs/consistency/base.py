@@ -6,9 +6,8 @@ platform. The trainer's part comes in by ``Hands``.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
-from phiforge.runs.checkpoints import Checkpoint
 from phiforge.runs.commit_log import Entry, Origin, Work
 from phiforge.runs.outcomes import Outcome
 from phiforge.runs.platform import RunPlatform
@@ -16,6 +15,9 @@ from phiforge.runs.record import Extras
 from phiforge.runs.steps import Commit, OpenStep, Published, State, Ticket
 from phiforge.runs.submitted import RunRecord
 from phiforge.spec.run import RunSpec
+
+if TYPE_CHECKING:  # whose turn it is can be said without torch
+    from phiforge.runs.checkpoints import Checkpoint
 
 
 class OpenJob(NamedTuple):
@@ -194,7 +196,7 @@ class Consistency(ABC):
         """Take contributions out of what waits, for they are damaged, and ask for them again."""
 
     @abstractmethod
-    def restore(self, record: RunRecord, checkpoint: Checkpoint) -> bool:
+    def restore(self, record: RunRecord, checkpoint: "Checkpoint") -> bool:
         """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do."""
 
     @abstractmethod
@@ -202,7 +204,7 @@ class Consistency(ABC):
         """Send the jobs that follow from ``version`` being the head; job ``kept`` needs no message."""
 
     @abstractmethod
-    def send_open(self, record: RunRecord, checkpoint: Checkpoint) -> None:
+    def send_open(self, record: RunRecord, checkpoint: "Checkpoint") -> None:
         """Send the jobs that are open at a checkpoint and that ``send`` of its version does not."""
 
     @abstractmethod
