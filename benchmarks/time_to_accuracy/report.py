@@ -35,9 +35,8 @@ filters, tasks a step and their shape, Adam with the same rate at every step and
 steps. EasyFSL's scores are distances where ours are their squares: that is its own. Which tasks are drawn is everyone's
 own affair.
 
-φ is judged after the same numbers of tasks, about {judged} times, on the same {validation} validation tasks, by the same
-code
-of ours. Judging is counted for nobody: peers' clocks stand still meanwhile, and ours is judged when it is
+φ is judged after the same numbers of tasks, about {judged} times, on the same {validation} validation tasks, by the
+same code of ours. Judging is counted for nobody: peers' clocks stand still meanwhile, and ours is judged when it is
 over, so that it goes on past 98 % where peers stop. Nor is reading pictures counted, nor starting processes, nor what
 peers do before their first step; what our servers and checkpoints take is, from when the run is put in the queue. An
 accuracy is reached where the straight line between two judged versions first comes to it. A method has at most
