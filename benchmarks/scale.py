@@ -12,6 +12,7 @@ import json
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,6 +66,11 @@ class Lists:
     def train(self, run: str, version: int, job: int) -> None:
         """Ask for a job."""
         self.redis.lpush(_LIST, json.dumps([run, version, job]))
+
+    def train_together(self, run: str, jobs: Iterable[tuple[int, int]]) -> None:
+        """Ask for several jobs."""
+        if asked := [json.dumps([run, *each]) for each in jobs]:
+            self.redis.lpush(_LIST, *asked)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None

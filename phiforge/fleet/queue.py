@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from phiforge.base.redis_address import RedisAddress
 from phiforge.base.settings import Settings
 from phiforge.fleet import broker
 from phiforge.fleet.messages import EVALUATE, MESSAGES, RETAIN, SAMPLE_EVALUATION, SAMPLE_TRAINING, TRAIN, read_message
+from phiforge.fleet.sending import send_together
 from phiforge.runs.connection import address_of, tls
 from phiforge.runs.queues import QUEUES, QueueName
 
@@ -75,6 +76,13 @@ class Queue:
     def train(self, run: str, version: int, job: int) -> None:
         """Ask a trainer for the contribution of ``job`` to the step from ``version``."""
         self._send(TRAIN, run=run, version=version, job=job)
+
+    def train_together(self, run: str, jobs: Iterable[tuple[int, int]]) -> None:
+        """Ask trainers for the contributions of ``jobs``, each (version, job), all in one command."""
+        sent_at = time.time()
+        fields = [{"run": run, "version": version, "job": job, "sent_at": sent_at} for version, job in jobs]
+        if fields:
+            send_together(self.app, self.name(_QUEUE_OF[TRAIN]), TRAIN, fields)
 
     def evaluate(self, run: str, split: str, version: int, chunk: int) -> None:
         """Ask an evaluator for the scores of ``version`` on a chunk of ``split``."""

@@ -1,5 +1,6 @@
 """What a run's moves ask of others: messages, whoever carries them."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -29,6 +30,10 @@ class Outbox(Protocol):
 
     def train(self, run: str, version: int, job: int) -> None:
         """Ask a trainer for the contribution of ``job`` to the step from ``version``."""
+        ...
+
+    def train_together(self, run: str, jobs: Iterable[tuple[int, int]]) -> None:
+        """Ask trainers for the contributions of ``jobs``, each (version, job), in that order."""
         ...
 
     def evaluate(self, run: str, split: str, version: int, chunk: int) -> None:

@@ -1,6 +1,6 @@
 """What must be so under everything that may happen, and the exchange and queues from which it is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -37,6 +37,10 @@ class Bag:
 
     def train(self, run: str, version: int, job: int) -> None:
         self.messages.append(("train", {"version": version, "job": job}))
+
+    def train_together(self, run: str, jobs: Iterable[tuple[int, int]]) -> None:
+        for version, job in jobs:
+            self.train(run, version, job)
 
     def sample_training(self, run: str, version: int) -> None:
         self.messages.append(("sample", {"version": version}))

@@ -1,9 +1,12 @@
 """Time to accuracy: when a curve comes to a mark, how curves are kept, what the page says, what all methods share."""
 
+import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from benchmarks.peers.install import RECIPES
 from benchmarks.time_to_accuracy.curve import Curve, Point
@@ -11,7 +14,11 @@ from benchmarks.time_to_accuracy.methods import METHODS, ours_beside
 from benchmarks.time_to_accuracy.picture import draw
 from benchmarks.time_to_accuracy.plan import Budget, measured
 from benchmarks.time_to_accuracy.report import COLUMNS, written
+from phiforge.learning.start import first_phi, learner_for
+from phiforge.runs.settling import settled
 from phiforge.spec.read import parse_spec, read_spec
+
+ROOT = Path(__file__).parents[2]
 
 
 def curve(method: str, *accuracies: float, minutes: float = 1.0) -> Curve:
@@ -56,13 +63,31 @@ def test_every_peer_has_a_recipe_and_ours_beside_it():
 @pytest.mark.parametrize("name", sorted({method.spec for method in METHODS.values()}))
 def test_a_run_is_the_shipped_spec_but_for_what_judges_it(name: str):
     # Given a shipped spec, If it is measured with another seed and twice its versions
-    raw = read_spec(Path(__file__).parents[2] / "specs" / f"{name}.yaml")
+    raw = read_spec(ROOT / "specs" / f"{name}.yaml")
     shipped, spec = parse_spec(raw), parse_spec(measured(raw, Budget(seed=3, times=2, judged=50)))
     # I expect its tasks, learner and outer loop but for these, φ written fifty times, and nothing judged on the way.
     assert (spec.task, spec.learner, spec.estimator) == (shipped.task, shipped.learner, shipped.estimator)
     assert spec.outer == shipped.outer.model_copy(update={"versions": 2 * shipped.outer.versions})
     assert (spec.seed, spec.outer.versions // spec.checkpoint.every) == (3, 50)
     assert spec.evaluation.every > spec.outer.versions
+
+
+@pytest.mark.parametrize("name", sorted({method.spec for method in METHODS.values()}))
+def test_a_peer_starts_from_our_phi_and_gives_it_back(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Given φ₀ of a spec, as it is written for peers, and a peer's network
+    monkeypatch.syspath_prepend(ROOT / "benchmarks" / "peers")
+    training = importlib.import_module("training")
+    spec = settled(parse_spec(read_spec(ROOT / "specs" / f"{name}.yaml")), "cpu")
+    phi = first_phi(spec, learner_for(spec, spec.task, (1, 28, 28)))
+    np.savez(tmp_path / "phi.npz", **{each: value.numpy() for each, value in phi.items()})
+    module = training.network(spec.task.n_way if "head.weight" in phi else 0)
+    # If the network is filled with it, I expect it to hold each entry of φ under its name, and nothing besides.
+    training.fill(module, str(tmp_path / "phi.npz"))
+    found = dict(training.parameters(module))
+    assert found.keys() == phi.keys()
+    assert all(torch.equal(found[each], value) for each, value in phi.items())
+    biases = {each.bias for each in module.modules() if isinstance(each, torch.nn.Conv2d)}
+    assert {*module.parameters()} == {*found.values()} | biases
 
 
 def test_the_page_says_what_each_came_to_and_why_one_is_missing(tmp_path: Path):

@@ -35,8 +35,7 @@ class Sending:
 
     def send(self, tickets: Iterable[Ticket]) -> None:
         """Send ``tickets``."""
-        for ticket in tickets:
-            self._platform.outbox.train(self._record.run, *ticket)
+        self._platform.outbox.train_together(self._record.run, tickets)
 
     def _let_go(self, head: int) -> None:
         run = self._record.run

@@ -62,8 +62,7 @@ class Synchronous(Consistency):
     def drop(self, record: RunRecord, head: int, tickets: Sequence[Ticket]) -> None:
         """Take contributions out of the open step, and ask for them again."""
         self.exchange.drop(record.run, head, [ticket.job for ticket in tickets])
-        for ticket in tickets:
-            self.platform.outbox.train(record.run, *ticket)
+        self.platform.outbox.train_together(record.run, tickets)
 
     def restore(self, record: RunRecord, checkpoint: Checkpoint) -> bool:
         """Make a checkpoint the head if Redis has none or an older one; False if there was nothing to do."""
@@ -71,9 +70,8 @@ class Synchronous(Consistency):
 
     def send(self, record: RunRecord, version: int, kept: int | None = None) -> None:
         """Send the jobs of ``version`` but the one that is kept."""
-        for ticket in self.rules(record).opened_by(version):
-            if ticket.job != kept:
-                self.platform.outbox.train(record.run, *ticket)
+        tickets = [ticket for ticket in self.rules(record).opened_by(version) if ticket.job != kept]
+        self.platform.outbox.train_together(record.run, tickets)
 
     def send_open(self, record: RunRecord, checkpoint: Checkpoint) -> None:
         """Send nothing: ``send`` sends all."""

@@ -21,6 +21,6 @@ def resend(platform: RunPlatform, record: RunRecord, head: int, contributed: Col
         if platform.record.missing_episodes(record.run, version, jobs):
             RESENT.labels(kind="sampling").inc()
             platform.outbox.sample_training(record.run, version)
-    for job in [job for job in jobs if job not in contributed] or [0]:
-        RESENT.labels(kind="job").inc()
-        platform.outbox.train(record.run, head, job)
+    lacking = [(head, job) for job in jobs if job not in contributed] or [(head, 0)]
+    RESENT.labels(kind="job").inc(len(lacking))
+    platform.outbox.train_together(record.run, lacking)
