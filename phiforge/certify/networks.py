@@ -27,7 +27,7 @@ JUDGED = Pass(training=False)
 
 def proofs(part: type[NetworkPart]) -> Iterator[Proof]:
     """Yield the proofs of a network, made narrow."""
-    config = material.narrow(part.Config(name=part.name))
+    config = part.for_proofs(material.narrow(part.Config(name=part.name)))
     for shape in _shapes(part, config):
         of = "values" if len(shape) == 1 else "images"
         yield Proof(f"as many features of {of} as it says", partial(features, config, shape))

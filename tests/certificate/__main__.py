@@ -39,6 +39,8 @@ shows, of the proofs that it has passed, the worst error of each kind against it
   is a learner's network of its own with parameters of its own, and whose gradient is that of `backpropagation` or
   `first_order`; and against REINFORCE's formula and the entropy, differentiated. With `meta_nas` also against the inner
   loop written out.
+* Deeper networks (`conv6`, `resnet12`) are held to finite differences under MAML and the prototypical network, with
+  DropBlock in the middle of a run, where it drops; their features are held to formulas by tests of their own.
 * Every φ is moved a little off its fresh start, so that entries which begin alike cannot be taken for each other.
 * **sum of episodes** (`sum`): a job's contribution is the sum of its episodes', whether or not they share backward
   passes. It holds for every estimator but `reinforce` and `enas`, whose baseline is the job's, and wherever a draw is

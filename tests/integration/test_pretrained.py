@@ -9,10 +9,10 @@ import pytest
 
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
+from phiforge.learning.networks.bases.pretrained.made_up import made_up
 from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from tests.fleet import command_line, hashes, small_spec, wait_for_end
-from tests.weights import made_up
 
 pytestmark = pytest.mark.services
 

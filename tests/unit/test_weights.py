@@ -6,12 +6,12 @@ from phiforge.base.canonical import sha256_hex
 from phiforge.base.errors import IncapableWorkerError, SpecError
 from phiforge.base.settings import Settings
 from phiforge.learning.networks.bases.pretrained.held import held
+from phiforge.learning.networks.bases.pretrained.made_up import made_up
 from phiforge.runs import weights
 from phiforge.runs.datasets import Facts
 from phiforge.runs.store import LocalStore
 from phiforge.runs.submission import checked_record
 from phiforge.spec.read import parse_spec
-from tests.weights import made_up
 
 DIGEST = sha256_hex(made_up())
 PLAIN = {"learner": {"name": "maml", "network": {"name": "conv4"}}}

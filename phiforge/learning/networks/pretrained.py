@@ -14,6 +14,7 @@ from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.networks.bases.pretrained import efficientnet
 from phiforge.learning.networks.bases.pretrained.efficientnet import FEATURES
 from phiforge.learning.networks.bases.pretrained.held import held
+from phiforge.learning.networks.bases.pretrained.made_up import offered
 from phiforge.learning.networks.bases.pretrained.remembered import Remembered
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
@@ -58,6 +59,11 @@ class Pretrained(Network):
     weights = True
     transductive = False
     feature_count = FEATURES
+
+    @classmethod
+    def for_proofs(cls, config: Any) -> Any:  # noqa: ANN401 - its own configuration
+        """Return it with weights that nobody trained, and small images."""
+        return config.model_copy(update={"digest": offered(), "image_side": 32})
 
     @classmethod
     def refuses_vmap(cls, config: Any) -> str | None:  # noqa: ANN401 - its own configuration

