@@ -39,14 +39,14 @@ class Cell(NamedTuple):
 METHODS = {
     "maml": Method("MAML", {"name": "maml", **_LOOP}),
     "meta_dropout": Method("meta-dropout", {"name": "meta_dropout", "draws_evaluation": 5, **_LOOP}),
-    "meta_dropout_quiet": Method("meta-dropout, its noise off", {"name": "meta_dropout", "noise": False, **_LOOP}),
     "augmented_maml": Method("MAML, augmentation learned", {"name": "augmented_maml", **_LOOP}, _POLICY_RATE),
-    "fixed_maml": Method("MAML, augmentation as it begins", {"name": "augmented_maml", **_LOOP}, 0.0),
     "prototypical": Method("ProtoNet", {"name": "prototypical"}),
     "augmented_prototypical": Method(
         "ProtoNet, augmentation learned", {"name": "augmented_prototypical"}, _POLICY_RATE
     ),
+    "fixed_maml": Method("MAML, augmentation as it begins", {"name": "augmented_maml", **_LOOP}, 0.0),
     "fixed_prototypical": Method("ProtoNet, augmentation as it begins", {"name": "augmented_prototypical"}, 0.0),
+    "meta_dropout_quiet": Method("meta-dropout, its noise off", {"name": "meta_dropout", "noise": False, **_LOOP}),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the learned policy does to images: support images and copies of them, by the policy as it began and as learned."""
+"""What policies do to images: support images and copies of them, by the policy as it began and as it was learned."""
 
 from collections.abc import Iterator
 from pathlib import Path

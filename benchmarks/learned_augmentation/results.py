@@ -13,11 +13,11 @@ INTRODUCTION = """# Learned perturbation and augmentation
 
 Written by `python -m benchmarks.learned_augmentation`. 5-way 1-shot on real Omniglot of 16x16 pixels, 5 queries a
 class, Conv-4 of 16 filters, {classes} characters to train on and no turns of them, {tasks} training tasks for every
-method, the last φ, {judged} test tasks of unseen characters, the same for all. Per cent, the mean over the seeds that were
-run, in brackets the lowest and the highest. *Training classes* is the accuracy on the tasks of the last ten versions,
-before each moved φ. MAML and what is built on it take one inner step of 0.4, three on unseen tasks. Meta-dropout takes
-the mean of five draws in each of these three. The policy moves at a rate of its own, 0.02; *as it begins*
-is the same learner with that rate at nought, so that its augmentation is never learned.
+method, the last φ, {judged} test tasks of unseen characters, the same for all. Accuracy in per cent, the mean over the
+seeds that were run, in brackets the lowest and the highest. *Training classes* is that on the tasks of the last ten
+versions, before each moved φ. MAML and what is built on it take one inner step of 0.4, three on unseen tasks, each of
+which is the mean of five draws of meta-dropout. The policy moves at a rate of its own, 0.02. *As it begins* is the same
+learner with that rate at nought, so that its augmentation is never learned.
 
 {machine}; {versions}.
 """

@@ -1,11 +1,12 @@
 """Prototypical networks: learn to compare (Snell, Swersky and Zemel 2017, equations 1 and 2)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from phiforge.learning.learners.bases.learner import Phi
 from phiforge.learning.learners.bases.metric import MetricConfig, MetricLearner, class_means, squared_distances
+from phiforge.registry import PartConfig
 
 
 class PrototypicalConfig(MetricConfig):
@@ -17,7 +18,7 @@ class PrototypicalConfig(MetricConfig):
 class Prototypical(MetricLearner):
     """φ embeds images; F_φ averages each class's support embeddings into the prototype that queries are compared to."""
 
-    Config = PrototypicalConfig
+    Config: ClassVar[type[PartConfig]] = PrototypicalConfig
 
     def compare(self, phi: Phi, support: Tensor, labels: Tensor, query: Tensor) -> Tensor:
         """Return minus the squared distances to the prototypes."""

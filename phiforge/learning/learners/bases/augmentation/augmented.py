@@ -61,12 +61,13 @@ class Augmented(Learner):
     def init_phi(self, generator: Generator) -> Tensors:
         """Return the learner's fresh φ, and a policy that does all operations alike."""
         config = self.config
-        return super().init_phi(generator) | fresh_policy(config.operations, config.probability, config.strength)
+        phi = super().init_phi(generator)  # type: ignore[safe-super]  # the learner's beside
+        return phi | fresh_policy(config.operations, config.probability, config.strength)
 
     def adapt(self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator) -> Predictor:
         """Return the model that the learner builds from the augmented support set."""
         images, labels = self.augmented(phi, support_x, support_y, generator)
-        return super().adapt(_others(phi), images, labels, mode, generator)
+        return super().adapt(_others(phi), images, labels, mode, generator)  # type: ignore[safe-super]  # as above
 
     def adapt_by_steps(
         self, phi: Phi, support_x: Tensor, support_y: Tensor, mode: Mode, generator: Generator, steps: Sequence[int]
