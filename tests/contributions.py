@@ -35,8 +35,8 @@ def random_episodes(count: int) -> list[Episode]:
 
 
 def serves(engine: Engine, learner: type[Learner]) -> bool:
-    """Say whether an engine computes a learner."""
-    return learner.learns and (learner.mapped or engine != "vmap")
+    """Say whether an engine computes a learner of examples."""
+    return learner.learns and learner.supervised and (learner.mapped or engine != "vmap")
 
 
 def contribution_hash(name: str, engine: Engine) -> str:

@@ -31,13 +31,18 @@ def page(folder: Path, output: Path | None) -> Iterator[str]:
 
 
 def _said() -> Iterator[str]:
-    yield "Written by `python -m benchmarks.reinforcement page`, of runs that its `train` made: ready-made specs, one seed"
-    yield "each, one process. Returns are means over a task's trajectories, not discounted; ± is the 95 % interval over"
-    yield "test tasks. Floors and ceilings play the same tasks with the same luck of the world."
+    exact = f"{optimal_value(5, 10) / 10:.4f}"
+    yield (
+        "Written by `python -m benchmarks.reinforcement page`, of runs that its `train` made: ready-made specs, one\n"
+        "seed each, one process. Returns are means over a task's trajectories, not discounted; ± is the 95 % interval\nover "
+        "test tasks. Floors and ceilings play the same tasks with the same luck of the world."
+    )
     yield ""
-    yield f"Gittins indices are computed by dynamic programming over beta posteriors, {DEPTH} pulls ahead, at γ = 0.9 and"
-    yield f"to {1 / (LEVELS - 1):.4f}. The Bayes-optimal plan is exact, over all counts of wins and losses: of five arms"
-    yield f"and ten pulls it gains {optimal_value(5, 10) / 10:.4f} a pull in the mean over tasks."
+    yield (
+        "Gittins indices are computed by dynamic programming over beta posteriors, "
+        f"{DEPTH} pulls ahead, at γ = 0.9 and\nto {1 / (LEVELS - 1):.4f}. The Bayes-optimal plan is exact, over all "
+        f"counts of wins and losses: of five arms\nand ten pulls it gains {exact} a pull in the mean over tasks."
+    )
     yield ""
 
 

@@ -17,7 +17,7 @@ from tests.networks import fitting
 SMALL = {"channels": 8}
 LIGHTER = {"pooled": {"finetuning_steps": 3}, "from_scratch": {"inner_steps": 2}, "relation": {"hidden": 4}}
 """Fewer steps where the default takes long."""
-OWN = sorted(name for name in LEARNERS if LEARNERS.origin(name) == "phiforge")
+OWN = sorted(name for name in LEARNERS if LEARNERS.origin(name) == "phiforge" and LEARNERS[name].supervised)
 
 
 def learned(name):

@@ -19,7 +19,8 @@ MANY: dict[str, Any] = {
 }
 """Faults in every way that a part's own section can have one."""
 SENTENCES = (
-    "data.name: 'circles' is unknown; allowed: features, glyphs, images, omniglot, parabolas, shapes, sinusoid",
+    "data.name: 'circles' is unknown; allowed: bandits, features, glyphs, images, navigation, omniglot, parabolas, "
+    "shapes, sinusoid, tabular_mdp",
     "learner.weigth: unknown; allowed here: name, network, weight",
     "learner.weight: Input should be greater than 0 (given: -1)",
     "learner.network.name: 'wider' is unknown; allowed: cell, conv4, mlp, relaxed_cell, wide",

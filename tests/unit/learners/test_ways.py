@@ -11,7 +11,7 @@ from phiforge.registry.choice import default_of
 
 
 @pytest.mark.parametrize("n_way", [7, 4])
-@pytest.mark.parametrize("name", sorted(LEARNERS))
+@pytest.mark.parametrize("name", sorted(name for name, each in LEARNERS.items() if each.supervised))
 def test_other_ways_than_it_is_built_for(name, n_way):
     # Given a learner of five ways, if it is shown a task of more or of fewer, I expect both numbers and the way out.
     learner = build_learner(default_of(LEARNERS, name), TaskShape(n_way=5, input_shape=(1, 28, 28), train_classes=20))

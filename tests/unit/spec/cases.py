@@ -15,7 +15,7 @@ FACTS = {
     "glyphs": DatasetFacts(dict(zip(SPLITS, (300, 75, 94), strict=True)), dict.fromkeys(SPLITS, 20)),
     "images": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
     "features": DatasetFacts(dict(zip(SPLITS, (64, 16, 20), strict=True)), dict.fromkeys(SPLITS, 12)),
-    "sinusoid": DatasetFacts({}, {}),
+    **dict.fromkeys(("bandits", "navigation", "sinusoid", "tabular_mdp"), DatasetFacts({}, {})),
 }
 CUT = ["anil", "boil", "hyperparameters", "layer_rates", "learned_optimizer", "maml", "maml_plus_plus", "meta_lstm"]
 CUT += ["meta_nas", "meta_sgd", "meta_weight_net", "learning_to_reweight", "meta_dropout"]

@@ -8,7 +8,8 @@ from tests.unit.spec.problems_of_values import ALL_DATA, OF_VALUES
 ALL_LEARNERS = (
     "anil, augmented_maml, augmented_prototypical, boil, chosen_training, from_scratch, hyperparameters, layer_rates,"
     " learned_optimizer, learning_to_reweight, leo, maml, maml_plus_plus, matching, meta_dropout, meta_lstm, "
-    "meta_nas, meta_sgd, meta_weight_net, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, siamese"
+    "meta_nas, meta_sgd, meta_weight_net, pixel_nearest_neighbour, pooled, prototypical, r2d2, relation, rl2, rl_maml, "
+    "siamese"
 )
 ALL_ESTIMATORS = (
     "backpropagation, darts, enas, evolution, first_order, implicit, none, persistent_evolution, reinforce, reptile"

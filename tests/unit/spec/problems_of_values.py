@@ -2,7 +2,7 @@
 
 import math
 
-ALL_DATA = "features, glyphs, images, omniglot, sinusoid"
+ALL_DATA = "bandits, features, glyphs, images, navigation, omniglot, sinusoid, tabular_mdp"
 
 OF_VALUES = [
     # numbers out of their range

@@ -36,6 +36,7 @@ def test_every_learner_has_an_estimator_that_makes_sense(name):
     learns, chooses = LEARNERS[name].learns, LEARNERS[name].chooses
     estimator = "none" if not learns else "reinforce" if chooses else "backpropagation"
     raw = {"learner": {"name": name}, "estimator": {"name": estimator}}
+    raw |= {} if LEARNERS[name].supervised else {"data": {"name": "bandits"}, "task": {"n_way": 1}}
     assert parse_spec(raw | ({} if learns else {"outer": {"versions": 0}}), facts_of).learner.name == name
 
 

@@ -96,7 +96,9 @@ def test_hostile_tags(tmp_path, value):
 def test_references_to_themselves(tmp_path):
     # Given YAML that holds itself, I expect a problem rather than no end.
     (found,) = problems_of(read(tmp_path, "data: &a {name: *a}"))
-    assert found.endswith("is unknown; allowed: features, glyphs, images, omniglot, sinusoid")
+    assert found.endswith(
+        "is unknown; allowed: bandits, features, glyphs, images, navigation, omniglot, sinusoid, tabular_mdp"
+    )
 
 
 def test_names_that_unfold_a_hundredfold(tmp_path):

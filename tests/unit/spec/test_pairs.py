@@ -69,7 +69,7 @@ UNLESS_SET = {
 
 
 @pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
-@pytest.mark.parametrize("learner", sorted(LEARNERS))
+@pytest.mark.parametrize("learner", sorted(name for name, each in LEARNERS.items() if each.supervised))
 def test_which_estimator_makes_sense_for_which_learner(learner, estimator):
     # Given a learner and an estimator with their defaults
     raw = {"learner": {"name": learner}, "estimator": {"name": estimator}}
