@@ -20,6 +20,7 @@ from phiforge_client.processes import free_port
 from phiforge_client.servers import RedisServer, S3Server, redis_binary, weed_binary
 from tests.commands import Commands
 from tests.dealing import ByFileOrFolder
+from tests.drawing import drawing_once
 from tests.fleet import side_by_side
 from tests.servers import running
 
@@ -32,6 +33,13 @@ hypothesis.settings.load_profile("phiforge")
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFileOrFolder:
     """Deal out tests by file, or by folder where files share what is made once."""
     return ByFileOrFolder(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Glyphs that are published again, in another store, are not drawn again: seconds each, and the same ever."""
+    with drawing_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ FEWEST_FACES = 8
 CANVAS = 64
 """Side of the square a letter is drawn on before it is bent and made small."""
 TRAIN, VALIDATION = 0.64, 0.16
+SHAPE = 16
+"""Side of the square on which letters are compared."""
 LOOKALIKE = 0.06
 """Mean difference of ink, in [0, 1], under which two letters count as one shape: A is Alpha, o is O."""
 CONTENT_SEED = "glyphs-1"
@@ -121,7 +123,8 @@ class Glyphs(DatasetSource):
         """Return the jittered drawings [drawings, 1, size, size] of one letter, and the face of each."""
         generator = numpy_generator(CONTENT_SEED, letter.character)
         faces = [letter.faces[face] for face in generator.choice(len(letter.faces), size=self.config.drawings)]
-        plain = np.stack([_render(letter.character, fonts[face]) for face in faces])
+        rendered = {face: _render(letter.character, fonts[face]) for face in set(faces)}
+        plain = np.stack([rendered[face] for face in faces])
         grid = _jitter(generator, len(plain), self.config.jitter)
         bent = F.grid_sample(torch.from_numpy(plain)[:, None].float(), grid, align_corners=False)
         size = (self.config.image_size, self.config.image_size)
@@ -133,16 +136,16 @@ def _letters(folder: Path) -> list[Letter]:
     """Return the letters that enough faces have, without those that look like an earlier one."""
     covered = {face: set(FT2Font(str(folder / f"{face}.ttf")).get_charmap()) for face in FACES}
     reference = ImageFont.truetype(folder / f"{FACES[0]}.ttf", CANVAS // 2)
-    shapes: list[NDArray[np.float32]] = []
-    letters = []
-    for code in sorted(covered[FACES[0]]):
+    codes, letters = sorted(covered[FACES[0]]), list[Letter]()
+    shapes = np.empty((len(codes), SHAPE, SHAPE), np.float32)
+    for code in codes:
         character = chr(code)
         faces = tuple(face for face in FACES if code in covered[face])
         if len(faces) < FEWEST_FACES or not _is_plain_letter(character):
             continue
         shape = _shape(_render(character, reference))
-        if not shapes or np.abs(np.stack(shapes) - shape).mean(axis=(1, 2)).min() > LOOKALIKE:
-            shapes.append(shape)
+        if not letters or np.abs(shapes[: len(letters)] - shape).mean(axis=(1, 2)).min() > LOOKALIKE:
+            shapes[len(letters)] = shape
             letters.append(Letter(character, faces))
     return letters
 
@@ -162,9 +165,9 @@ def _render(character: str, font: ImageFont.FreeTypeFont) -> NDArray[np.uint8]:
 
 
 def _shape(drawn: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the ink of a drawing [16, 16] in [0, 1], whatever its size and place on the canvas."""
+    """Return the ink of a drawing [SHAPE, SHAPE] in [0, 1], whatever its size and place on the canvas."""
     box = Image.fromarray(drawn).getbbox() or (0, 0, CANVAS, CANVAS)
-    cropped = Image.fromarray(drawn).crop(box).resize((16, 16), Image.Resampling.BOX)
+    cropped = Image.fromarray(drawn).crop(box).resize((SHAPE, SHAPE), Image.Resampling.BOX)
     return np.asarray(cropped, np.float32) / np.float32(255)
 
 
