@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery
 from celery.utils import uuid
+from kombu.entity import PERSISTENT_DELIVERY_MODE
 from kombu.messaging import Producer
 
 Fields = Mapping[str, Any]
@@ -52,6 +53,7 @@ def _task(app: Celery, message: str, fields: Fields) -> Any:  # noqa: ANN401 - C
 def _prepared(producer: Producer, channel: Any, queue: str, task: Any) -> Any:  # noqa: ANN401 - kombu's own
     """Return what kombu would put into the queue for a task."""
     body, kind, encoding = producer._prepare(task.body, "json", headers=task.headers)
-    prepared = channel.prepare_message(body, None, kind, encoding, task.headers, dict(task.properties))
+    properties = {**task.properties, "delivery_mode": PERSISTENT_DELIVERY_MODE}
+    prepared = channel.prepare_message(body, None, kind, encoding, task.headers, properties)
     channel._inplace_augment_message(prepared, "", queue)
     return prepared

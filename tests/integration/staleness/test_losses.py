@@ -18,7 +18,7 @@ pytestmark = pytest.mark.services
 def test_a_lost_ticket_is_sent_again(platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a ticket of version 0 whose message was lost
     sent: list[Ticket] = []
-    monkeypatch.setattr(platform.queue, "train", lambda _, version, job: sent.append(Ticket(version, job)))
+    monkeypatch.setattr(platform.queue, "train_together", lambda _, jobs: sent.extend(Ticket(*each) for each in jobs))
     # If the run goes on without it
     for heads, tickets in enumerate((((0, 0), (1, 0)), ((1, 1), (2, 0)), ((2, 1), (3, 0)), ((3, 1), (4, 0)))):
         take(platform, run, *tickets)
