@@ -11,6 +11,7 @@ import argparse
 import json
 import multiprocessing
 import resource
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -47,11 +48,16 @@ TASKS, WARMING = 4, 3
 COLUMNS = ("network", "entries of φ", "tasks seen", "tasks/s", "memory", "accuracy of φ₀", "accuracy of φ")
 HEAD = """# Networks on a folder of pictures
 
-Written by `PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks --minutes {minutes:g} --judged {judged}`. The folder
-holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 32x32, Adam at 1e-3 with a cosine
-schedule, {tasks} tasks a version, engine `torch`, one thread. Every network was trained for about {minutes:g} minutes
-of the processor and then judged on the same {judged} tasks of test classes, which no training saw. Tasks a second are
-of training, by the processor's time; memory is the most that the process held, pictures included.
+Written by `PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks --minutes {minutes:g} --judged {judged} --only {only}`.
+
+The folder holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a
+class, RGB of 32x32, Adam at 1e-3 with a cosine schedule, {tasks} tasks a version, engine `torch`, one thread. Every network
+was trained for about {minutes:g} minutes of the processor and then judged on the same {judged} tasks of test classes, which
+no training saw. So few minutes say how fast a network is, and little of how good it becomes. Tasks a second are of
+training, by the processor's time; memory is the most that the process held, pictures included. `pretrained` is frozen:
+what it computes of an image is remembered, so that its first tasks are slow and later ones fast. Its first φ has the
+features of ImageNet and has seen no icon.
+
 """
 
 
@@ -115,7 +121,10 @@ def page(found: dict[str, dict[str, Any]], options: argparse.Namespace) -> Itera
     """Yield the page of what was found."""
     classes = next(iter(found.values()))["classes"]
     said = ", ".join(f"{count} classes for {split}" for split, count in classes.items())
-    yield from HEAD.format(minutes=options.minutes, judged=options.judged, classes=said, tasks=TASKS).splitlines()
+    only = shlex.join(found)
+    yield from HEAD.format(
+        minutes=options.minutes, judged=options.judged, classes=said, tasks=TASKS, only=only
+    ).splitlines()
     yield from (f"{machine()}. {NOT_QUIET}", "", f"{versions()}.", "")
     yield from table(COLUMNS, [row(name, each) for name, each in found.items()])
 

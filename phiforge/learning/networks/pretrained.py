@@ -94,6 +94,8 @@ class Pretrained(Network):
             found = self._computed(
                 x, {name: parameters[f"{BACKBONE}{name}"] for name in self._file() if _learned(name)}
             )
+        elif torch.compiler.is_exporting():  # what is traced has no bytes
+            found = self._computed(x, {})
         else:
             by = (self.config.digest, self.config.image_side, self.bfloat16)
             found = _REMEMBERED.features(by, x, lambda image: self._computed(image, {}))
