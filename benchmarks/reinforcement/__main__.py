@@ -26,6 +26,7 @@ def main() -> int:
     training = commands.add_parser("train", help="meta-train a spec and keep what came of it")
     training.add_argument("spec", type=Path, help="a YAML file")
     training.add_argument("folder", type=Path, help="where NAME.json goes")
+    training.add_argument("--versions", type=int, default=None, help="fewer than the spec says")
     writing = commands.add_parser("page", help="write the page of what was trained")
     writing.add_argument("folder", type=Path, help="where the JSON files are")
     writing.add_argument(
@@ -35,6 +36,8 @@ def main() -> int:
     torch.set_num_threads(1)
     if options.command == "train":
         spec = RunSpec.model_validate(yaml.safe_load(options.spec.read_text()))
+        if options.versions is not None:
+            spec = spec.model_copy(update={"outer": spec.outer.model_copy(update={"versions": options.versions})})
         write(trained(spec), options.folder / f"{spec.name}.json")
     else:
         publish(page(options.folder, options.output), options.output)

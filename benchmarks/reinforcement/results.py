@@ -33,9 +33,10 @@ def page(folder: Path, output: Path | None) -> Iterator[str]:
 def _said() -> Iterator[str]:
     exact = f"{optimal_value(5, 10) / 10:.4f}"
     yield (
-        "Written by `python -m benchmarks.reinforcement page`, of runs that its `train` made: ready-made specs, one\n"
-        "seed each, one process. Returns are means over a task's trajectories, not discounted; ± is the 95 % interval\nover "
-        "test tasks. Floors and ceilings play the same tasks with the same luck of the world."
+        "Written by `python -m benchmarks.reinforcement page`, of runs that its `train` made: ready-made specs, some\n"
+        "cut short (`--versions`), one seed each, one process. Returns are means over a task's trajectories, not\n"
+        "discounted; ± is the 95 % interval over test tasks. Floors and ceilings play the same tasks with the same luck\n"
+        "of the world."
     )
     yield ""
     yield (
