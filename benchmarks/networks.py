@@ -50,13 +50,13 @@ HEAD = """# Networks on a folder of pictures
 
 Written by `PHIFORGE_IMAGES=FOLDER python -m benchmarks.networks --minutes {minutes:g} --judged {judged} --only {only}`.
 
-The folder holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a
-class, RGB of 32x32, Adam at 1e-3 with a cosine schedule, {tasks} tasks a version, engine `torch`, one thread. Every network
-was trained for about {minutes:g} minutes of the processor and then judged on the same {judged} tasks of test classes, which
-no training saw. So few minutes say how fast a network is, and little of how good it becomes. Tasks a second are of
-training, by the processor's time; memory is the most that the process held, pictures included. `pretrained` is frozen:
-what it computes of an image is remembered, so that its first tasks are slow and later ones fast. Its first φ has the
-features of ImageNet and has seen no icon.
+The folder holds icons: {classes}. ProtoNet, 5-way 1-shot with 5 queries a class, RGB of 32x32, Adam at 1e-3
+with a cosine schedule, {tasks} tasks a version, engine `torch`, one thread. Every network was trained for about
+{minutes:g} minutes of the processor and then judged on the same {judged} tasks of test classes, which no
+training saw. So few minutes say how fast a network is, and little of how good it becomes. Tasks a second are of
+training, by the processor's time; memory is the most that the process held, pictures included. `pretrained` is
+frozen: what it computes of an image is remembered, so that its first tasks are slow and later ones fast. Its
+first φ has the features of ImageNet and has seen no icon.
 
 """
 
