@@ -2,7 +2,7 @@
 
 Each φ is kept in ``--home`` as it is done, and not computed again: a command that was stopped goes on where it was.
 
-    python -m benchmarks.learned_augmentation [--tasks 800 --judged 200 --seeds 3] [--minutes 60] [--output FILE]
+    python -m benchmarks.learned_augmentation [--tasks 640 --judged 150 --seeds 3] [--minutes 60] [--output FILE]
 """
 
 import argparse
@@ -50,8 +50,8 @@ def computed(wanted: list[Cell], pool: Pool, home: Path, size: Size, minutes: fl
 def _options() -> argparse.Namespace:
     arguments = parser(__doc__)
     arguments.add_argument("--home", type=Path, default=Path(".phiforge/learned-augmentation"))
-    arguments.add_argument("--tasks", type=int, default=800)
-    arguments.add_argument("--judged", type=int, default=200)
+    arguments.add_argument("--tasks", type=int, default=640)
+    arguments.add_argument("--judged", type=int, default=150)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--minutes", type=float, default=60, help="no cell is begun later")
     return arguments.parse_args()
