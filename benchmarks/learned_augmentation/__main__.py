@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.learned_augmentation.measure import Size, few, known, measured
 from benchmarks.learned_augmentation.methods import METHODS, Cell, cells, spec_of
 from benchmarks.learned_augmentation.pictures import draw_policies
-from benchmarks.learned_augmentation.reading import READING
+from benchmarks.learned_augmentation.reading import PICTURE, READING
 from benchmarks.learned_augmentation.results import page
 from benchmarks.page import parser, publish, say
 from phiforge.base.settings import Settings
@@ -28,7 +28,7 @@ def main() -> None:
     options.home.mkdir(parents=True, exist_ok=True)
     pool = few(Pool(build_source(spec_of(wanted[0], *size).data, Settings()).build()))
     found = computed(wanted, pool, options.home, size, options.minutes)
-    publish(page(found, size, options.home, READING), options.output)
+    publish([*page(found, size, options.home, READING), PICTURE], options.output)
     if options.output:
         learning = [name for name, method in METHODS.items() if method.policy_rate]
         draw_policies(learning, pool, options.home, size, options.output.with_suffix(".png"))
