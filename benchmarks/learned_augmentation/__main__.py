@@ -2,7 +2,7 @@
 
 Each φ is kept in ``--home`` as it is done, and not computed again: a command that was stopped goes on where it was.
 
-    python -m benchmarks.learned_augmentation [--tasks 800 --judged 200 --seeds 3] [--minutes 60] [--output FILE]
+    python -m benchmarks.learned_augmentation [--tasks 640 --judged 150 --seeds 3] [--minutes 60] [--output FILE]
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.learned_augmentation.measure import Size, few, known, measured
 from benchmarks.learned_augmentation.methods import METHODS, Cell, cells, spec_of
 from benchmarks.learned_augmentation.pictures import draw_policies
-from benchmarks.learned_augmentation.reading import READING
+from benchmarks.learned_augmentation.reading import PICTURE, READING
 from benchmarks.learned_augmentation.results import page
 from benchmarks.page import parser, publish, say
 from phiforge.base.settings import Settings
@@ -28,7 +28,7 @@ def main() -> None:
     options.home.mkdir(parents=True, exist_ok=True)
     pool = few(Pool(build_source(spec_of(wanted[0], *size).data, Settings()).build()))
     found = computed(wanted, pool, options.home, size, options.minutes)
-    publish(page(found, size, options.home, READING), options.output)
+    publish([*page(found, size, options.home, READING), PICTURE], options.output)
     if options.output:
         learning = [name for name, method in METHODS.items() if method.policy_rate]
         draw_policies(learning, pool, options.home, size, options.output.with_suffix(".png"))
@@ -50,8 +50,8 @@ def computed(wanted: list[Cell], pool: Pool, home: Path, size: Size, minutes: fl
 def _options() -> argparse.Namespace:
     arguments = parser(__doc__)
     arguments.add_argument("--home", type=Path, default=Path(".phiforge/learned-augmentation"))
-    arguments.add_argument("--tasks", type=int, default=800)
-    arguments.add_argument("--judged", type=int, default=200)
+    arguments.add_argument("--tasks", type=int, default=640)
+    arguments.add_argument("--judged", type=int, default=150)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--minutes", type=float, default=60, help="no cell is begun later")
     return arguments.parse_args()
