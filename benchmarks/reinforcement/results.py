@@ -35,8 +35,8 @@ def _said() -> Iterator[str]:
     yield (
         "Written by `python -m benchmarks.reinforcement page`, of runs that its `train` made: ready-made specs, some\n"
         "cut short (`--versions`), one seed each, one process. Returns are means over a task's trajectories, not\n"
-        "discounted; ± is the 95 % interval over test tasks. Floors and ceilings play the same tasks with the same luck\n"
-        "of the world."
+        "discounted; ± is the 95 % interval over test tasks. Floors and ceilings play the same tasks with the same\n"
+        "luck of the world."
     )
     yield ""
     yield (
