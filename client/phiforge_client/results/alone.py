@@ -18,8 +18,8 @@ def alone_in(folder: Path) -> Iterator[None]:
 
     Example::
 
-        with alone_in(Path("exported")):
-            (Path("exported") / "run.txt").write_text("one writer at a time")
+        with alone_in(folder):
+            (folder / "run.txt").write_text("one writer at a time")
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

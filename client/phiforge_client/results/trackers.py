@@ -1,8 +1,7 @@
 """The trackers of experiments that runs can be written for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -30,13 +29,13 @@ class Tracker(NamedTuple):
     """What writes for a tracker, and what that needs.
 
     Args:
-        writer: the module and the name of a ``Writer``.
+        writer: imports and returns the ``Writer``.
         packages: what it imports, of the extra ``export``.
         folder: where it writes if nobody says.
         look: what shows the folder ``{}``, to type.
     """
 
-    writer: tuple[str, str]
+    writer: Callable[[], Writer]
     packages: tuple[str, ...]
     folder: str
     look: str
@@ -44,20 +43,30 @@ class Tracker(NamedTuple):
     def load(self) -> Writer:
         """Return the writer; raises ServiceError, saying what to install, if a package is missing."""
         expect_extra("export", *self.packages)
-        module, name = self.writer
-        writer: Writer = getattr(import_module(module), name)
-        return writer
+        return self.writer()
+
+
+def _tensorboard() -> Writer:
+    from phiforge_client.results.tensorboard import write_events
+
+    return write_events
+
+
+def _mlflow() -> Writer:
+    from phiforge_client.results.mlflow_store import write_run
+
+    return write_run
 
 
 TRACKERS: Mapping[TrackerName, Tracker] = {
     TrackerName.TENSORBOARD: Tracker(
-        writer=("phiforge_client.results.tensorboard", "write_events"),
+        writer=_tensorboard,
         packages=("tensorboardX",),
         folder="phiforge-tensorboard",
         look="tensorboard --logdir {}",
     ),
     TrackerName.MLFLOW: Tracker(
-        writer=("phiforge_client.results.mlflow_store", "write_run"),
+        writer=_mlflow,
         packages=("mlflow", "sqlalchemy", "alembic"),
         folder="phiforge-mlflow",
         look="mlflow ui --backend-store-uri sqlite:///{}/mlflow.db",

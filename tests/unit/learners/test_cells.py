@@ -56,4 +56,4 @@ def test_every_learner_with_a_network_is_here():
 def test_learners_that_take_no_cells_say_what_they_take(name):
     # Given a learner that perturbs layers, on cells, I expect one sentence with the networks that it takes.
     (found,) = problems_of({"learner": {"name": name, "network": {"name": "cell"}}})
-    assert found == "learner.network.name: 'cell' is unknown; allowed: conv4, mlp"
+    assert found == "learner.network.name: 'cell' is unknown; allowed: conv4, conv6, mlp"
