@@ -93,7 +93,7 @@ def test_it_is_judged_by_its_return(
     with pytest.raises(RunError, match="learned to act"):
         phiforge("export", finished, "--out", "model")
     # If its φ is judged again, I expect the same return, of trajectories and not of classes.
-    again = phiforge("evaluate", finished, "--test").output
+    again = phiforge("evaluate", finished, "--split", "test").output
     assert f"mean_return {tested['mean_return']:.4f}" in again
     assert "5 trajectories to learn from" in again
     assert "way" not in again

@@ -46,7 +46,7 @@ def write_run(found: Findings, folder: Path) -> Path:
 
     Example::
 
-        write_run(findings(platform, run), Path("phiforge-mlflow"))
+        write_run(findings(platform, run), folder)
     """
     file = folder / _FILE
     with alone_in(folder), _told(file):
