@@ -34,7 +34,7 @@ def write_events(found: Findings, folder: Path) -> Path:
 
     Example::
 
-        write_events(findings(platform, run), Path("phiforge-tensorboard"))
+        write_events(findings(platform, run), folder)
     """
     file = folder / found.run / f"events.out.tfevents.{int(found.submitted.created_at)}.phiforge"
     with alone_in(file.parent):
