@@ -60,8 +60,7 @@ class Commands:
             environment: all of it.
             folder: where it is typed.
             rest: ``output``, where to print to instead of a file: a device, or ``closed pipe``; ``encoding`` of the
-                output; ``seconds`` it may take; ``looking_seconds`` that a look at Redis may take;
-                ``version_seconds``, for which no version is timed.
+                output; ``seconds`` it may take; ``looking_seconds`` that a look at Redis may take.
         """
         with tempfile.TemporaryDirectory() as printed:
             out, err = Path(printed, "out"), Path(printed, "err")

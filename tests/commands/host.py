@@ -19,13 +19,13 @@ from phiforge.registry import DATA, ESTIMATORS, LEARNERS, NETWORKS, OPTIMIZERS
 from phiforge.runs import connection
 from phiforge_client import cli
 from phiforge_client.commands import output
-from phiforge_client.data import budget
 
 for slow in (
     "background.detached",
     "background.status",
     "branching",
     "certificate",
+    "data.budget",
     "data.inspection",
     "data.view",
     "demo",
@@ -102,8 +102,6 @@ def become(case: dict[str, Any]) -> None:
         os.chdir(case["folder"])
         redirect(case["output"], case["out"], case["err"], case["encoding"])
         connection.LOOKING_SECONDS = case.get("looking_seconds", connection.LOOKING_SECONDS)
-        if "version_seconds" in case:
-            budget.measured_seconds = lambda spec: case["version_seconds"]
         vars(output.console).update(vars(Console(file=sys.stdout)))  # as it would be made in these surroundings
         sys.argv = ["phiforge", *case["arguments"]]
         cli.main()

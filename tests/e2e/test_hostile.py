@@ -191,8 +191,6 @@ class Phiforge:
             if not name.startswith("PHIFORGE_") and name not in place.unset
         }
         surroundings = {"output": place.output, "encoding": place.encoding, "looking_seconds": 1.0}
-        if place is not PLACES["no Redis"]:
-            surroundings["version_seconds"] = 0.1  # how fast this machine is depends on no surroundings
         environment = kept | self._common | settings
         done = self._commands(
             *arguments, environment=environment, folder=self._folder, seconds=MOST_SECONDS, **surroundings
