@@ -23,7 +23,8 @@ SENTENCES = (
     "shapes, sinusoid, tabular_mdp",
     "learner.weigth: unknown; allowed here: name, network, weight",
     "learner.weight: Input should be greater than 0 (given: -1)",
-    "learner.network.name: 'wider' is unknown; allowed: cell, conv4, mlp, relaxed_cell, wide",
+    "learner.network.name: 'wider' is unknown; allowed: cell, conv4, conv6, mlp, pretrained, relaxed_cell, "
+    "resnet12, wide",
     "outer.optimizer.name: 'tiger' is unknown; allowed: adam, lion, sgd",
     "scores.0.temperature: Input should be greater than 0 (given: 0)",
 )
