@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from phiforge.base.errors import RunError
 from phiforge.fleet.platform import Platform
 from phiforge.runs import submission
 from phiforge.runs.checkpoints import Checkpoint
@@ -16,6 +17,9 @@ from phiforge.runs.weights import with_weights
 from phiforge.spec.run import RunSpec
 from phiforge.tasks.datasets.bases.dataset import Progress
 from phiforge_client.steering import cancel, join, resume
+
+_TRIES = 10
+"""Of ids that others may have."""
 
 __all__ = ["cancel", "checked_record", "enqueue", "first_checkpoint", "resume", "submit"]
 
@@ -45,13 +49,25 @@ def checked_record(raw: Mapping[str, Any], facts_of: FactsOf, device: str) -> Ru
 
 
 def enqueue(platform: Platform, record: RunRecord, start: Checkpoint, wish: Wish | None = None) -> str:
-    """Write ``record`` and where it starts down, let it join the queue, and return its id."""
+    """Write ``record`` and where it starts down, let it join the queue, and return the id that it has then."""
     wish = wish or Wish()
-    record = record._replace(wish=wish)
-    platform.record.create(record)
+    record = _written(platform, record._replace(wish=wish))
     platform.checkpoints.save(record.run, start)
     join(platform, record.run, hold=wish.hold)
     return record.run
+
+
+def _written(platform: Platform, record: RunRecord) -> RunRecord:
+    """Write a record down and return it: under another id if its own was given to another run in the same second."""
+    for _ in range(_TRIES):
+        try:
+            platform.record.create(record)
+        except RunError:
+            record = record._replace(run=new_id(record.run.rsplit("-", 3)[0]))
+        else:
+            return record
+    platform.record.create(record)
+    return record
 
 
 def _run_id(spec: RunSpec) -> str:
@@ -59,5 +75,5 @@ def _run_id(spec: RunSpec) -> str:
 
 
 def new_id(name: str) -> str:
-    """Return an id that nothing has yet: a name, the time and four random digits."""
+    """Return an id that hardly anything has yet: a name, the time and four random digits."""
     return f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"

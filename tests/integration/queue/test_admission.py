@@ -269,3 +269,15 @@ def test_what_earlier_versions_made_active_is(platform: Platform, queued: Submit
     platform.record.end(second, "cancelled", "a test says so")
     start(platform)
     assert list(Line(platform.store, platform.exchange).all()) == []
+
+
+def test_an_id_that_was_given_in_the_same_second_is_not_given_twice(
+    platform: Platform, queued: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given digits that come out the same for two runs of one name within a second
+    digits = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr("phiforge_client.submission.secrets.token_hex", lambda count: next(digits))
+    monkeypatch.setattr("phiforge_client.submission.time.strftime", lambda *_: "20261201-063503")
+    # If both are submitted, I expect both to be there, the second by other digits.
+    assert [queued(), queued()] == ["waves-20261201-063503-aaaa", "waves-20261201-063503-bbbb"]
+    assert len(platform.record.runs()) == 2
