@@ -121,7 +121,6 @@ class NetworkPart(Part):
     """Whether it mixes operations by logits among its parameters, which learners that search architectures need."""
     weights: ClassVar[bool] = False
     """Whether it has weights from a file: ``weights`` in its configuration names it, ``digest`` is its SHA-256."""
-
     perturbed: ClassVar[bool] = False
     """Whether a pass may change what its layers put out, as learners that perturb features need."""
 

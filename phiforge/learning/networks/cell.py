@@ -6,7 +6,6 @@ of 4 nodes, with 16 channels in the first.
 """
 
 from collections.abc import Mapping
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,18 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import transforms
-from phiforge.learning.engines.vmap.convolution import convolve, pool
 from phiforge.learning.networks.bases.cells.cell import Cell, Weights
 from phiforge.learning.networks.bases.cells.layers import Layers
 from phiforge.learning.networks.bases.cells.reduction import ReductionCell, Residual
 from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.network import MapNetwork, multiplying
-from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_transductive
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.cells.config import CellConfig
 from phiforge.spec.cells.edges import Edges
-from phiforge.spec.task import Engine
 
 
 class CellWeights(NamedTuple):
@@ -49,24 +45,14 @@ class CellNetwork(ImageNetwork, MapNetwork):
         """Say what it does to images."""
         return f"divides the image's sides by {config.smallest_image}"
 
-    def __init__(
-        self,
-        config: CellConfig,
-        input_shape: tuple[int, ...],
-        inner_steps: int = 0,
-        engine: Engine = "torch",
-        bfloat16: bool = False,
-    ) -> None:
-        """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
-        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
-        self.transformed, self.norm = transforms(engine), config.norm
-        self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
-        self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
-        self.layers = Layers(config.norm, inner_steps, self.transformed)
-        _, height, width = input_shape
+    def prepare(self) -> None:
+        """Set its cells and the shape of its maps; of ``input_shape`` = (channels, height, width)."""
+        super().prepare()
+        config = self.config
+        self.layers = Layers(config.norm, self.inner_steps, self.transformed)
+        _, height, width = self.input_shape
         self.map_shape = (config.widths[-1], config.sides(height)[-1], config.sides(width)[-1])
         self.feature_count = self.map_shape[0] * (1 if config.average else self.map_shape[1] * self.map_shape[2])
-        self.transductive = is_transductive(config.norm)
         self.chosen = CellWeights(config.normal, config.reduction)
         self._stages = [
             [Cell(f"stage{stage}.cell{index}", config.nodes, channels) for index in range(config.cells)]
@@ -75,10 +61,6 @@ class CellNetwork(ImageNetwork, MapNetwork):
         self._reductions = [
             self._reduction(f"reduction{stage}", *widths) for stage, widths in enumerate(pairwise(config.widths), 1)
         ]
-
-    def adapts(self, name: str) -> bool:
-        """Say whether an inner loop may change a parameter: a step's own normalisation is not for a task."""
-        return super().adapts(name) and not (self.fixes_some(self.config) and name.startswith("norm"))
 
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: weights uniform in ±1/sqrt(fan-in), normalisation at the identity."""

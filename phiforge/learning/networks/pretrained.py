@@ -18,7 +18,6 @@ from phiforge.learning.networks.bases.pretrained.made_up import offered
 from phiforge.learning.networks.bases.pretrained.remembered import Remembered
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
-from phiforge.spec.task import Engine
 
 BACKBONE = "backbone."
 """Begins the names of the backbone's entries of φ."""
@@ -69,17 +68,6 @@ class Pretrained(Network):
     def refuses_vmap(cls, config: Any) -> str | None:  # noqa: ANN401 - its own configuration
         """Always: it looks images up, or has operations that no map was proven for."""
         return "looks each image up by its bytes" if not config.fine_tune else "is not proven under it"
-
-    def __init__(
-        self,
-        config: PretrainedConfig,
-        input_shape: tuple[int, ...],
-        inner_steps: int = 0,
-        engine: Engine = "torch",
-        bfloat16: bool = False,
-    ) -> None:
-        """Prepare for images of ``input_shape`` = (channels, height, width), of any size; one channel is grey."""
-        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
 
     def init(self, generator: Generator) -> Tensors:
         """Return ``scale`` and ``shift`` [1280] and, to be fine-tuned, the backbone as it is in the file."""

@@ -18,7 +18,6 @@ from phiforge.learning.networks.cell import CellNetwork, CellWeights
 from phiforge.learning.tensors import Tensors
 from phiforge.spec.cells.config import CellConfig, SkeletonConfig
 from phiforge.spec.cells.edges import OPERATIONS, edges_of
-from phiforge.spec.task import Engine
 
 _SPREAD = 1e-3
 """Standard deviation of fresh logits, as in DARTS' code: next to none, and no two alike."""
@@ -54,17 +53,11 @@ class RelaxedCell(ImageNetwork, RelaxedNetwork):
         """As any network of cells."""
         return CellNetwork.shrinking(config.discrete())
 
-    def __init__(
-        self,
-        config: RelaxedCellConfig,
-        input_shape: tuple[int, ...],
-        inner_steps: int = 0,
-        engine: Engine = "torch",
-        bfloat16: bool = False,
-    ) -> None:
-        """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
-        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
-        self.cells = CellNetwork(config.discrete(), input_shape, inner_steps, engine, bfloat16)
+    def prepare(self) -> None:
+        """Set the cells that it mixes; of ``input_shape`` = (channels, height, width)."""
+        super().prepare()
+        config = self.config
+        self.cells = CellNetwork(config.discrete(), self.input_shape, self.inner_steps, self.engine, self.bfloat16)
         self.feature_count, self.transductive = self.cells.feature_count, self.cells.transductive
         self.edges = tuple(edges_of(config.nodes))
         self.types = ("normal", "reduction") if config.search_reduction else ("normal",)

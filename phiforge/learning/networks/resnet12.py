@@ -5,7 +5,6 @@ section 4.1.
 """
 
 from collections.abc import Mapping
-from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -14,19 +13,15 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import transforms
-from phiforge.learning.engines.vmap.convolution import convolve, pool
 from phiforge.learning.networks.bases.cells.layers import Layers
 from phiforge.learning.networks.bases.dropping import drop_blocks
 from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.network import MapNetwork, multiplying
-from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_transductive
-from phiforge.learning.networks.bases.prior import is_prior
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass
 from phiforge.learning.networks.bases.residual_block import SLOPE, ResidualBlock
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
 from phiforge.spec.norms import GROUPS, Norm
-from phiforge.spec.task import Engine
 
 BLOCKS = 4
 SQUARES_FROM = 2
@@ -86,31 +81,16 @@ class Resnet12(ImageNetwork, MapNetwork):
         """Where it drops any place."""
         return bool(config.keep_rate < 1)
 
-    def __init__(
-        self,
-        config: Resnet12Config,
-        input_shape: tuple[int, ...],
-        inner_steps: int = 0,
-        engine: Engine = "torch",
-        bfloat16: bool = False,
-    ) -> None:
-        """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
-        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
-        self.transformed, self.norm = transforms(engine), config.norm
-        self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
-        self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
-        self.layers = Layers(config.norm, inner_steps, self.transformed)
-        channels, height, width = input_shape
+    def prepare(self) -> None:
+        """Set its blocks and the shape of its maps; of ``input_shape`` = (channels, height, width)."""
+        super().prepare()
+        config = self.config
+        self.layers = Layers(config.norm, self.inner_steps, self.transformed)
+        channels, height, width = self.input_shape
         self.map_shape = (config.widths[-1], height // config.smallest_image, width // config.smallest_image)
         self.feature_count = self.map_shape[0] * (1 if config.average else self.map_shape[1] * self.map_shape[2])
-        self.transductive = is_transductive(config.norm)
         sides = enumerate(pairwise((channels, *config.widths)))
         self._blocks = [ResidualBlock(f"block{index}", *each) for index, each in sides]
-
-    def adapts(self, name: str) -> bool:
-        """Say whether an inner loop may change a parameter: a step's own normalisation is not for a task."""
-        of_a_step = self.norm == "per_step" and name.startswith("norm")
-        return super().adapts(name) and not of_a_step and not is_prior(name)
 
     def init(self, generator: Generator) -> Tensors:
         """Return fresh parameters: weights uniform in ±1/sqrt(fan-in), normalisation at the identity."""

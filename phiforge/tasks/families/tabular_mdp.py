@@ -12,8 +12,6 @@ from torch import Tensor
 from phiforge.registry import PartConfig
 from phiforge.tasks.families.bases.world import Actions, Happened, World
 
-_LUCK = 2
-
 
 class TabularMdpData(PartConfig):
     """Random Markov decision processes of a few states (Duan et al. 2016, section 3.2; Osband et al. 2013)."""
@@ -75,7 +73,7 @@ class TabularMdp(World):
 
     def chance(self, count: int, generator: torch.Generator) -> Tensor:
         """Return [horizon, count, 2]: a uniform number for the transition, a standard normal one for the reward."""
-        shape = (self.horizon, count, _LUCK - 1)
+        shape = (self.horizon, count, 1)
         uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
         return torch.cat([uniform, torch.randn(shape, generator=generator, dtype=torch.float64)], dim=2)
 

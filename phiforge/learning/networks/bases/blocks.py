@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
-from phiforge.learning.engines import fused_block, transforms
-from phiforge.learning.engines.vmap.convolution import convolve, pool
+from phiforge.learning.engines import fused_block
 from phiforge.learning.networks.bases.images import ImageNetwork
 from phiforge.learning.networks.bases.network import MapNetwork, multiplying, uniform
 from phiforge.learning.networks.bases.normalisation import (
@@ -18,16 +17,13 @@ from phiforge.learning.networks.bases.normalisation import (
     Pass,
     by_example,
     init_norm,
-    is_transductive,
     normalise,
     normalises_by_set,
 )
-from phiforge.learning.networks.bases.prior import is_prior
 from phiforge.learning.tensors import Tensors
 from phiforge.registry import PartConfig
 from phiforge.registry.section import Since
 from phiforge.spec.norms import GROUPS, Norm
-from phiforge.spec.task import Engine
 
 
 class BlocksConfig(PartConfig):
@@ -80,30 +76,13 @@ class ConvBlocks(ImageNetwork, MapNetwork):
         """Where blocks normalise by the set at hand, or each example by itself, which is always in meta-training."""
         return normalises_by_set(config.norm, PLAIN) or by_example(config.norm)
 
-    def __init__(
-        self,
-        config: BlocksConfig,
-        input_shape: tuple[int, ...],
-        inner_steps: int = 0,
-        engine: Engine = "torch",
-        bfloat16: bool = False,
-    ) -> None:
-        """Prepare for images of ``input_shape`` = (channels, height, width), each side ``smallest_image`` or more."""
-        super().__init__(config, input_shape, inner_steps, engine, bfloat16)
-        self.fused = partial(fused_block(), bfloat16=bfloat16) if engine == "fused" else None
-        self.transformed = transforms(engine)
-        self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
-        self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
-        self.image_channels, height, width = input_shape
-        self.map_shape = (config.channels, config.left(height), config.left(width))
+    def prepare(self) -> None:
+        """Set the shape of its maps; of ``input_shape`` = (channels, height, width)."""
+        super().prepare()
+        self.fused = partial(fused_block(), bfloat16=self.bfloat16) if self.engine == "fused" else None
+        self.image_channels, height, width = self.input_shape
+        self.map_shape = (self.config.channels, self.config.left(height), self.config.left(width))
         self.feature_count = self.map_shape[0] * self.map_shape[1] * self.map_shape[2]
-        self.norm = config.norm
-        self.transductive = is_transductive(config.norm)
-
-    def adapts(self, name: str) -> bool:
-        """Say whether an inner loop may change a parameter: a step's own normalisation is not for a task."""
-        of_a_step = self.norm == "per_step" and name.startswith("norm")
-        return super().adapts(name) and not of_a_step and not is_prior(name)
 
     def perturbed_layers(self) -> tuple[str, ...]:
         """Return the convolutions."""

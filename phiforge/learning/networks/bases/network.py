@@ -3,12 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_statistic
+from phiforge.learning.engines import transforms
+from phiforge.learning.engines.vmap.convolution import convolve, pool
+from phiforge.learning.networks.bases.normalisation import PLAIN, Pass, is_statistic, is_transductive
 from phiforge.learning.tensors import Tensors
 from phiforge.registry.abilities import NetworkPart
 from phiforge.spec.norms import Norm
@@ -40,6 +44,10 @@ class Network(NetworkPart, ABC):
         """Prepare for inputs of ``input_shape``; see ``build_network``."""
         self.config, self.input_shape, self.inner_steps = config, input_shape, inner_steps
         self.engine, self.bfloat16 = engine, bfloat16
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Set what follows from what a network is made of, ``feature_count`` above all; here nothing."""
 
     def adapts(self, name: str) -> bool:
         """Say whether an inner loop may change the parameter ``name``: not what stands for a step, nor statistics."""
@@ -71,6 +79,14 @@ class MapNetwork(Network):
     """As F.max_pool2d with kernel size 2, by its engine."""
     transformed: bool
     """Whether its engine computes by function transforms."""
+
+    def prepare(self) -> None:
+        """Set the operations that it lends."""
+        super().prepare()
+        self.norm, self.transformed = self.config.norm, transforms(self.engine)
+        self.transductive = is_transductive(self.norm)
+        self.convolve = convolve if self.transformed else partial(F.conv2d, padding=1)
+        self.pool = pool if self.transformed else partial(F.max_pool2d, kernel_size=2)
 
     @abstractmethod
     def feature_map(self, parameters: Mapping[str, Tensor], x: Tensor, at: Pass = PLAIN) -> Tensor:
