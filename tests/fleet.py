@@ -1,7 +1,8 @@
 """Helpers of the tests that run whole fleets: specs small enough to finish in seconds, and waits on conditions."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ def small_spec(**changes: Any) -> dict[str, Any]:
         extends = isinstance(values, dict) and "name" not in values
         spec[section] = spec.get(section, {}) | values if extends else values
     return spec
+
+
+@contextmanager
+def fleet(settings: Settings, trainers: int = 1) -> Iterator[Platform]:
+    """Run every service beside a test, so many trainers among them, and yield the connections to them."""
+    platform = Platform.open(settings)
+    with Stack(settings, trainers=trainers):
+        yield platform
+    platform.close()
 
 
 def command_line(settings: Settings, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Callable[..., Result]:

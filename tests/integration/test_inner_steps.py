@@ -12,10 +12,9 @@ from phiforge.learning.meta_training import judge
 from phiforge.runs.record import RunStatus
 from phiforge.tasks.drawing import Tasks
 from phiforge_client.branching import branch
-from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from tests.badinput.conftest import waves
-from tests.fleet import hashes, small_spec, wait_for_end
+from tests.fleet import fleet, hashes, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -32,10 +31,8 @@ def settings(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Set
 
 @pytest.fixture(scope="module")
 def platform(settings: Settings) -> Iterator[Platform]:
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=1):
+    with fleet(settings) as platform:
         yield platform
-    platform.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ import pytest
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.record import RunStatus
-from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_client.verification import verify
-from tests.fleet import hashes, small_spec, wait_for_end
+from tests.fleet import fleet, hashes, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -29,10 +28,8 @@ def platform(request: Any, redis_server: Any, tmp_path_factory: pytest.TempPathF
     """A fleet of one trainer, then of two, with all else their own."""
     home: Path = tmp_path_factory.mktemp("fleet")
     settings = Settings(home=home, redis_url=redis_server.url, namespace=f"perturbed-{request.param}")
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=request.param):
+    with fleet(settings, trainers=request.param) as platform:
         yield platform
-    platform.close()
 
 
 FOUND: dict[str, dict[int, str]] = {}

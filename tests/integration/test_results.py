@@ -18,11 +18,10 @@ from phiforge_client.cli import app
 from phiforge_client.results.answers import answers
 from phiforge_client.results.findings import findings, judged_by
 from phiforge_client.results.learned import learned
-from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_client.web.app import make_app
 from tests.badinput.conftest import waves
-from tests.fleet import command_line, small_spec, wait_for_end
+from tests.fleet import command_line, fleet, small_spec, wait_for_end
 from tests.prediction.calling import listening
 
 pytestmark = pytest.mark.services
@@ -36,10 +35,8 @@ def settings(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Set
 
 @pytest.fixture(scope="module")
 def platform(settings: Settings) -> Iterator[Platform]:
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=1):
+    with fleet(settings) as platform:
         yield platform
-    platform.close()
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,9 @@ from phiforge.tasks.drawing import Tasks
 from phiforge.tasks.pool import Pool
 from phiforge_client.cells.searched import found_spec, in_words
 from phiforge_client.cli import app
-from phiforge_client.stack import Stack
 from phiforge_client.submission import cancel, submit
 from phiforge_client.verification import verify
-from tests.fleet import small_spec, wait_for_end
+from tests.fleet import fleet, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -42,10 +41,8 @@ def platform(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One fleet of two trainers for this file."""
     home: Path = tmp_path_factory.mktemp("fleet")
     settings = Settings(home=home, redis_url=redis_server.url, namespace="architectures", stall_seconds=1.0)
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=2):
+    with fleet(settings, trainers=2) as platform:
         yield platform
-    platform.close()
 
 
 @pytest.fixture(scope="module")

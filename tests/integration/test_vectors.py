@@ -12,10 +12,9 @@ from phiforge.base.errors import DataError
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.prediction.opening import load
-from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
 from phiforge_client.why import where, why
-from tests.fleet import command_line, small_spec, wait_for_end
+from tests.fleet import command_line, fleet, small_spec, wait_for_end
 
 pytestmark = pytest.mark.services
 
@@ -50,10 +49,8 @@ def settings(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, words:
 
 @pytest.fixture(scope="module")
 def platform(settings: Settings) -> Iterator[Platform]:
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=1):
+    with fleet(settings) as platform:
         yield platform
-    platform.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ from click.testing import Result
 from phiforge.base.settings import Settings
 from phiforge.fleet.platform import Platform
 from phiforge.runs.waiting.wish import Wish
-from phiforge_client.stack import Stack
 from phiforge_client.submission import submit
-from tests.fleet import command_line, small_spec, wait_for_end
+from tests.fleet import command_line, fleet, small_spec, wait_for_end
 
 Phiforge = Callable[..., Result]
 
@@ -24,10 +23,8 @@ def settings(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Set
 
 @pytest.fixture(scope="package")
 def platform(settings: Settings) -> Iterator[Platform]:
-    platform = Platform.open(settings)
-    with Stack(settings, trainers=1):
+    with fleet(settings) as platform:
         yield platform
-    platform.close()
 
 
 @pytest.fixture(scope="package")
